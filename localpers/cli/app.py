@@ -1,0 +1,117 @@
+"""The root command: global options, exit codes, and errors as one line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from localpers import __version__
+from localpers.errors import LocalpersError
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="localpers",
+    help="A language model that knows your notes and writes in your voice, on this machine alone.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    no_args_is_help=True,
+    epilog="--profile NAME and --debug may stand anywhere on the line.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"localpers {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    profile: Annotated[
+        str, typer.Option(help="Whose notes and model to use.", show_default=True)
+    ] = "default",
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    context.obj = profile
+
+
+def _lift_global_options(arguments: list[str]) -> list[str]:
+    """Move `--profile NAME` and `--debug` to the front, so that they may stand anywhere."""
+    lifted: list[str] = []
+    rest: list[str] = []
+    queue = list(arguments)
+    while queue:
+        argument = queue.pop(0)
+        if argument == "--":
+            rest += [argument, *queue]
+            break
+        if argument == "--profile" and queue:
+            lifted += [argument, queue.pop(0)]
+        elif argument == "--debug" or argument.startswith("--profile="):
+            lifted.append(argument)
+        else:
+            rest.append(argument)
+    return lifted + rest
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 mendable, 2 usage, 130 interrupted."""
+    os.umask(0o077)
+    arguments = _lift_global_options(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in arguments
+    try:
+        code = app(args=arguments, prog_name="localpers", standalone_mode=False)
+        if code == INTERRUPTED:
+            _complain("Interrupted. What was finished is kept; run the same command to go on.")
+    except typer.TyperException as error:
+        code = _report_usage(error)
+    except LocalpersError as error:
+        if debug:
+            raise
+        _complain(str(error))
+        code = error.exit_code
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
+        code = 0
+    except Exception as error:
+        if debug:
+            raise
+        _complain(
+            f"Unexpected failure ({type(error).__name__}). Nothing was lost; "
+            "run it again with --debug for the details and report them."
+        )
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _report_usage(error: typer.TyperException) -> int:
+    from localpers.cli.console import printable
+
+    context = getattr(error, "ctx", None)
+    if context is not None:
+        sys.stderr.write(context.get_usage() + "\n")
+    message = printable(error.format_message())
+    if message:
+        _complain(f"{message} Try 'localpers {_command_of(context)}--help'.")
+    return error.exit_code
+
+
+def _command_of(context: typer.Context | None) -> str:
+    if context is None or context.parent is None:
+        return ""
+    return " ".join(context.command_path.split()[1:]) + " "
+
+
+def _complain(line: str) -> None:
+    from localpers.cli.console import notice
+
+    notice("localpers: " + " ".join(line.split()))

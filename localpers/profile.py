@@ -1,0 +1,151 @@
+"""Profile: one person's folder. What belongs to a person lies below it and dies with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from localpers.errors import LocalpersError, ProfileBusy
+
+FOLDER_MODE = 0o700
+FILE_MODE = 0o600
+WRITER_WAIT_SECONDS = 10.0
+
+
+def home() -> Path:
+    """The folder of all profiles: `LOCALPERS_HOME`, else the platform's user data folder."""
+    if stated := os.environ.get("LOCALPERS_HOME"):
+        return Path(stated).expanduser().absolute()
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("localpers", appauthor=False))
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Replace `path` as a whole: temporary name beside it, fsync, rename."""
+    data = content.encode() if isinstance(content, str) else content
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def make_private(path: Path) -> Path:
+    """Make `path` a folder that only its owner can enter, mending a looser mode."""
+    path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    if path.stat().st_mode & 0o077:
+        path.chmod(FOLDER_MODE)
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The paths of one person's data.
+
+    Raises LocalpersError for a name that is not letters, digits, `-`, `_` or `.`.
+    """
+
+    name: str
+    root: Path
+
+    @classmethod
+    def open(cls, name: str = "default") -> Profile:
+        if not re.fullmatch(r"[\w-][\w.-]{0,63}", name):
+            raise LocalpersError(
+                f"'{name}' cannot name a profile: use letters, digits, '-', '_' and '.'."
+            )
+        profile = cls(name, make_private(home() / "profiles") / name)
+        make_private(profile.root)
+        make_private(profile.runs)
+        return profile
+
+    @property
+    def database(self) -> Path:
+        return self.root / "index.sqlite"
+
+    @property
+    def runs(self) -> Path:
+        return self.root / "runs"
+
+    @property
+    def _settings(self) -> Path:
+        return self.root / "profile.json"
+
+    def settings(self) -> dict[str, Any]:
+        try:
+            settings = json.loads(self._settings.read_text())
+        except FileNotFoundError:
+            return {}
+        except ValueError as error:
+            raise LocalpersError(
+                f"{self._settings} is damaged: remove it; the promoted model must be chosen again."
+            ) from error
+        return dict(settings)
+
+    def promoted(self) -> str | None:
+        """The id of the run that answers, None while the base itself does."""
+        run = self.settings().get("promoted")
+        return str(run) if run else None
+
+    def promote(self, run: str | None) -> None:
+        self._change_settings(promoted=run)
+
+    def base(self) -> str | None:
+        """The name of the base model that this profile was last tuned on."""
+        name = self.settings().get("base")
+        return str(name) if name else None
+
+    def choose_base(self, name: str) -> None:
+        self._change_settings(base=name)
+
+    def _change_settings(self, **changes: str | None) -> None:
+        settings = self.settings() | changes
+        write_atomically(self._settings, json.dumps(settings, indent=2) + "\n")
+
+    @contextmanager
+    def writing(self, command: str, wait: float = WRITER_WAIT_SECONDS) -> Iterator[None]:
+        """Hold the profile for one writer; waits `wait` seconds for another to finish.
+
+        Raises ProfileBusy, naming the command and the process that hold it. The lock is the
+        kernel's: it dies with the process that holds it.
+        """
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.root / "writer.lock", mode=FILE_MODE)
+        note = self.root / "writer.json"
+        try:
+            lock.acquire(timeout=wait)
+        except Timeout:
+            raise ProfileBusy(
+                f"Profile '{self.name}' is being written by {_holder(note)}: "
+                "wait for it to finish, or stop it, and run this again."
+            ) from None
+        try:
+            write_atomically(note, json.dumps({"command": command, "pid": os.getpid(), "since": time.time()}))
+            yield
+        finally:
+            note.unlink(missing_ok=True)
+            lock.release()
+
+
+def _holder(note: Path) -> str:
+    try:
+        holder = json.loads(note.read_text())
+        minutes = (time.time() - holder["since"]) / 60
+        return f"'localpers {holder['command']}' (process {holder['pid']}, for {minutes:.0f} min)"
+    except (OSError, ValueError, KeyError):
+        return "another localpers command"

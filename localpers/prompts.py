@@ -1,0 +1,127 @@
+"""The one prompt template: request + passages → Messages → text.
+
+Training, evaluation and serving all build their prompts here; were they to differ, quality would
+fall silently. A model's own chat template (Jinja, from the GGUF file) turns Messages into text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NoReturn
+
+from localpers.datatypes import Message, RetrievedPassage
+
+SYSTEM = (
+    "You write for the user, in the user's own voice, from the user's own notes. "
+    "Cite the notes that you use by number, like [1]. "
+    "If the notes do not hold the answer, say so."
+)
+SYSTEM_WITHOUT_NOTES = "You write for the user, in the user's own voice."
+
+PLAIN_TEMPLATE = (
+    "{% for message in messages %}"
+    "{% if message.role == 'system' %}{{ message.content }}\n\n"
+    "{% elif message.role == 'user' %}### Request\n{{ message.content }}\n\n"
+    "{% else %}### Answer\n{{ message.content }}{{ eos_token }}\n\n{% endif %}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}### Answer\n{% endif %}"
+)
+"""For a GGUF file that carries no chat template (documented in docs/how-it-works.md)."""
+
+
+def passage_block(number: int, passage: RetrievedPassage) -> str:
+    """One numbered note as the model sees it."""
+    heading = f"[{number}] {passage.title}" + (f" ({passage.date[:10]})" if passage.date else "")
+    return f"{heading}\n{passage.text.strip()}"
+
+
+def build_messages(request: str, passages: Sequence[RetrievedPassage] = ()) -> tuple[Message, ...]:
+    """The Messages for a request, with the passages numbered from 1 in the order given."""
+    if not passages:
+        return (Message("system", SYSTEM_WITHOUT_NOTES), Message("user", request))
+    notes = "\n\n".join(passage_block(n, passage) for n, passage in enumerate(passages, 1))
+    return (
+        Message("system", SYSTEM),
+        Message("user", f"My notes:\n\n{notes}\n\nUsing my notes: {request}"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ChatTemplate:
+    """A model's own chat template. `source` is Jinja; None means PLAIN_TEMPLATE.
+
+    Rendering happens in Jinja's immutable sandbox: a template comes with a downloaded file and may
+    not touch the machine. Templates that know no system role get the system text at the head of
+    the first user message.
+    """
+
+    source: str | None
+    bos_token: str = ""
+    eos_token: str = ""
+
+    def render(self, messages: Sequence[Message], add_generation_prompt: bool = True) -> str:
+        from jinja2 import TemplateError
+
+        try:
+            return self._render(messages, add_generation_prompt)
+        except TemplateError:
+            folded = _fold_system(messages)
+            if folded == list(messages):
+                raise
+            return self._render(folded, add_generation_prompt)
+
+    def _render(self, messages: Sequence[Message], add_generation_prompt: bool) -> str:
+        template = _environment().from_string(
+            PLAIN_TEMPLATE if self.source is None else self.source
+        )
+        return template.render(
+            messages=[{"role": m.role, "content": m.content} for m in messages],
+            add_generation_prompt=add_generation_prompt,
+            bos_token=self.bos_token,
+            eos_token=self.eos_token,
+            enable_thinking=False,
+        )
+
+    def completion(self, messages: Sequence[Message]) -> tuple[str, str]:
+        """(prompt, completion) texts of a conversation whose last message is the assistant's.
+
+        The completion ends with whatever the template puts after an assistant's turn, so that the
+        adapter learns where to stop. Raises ValueError where the template rewrites history in a
+        way that leaves no common prefix.
+        """
+        prompt = self.render(messages[:-1], add_generation_prompt=True)
+        whole = self.render(messages, add_generation_prompt=False)
+        if not whole.startswith(prompt):
+            answer = messages[-1].content
+            at = whole.rfind(answer.strip())
+            if at < 0:
+                raise ValueError("the chat template does not keep the assistant's words")
+            return prompt, whole[at:]
+        return prompt, whole[len(prompt) :]
+
+
+def _fold_system(messages: Sequence[Message]) -> list[Message]:
+    if len(messages) < 2 or messages[0].role != "system":
+        return list(messages)
+    system, user, *rest = messages
+    return [Message(user.role, f"{system.content}\n\n{user.content}"), *rest]
+
+
+def _environment() -> Any:
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    def raise_exception(message: str) -> NoReturn:
+        from jinja2 import TemplateError
+
+        raise TemplateError(message)
+
+    def strftime_now(pattern: str) -> str:
+        return datetime.now().strftime(pattern)
+
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+    )
+    environment.globals |= {"raise_exception": raise_exception, "strftime_now": strftime_now}
+    return environment
