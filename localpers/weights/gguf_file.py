@@ -1,0 +1,384 @@
+"""GGUF files: the header, bounded against damage, and what it says about the model.
+
+`gguf.GGUFReader` makes a numpy array of every token of the vocabulary (2 s for 49,000 tokens,
+10 s for Gemma's) and trusts every count in the file. This reader walks past arrays until they are
+asked for, and checks each size against the file before it uses it. Layout after
+https://github.com/ggml-org/ggml/blob/master/docs/gguf.md; versions 2 and 3, little-endian.
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+import struct
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from localpers.errors import ModelNotFound, UnsupportedModel
+
+STRING, ARRAY, UINT32 = 8, 9, 4
+_SCALARS = dict(zip((0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12), "BbHhIif?Qqd", strict=True))
+"""Value type number → its struct code."""
+_VERSIONS = (2, 3)
+_DEFAULT_ALIGNMENT = 32
+
+# Far above any real model, and low enough that a damaged count costs no time and no memory.
+_MAX_KEYS = 1 << 16
+_MAX_TENSORS = 1 << 18
+_MAX_ITEMS = 1 << 24
+_MAX_STRING = 1 << 26
+_MAX_DIMENSIONS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class StoredArray:
+    """A metadata array, still in the file: `count` items of value type `item_type`."""
+
+    item_type: int
+    count: int
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTensor:
+    """Where one tensor lies. `shape` is row-major (numpy's order, the reverse of ggml's).
+
+    `type` is ggml's number; `offset` counts from the start of the file, in bytes like `size`.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    type: int
+    offset: int
+    size: int
+
+    @property
+    def elements(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def type_name(self) -> str:
+        from gguf import GGMLQuantizationType
+
+        return str(GGMLQuantizationType(self.type).name)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Everything in a GGUF file before its tensor data.
+
+    `values` holds each key's value: a number, a string, a truth value or a StoredArray;
+    `spans` the byte range of each whole key-value pair, for copying it unchanged.
+    """
+
+    path: Path
+    values: dict[str, Any]
+    spans: dict[str, tuple[int, int]]
+    tensors: dict[str, StoredTensor]
+    alignment: int
+    bytes: int
+
+    @property
+    def architecture(self) -> str:
+        return str(self.values.get("general.architecture", ""))
+
+    def of_architecture(self, key: str, default: Any = None) -> Any:
+        """The value of `{architecture}.{key}`."""
+        return self.values.get(f"{self.architecture}.{key}", default)
+
+    def array(self, key: str) -> list[Any]:
+        """The items of the array stored under `key`; empty if there is none."""
+        stored = self.values.get(key)
+        if not isinstance(stored, StoredArray):
+            return []
+        with _mapped(self.path) as data:
+            cursor = _Cursor(data, self.path, stored.start)
+            return [cursor.value(stored.item_type) for _ in range(stored.count)]
+
+
+@dataclass(frozen=True, slots=True)
+class GGUFInfo:
+    """What a GGUF file says about itself.
+
+    `quantization` is the name of the whole (Q4_K_M); `mix` what the weights really are, as shares
+    of the parameters, largest first. Files of narrow models fall back to other types than the name
+    says.
+    """
+
+    path: Path
+    architecture: str
+    name: str
+    parameters: int
+    quantization: str
+    mix: tuple[tuple[str, float], ...]
+    bits_per_weight: float
+    bytes: int
+    context_length: int
+    layers: int
+    chat_template: str | None = field(repr=False)
+    licence: str
+    languages: tuple[str, ...]
+    tensor_types: frozenset[str]
+
+    @property
+    def real_mix(self) -> str:
+        """For a person: `Q4_K_M (62% Q5_0, 38% Q8_0; 6.31 bits per weight)`."""
+        shares = ", ".join(f"{share:.0%} {name}" for name, share in self.mix if share >= 0.005)
+        return f"{self.quantization} ({shares}; {self.bits_per_weight:.2f} bits per weight)"
+
+
+def read_metadata(path: Path) -> GGUFInfo:
+    """Describe a GGUF file by its own header; reads no tensor data.
+
+    Raises ModelNotFound if there is no such file, and UnsupportedModel, saying which, for one that
+    is empty, cut short, damaged, not GGUF, big-endian or of an unknown version.
+    """
+    header = read_header(path)
+    weights = sum(tensor.elements for tensor in header.tensors.values())
+    by_type: Counter[str] = Counter()
+    for tensor in header.tensors.values():
+        by_type[tensor.type_name] += tensor.elements
+    bits = 8 * sum(tensor.size for tensor in header.tensors.values())
+    template = header.values.get("tokenizer.chat_template")
+    return GGUFInfo(
+        path=path,
+        architecture=header.architecture,
+        name=str(header.values.get("general.name", "")) or path.stem,
+        parameters=weights,
+        quantization=_file_type_name(header) or (by_type.most_common(1) or [("", 0)])[0][0],
+        mix=tuple((name, count / weights) for name, count in by_type.most_common()),
+        bits_per_weight=bits / weights if weights else 0.0,
+        bytes=header.bytes,
+        context_length=_whole(header.of_architecture("context_length", 0)),
+        layers=_whole(header.of_architecture("block_count", 0)),
+        chat_template=template if isinstance(template, str) and template.strip() else None,
+        licence=str(header.values.get("general.license", "")),
+        languages=tuple(str(language) for language in header.array("general.languages")),
+        tensor_types=frozenset(by_type),
+    )
+
+
+def read_header(path: Path) -> Header:
+    """The header of the GGUF file at `path`, every offset in it checked against the file's size.
+
+    Raises as read_metadata does.
+    """
+    with _mapped(path) as data:
+        return _parse(data, path)
+
+
+def tensor_data(header: Header, tensor: StoredTensor) -> npt.NDArray[np.uint8]:
+    """The stored bytes of one tensor, as a memory map of uint8 [rows, bytes per row]."""
+    rows = math.prod(tensor.shape[:-1])
+    stored = np.memmap(header.path, np.uint8, "r", offset=tensor.offset, shape=(tensor.size,))
+    return stored.reshape(rows, -1)
+
+
+def dequantized(header: Header, tensor: StoredTensor) -> npt.NDArray[np.float32]:
+    """One tensor as float32 in its row-major shape.
+
+    Raises UnsupportedModel for a type that the gguf package cannot turn back into numbers.
+    """
+    from gguf import GGMLQuantizationType
+    from gguf.quants import dequantize
+
+    try:
+        numbers = dequantize(
+            _typed(tensor_data(header, tensor), tensor.type), GGMLQuantizationType(tensor.type)
+        )
+    except NotImplementedError:
+        raise UnsupportedModel(
+            f"{header.path.name} stores weights as {tensor.type_name}, which cannot be turned back "
+            "into numbers for training: get the model as Q4_K_M, Q8_0 or F16."
+        ) from None
+    return np.asarray(numbers, np.float32).reshape(tensor.shape)
+
+
+def _typed(stored: npt.NDArray[np.uint8], kind: int) -> npt.NDArray[Any]:
+    """gguf.quants wants F32 and F16 as numbers, everything else as bytes."""
+    from gguf import GGMLQuantizationType
+
+    views = {GGMLQuantizationType.F32: np.float32, GGMLQuantizationType.F16: np.float16}
+    return stored.view(views[GGMLQuantizationType(kind)]) if kind in views else stored
+
+
+@contextmanager
+def _mapped(path: Path) -> Iterator[mmap.mmap]:
+    try:
+        with (
+            path.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+        ):
+            yield data
+    except FileNotFoundError:
+        raise ModelNotFound(
+            f"There is no file {path}: check the path, or get a model with 'localpers models pull'."
+        ) from None
+    except OSError as error:
+        raise UnsupportedModel(
+            f"{path} cannot be read ({error.strerror}): check what it is and its permissions."
+        ) from None
+    except ValueError as error:
+        if "empty" not in str(error):
+            raise
+        raise UnsupportedModel(f"{path.name} is empty: get the model again.") from None
+
+
+class _Cursor:
+    """A position in the file that cannot leave it."""
+
+    def __init__(self, data: mmap.mmap, path: Path, at: int = 0) -> None:
+        self.data, self.path, self.at = data, path, at
+
+    def take(self, form: str) -> Any:
+        size = struct.calcsize(f"<{form}")
+        self.require(size)
+        (value,) = struct.unpack_from(f"<{form}", self.data, self.at)
+        self.at += size
+        return value
+
+    def require(self, size: int) -> None:
+        if size > len(self.data) - self.at:
+            raise self.damaged()
+
+    def damaged(self) -> UnsupportedModel:
+        return UnsupportedModel(f"{self.path.name} is cut short or damaged: get the model again.")
+
+    def count(self, limit: int, what: str) -> int:
+        value = int(self.take("Q"))
+        if value > limit:
+            raise UnsupportedModel(
+                f"{self.path.name} is damaged (it claims {value:,} {what}): get the model again."
+            )
+        return value
+
+    def string(self) -> str:
+        length = self.count(_MAX_STRING, "bytes in one text")
+        self.require(length)
+        raw = self.data[self.at : self.at + length]
+        self.at += length
+        return raw.decode("utf-8", "replace")
+
+    def pass_strings(self, count: int) -> None:
+        # The hot loop of opening a model: a vocabulary has up to a million texts.
+        length_at, data, at = struct.Struct("<Q").unpack_from, self.data, self.at
+        last = len(data) - 8
+        for _ in range(count):
+            if at > last:
+                raise self.damaged()
+            at += 8 + length_at(data, at)[0]
+        self.at = at
+        self.require(0)
+
+    def value(self, kind: int) -> Any:
+        if kind == STRING:
+            return self.string()
+        if kind == ARRAY:
+            return self.array()
+        if kind not in _SCALARS:
+            raise UnsupportedModel(
+                f"{self.path.name} is damaged (unknown value type {kind}): get the model again."
+            )
+        return self.take(_SCALARS[kind])
+
+    def array(self) -> StoredArray:
+        item_type = int(self.take("I"))
+        count = self.count(_MAX_ITEMS, "items in one list")
+        stored = StoredArray(item_type, count, self.at)
+        if item_type in _SCALARS:
+            size = count * struct.calcsize(f"<{_SCALARS[item_type]}")
+            self.require(size)
+            self.at += size
+        elif item_type == STRING:
+            self.pass_strings(count)
+        else:
+            raise UnsupportedModel(
+                f"{self.path.name} holds a list of type {item_type}, which llama.cpp does not read "
+                "either: get the model again."
+            )
+        return stored
+
+
+def _parse(data: mmap.mmap, path: Path) -> Header:
+    if data[:4] != b"GGUF":
+        raise UnsupportedModel(
+            f"{path.name} is not a GGUF file: look for the model's .gguf version."
+        )
+    cursor = _Cursor(data, path, 4)
+    version = cursor.take("I")
+    if version not in _VERSIONS:
+        raise UnsupportedModel(
+            f"{path.name} is GGUF version {version}, big-endian or damaged; versions 2 and 3, "
+            "little-endian, are read: convert it again with a current llama.cpp."
+        )
+    tensor_count = cursor.count(_MAX_TENSORS, "tensors")
+    key_count = cursor.count(_MAX_KEYS, "keys")
+    values: dict[str, Any] = {}
+    spans: dict[str, tuple[int, int]] = {}
+    for _ in range(key_count):
+        start = cursor.at
+        key = cursor.string()
+        values[key] = cursor.value(cursor.take("I"))
+        spans[key] = (start, cursor.at)
+    alignment = values.get("general.alignment", _DEFAULT_ALIGNMENT)
+    if not isinstance(alignment, int) or not 0 < alignment <= 1 << 20 or alignment & alignment - 1:
+        raise UnsupportedModel(f"{path.name} is damaged (its alignment): get the model again.")
+    entries = [_tensor_entry(cursor) for _ in range(tensor_count)]
+    data_start = -(-cursor.at // alignment) * alignment
+    tensors = {entry[0]: _placed(entry, data_start, len(data), path) for entry in entries}
+    return Header(path, values, spans, tensors, alignment, len(data))
+
+
+def _tensor_entry(cursor: _Cursor) -> tuple[str, tuple[int, ...], int, int]:
+    name = cursor.string()
+    dimensions = int(cursor.take("I"))
+    if dimensions > _MAX_DIMENSIONS:
+        raise UnsupportedModel(
+            f"{cursor.path.name} is damaged ({dimensions} dimensions): get the model again."
+        )
+    shape = tuple(int(cursor.take("Q")) for _ in range(dimensions))[::-1]
+    return name, shape, int(cursor.take("I")), int(cursor.take("Q"))
+
+
+def _placed(
+    entry: tuple[str, tuple[int, ...], int, int], data_start: int, file_size: int, path: Path
+) -> StoredTensor:
+    from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
+
+    name, shape, kind, offset = entry
+    try:
+        block, block_bytes = GGML_QUANT_SIZES[GGMLQuantizationType(kind)]
+    except (ValueError, KeyError):
+        raise UnsupportedModel(
+            f"{path.name} stores weights in a type that is not known here ({kind}): get the model "
+            "as Q4_K_M, Q8_0 or F16."
+        ) from None
+    size = math.prod(shape) // block * block_bytes
+    if data_start + offset + size > file_size or (shape and shape[-1] % block):
+        raise UnsupportedModel(
+            f"{path.name} is cut short: {file_size:,} bytes are here and at least "
+            f"{data_start + offset + size:,} are needed. Get the model again."
+        )
+    return StoredTensor(name, shape, kind, data_start + offset, size)
+
+
+def _file_type_name(header: Header) -> str:
+    from gguf import LlamaFileType
+
+    try:
+        name = str(LlamaFileType(header.values["general.file_type"]).name)
+    except (KeyError, ValueError):
+        return ""
+    return name.removeprefix("MOSTLY_").removeprefix("ALL_")
+
+
+def _whole(value: Any) -> int:
+    """Some architectures state a number per layer; the largest stands for the model."""
+    return value if isinstance(value, int) else 0

@@ -1,0 +1,130 @@
+"""A model's own tokenizer and chat template, by llama.cpp, without loading the weights.
+
+Training and serving take their token ids from here, so that they cannot differ.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import weakref
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from localpers.datatypes import Message, TokenizedExample
+from localpers.errors import UnsupportedModel
+from localpers.prompts import ChatTemplate
+from localpers.weights.gguf_file import read_header
+from localpers.weights.native import forget_errors, last_error, llama_cpp
+
+_NONE = -1
+"""`LLAMA_TOKEN_NULL`: the vocabulary has no such token."""
+
+
+class Tokenizer:
+    """Token ids of one GGUF model. Open it with `Tokenizer.open(path)`."""
+
+    def __init__(self, vocab: Any, template: str | None) -> None:
+        self._vocab = vocab
+        library = llama_cpp()
+        self.size: int = library.llama_vocab_n_tokens(vocab)
+        self._bos = int(library.llama_vocab_bos(vocab))
+        self._adds_bos = bool(library.llama_vocab_get_add_bos(vocab)) and self._bos != _NONE
+        ends = (int(library.llama_vocab_eos(vocab)), int(library.llama_vocab_eot(vocab)))
+        self.eos: int = next((token for token in ends if token != _NONE), _NONE)
+        if self.eos == _NONE:
+            raise UnsupportedModel(
+                "The model states no token that ends an answer: get a version of it that does."
+            )
+        self.chat = ChatTemplate(template, self._text(self._bos), self._text(self.eos))
+
+    @classmethod
+    def open(cls, path: Path) -> Tokenizer:
+        """The tokenizer in the GGUF file at `path`.
+
+        Raises ModelNotFound and UnsupportedModel.
+        """
+        template = read_header(path).values.get("tokenizer.chat_template")
+        library = llama_cpp()
+        parameters = library.llama_model_default_params()
+        parameters.vocab_only = True
+        parameters.n_gpu_layers = 0
+        forget_errors()
+        model = library.llama_model_load_from_file(str(path).encode(), parameters)
+        if not model:
+            raise UnsupportedModel(
+                f"llama.cpp cannot read the vocabulary of {path.name} ({last_error()}): "
+                "get another version of the model."
+            )
+        usable = template if isinstance(template, str) and template.strip() else None
+        tokenizer = cls(library.llama_model_get_vocab(model), usable)
+        weakref.finalize(tokenizer, library.llama_model_free, model)
+        return tokenizer
+
+    def encode(self, text: str, special: bool = False, bos: bool = False) -> list[int]:
+        """The tokens of `text`.
+
+        With `special`, the names of special tokens in it become those tokens. With `bos`, a model
+        that wants a beginning-of-sequence token gets exactly one, also where `text` writes it.
+        """
+        data = text.encode("utf-8", "surrogatepass")
+        buffer = (ctypes.c_int32 * (len(data) + 2))()
+        count = llama_cpp().llama_tokenize(
+            self._vocab, data, len(data), buffer, len(buffer), False, special
+        )
+        if count < 0:
+            buffer = (ctypes.c_int32 * -count)()
+            count = llama_cpp().llama_tokenize(
+                self._vocab, data, len(data), buffer, len(buffer), False, special
+            )
+        tokens = list(buffer[:count])
+        if bos and self._adds_bos and tokens[:1] != [self._bos]:
+            return [self._bos, *tokens]
+        return tokens
+
+    def decode(self, tokens: Sequence[int], special: bool = False) -> str:
+        """The text of `tokens`; with `special`, special tokens appear by name."""
+        ids = (ctypes.c_int32 * len(tokens))(*tokens)
+        size = 16 * len(tokens) + 16
+        while True:
+            buffer = ctypes.create_string_buffer(size)
+            count = llama_cpp().llama_detokenize(
+                self._vocab, ids, len(tokens), buffer, size, False, special
+            )
+            if count >= 0:
+                return buffer.raw[:count].decode("utf-8", "replace")
+            size = -count
+
+    @cached_property
+    def end_of_generation(self) -> frozenset[int]:
+        """Every token after which llama.cpp stops answering."""
+        is_end = llama_cpp().llama_vocab_is_eog
+        return frozenset(token for token in range(self.size) if is_end(self._vocab, token))
+
+    def prompt_ids(self, messages: Sequence[Message]) -> list[int]:
+        """The tokens of a prompt, up to where the answer begins."""
+        return self.encode(self.chat.render(messages), special=True, bos=True)
+
+    def example_ids(self, messages: Sequence[Message]) -> TokenizedExample:
+        """The tokens of a training pair: those of the prompt as prompt_ids makes them, and the
+        last message with its first end-of-generation token (EOS where it has none).
+        """
+        prompt, completion = self.chat.completion(messages)
+        prompt_ids = self.encode(prompt, special=True, bos=True)
+        # The whole is encoded first because some vocabularies put a space before a text's first
+        # word; where a token would span the seam, serving has it cut there, and so does this.
+        whole = self.encode(prompt + completion, special=True, bos=True)
+        ids = (
+            whole[len(prompt_ids) :]
+            if whole[: len(prompt_ids)] == prompt_ids
+            else self.encode(completion, special=True)
+        )
+        end = next((at for at, token in enumerate(ids) if token in self.end_of_generation), None)
+        completed = [*ids, self.eos] if end is None else ids[: end + 1]
+        return TokenizedExample(tuple(prompt_ids), tuple(completed))
+
+    def _text(self, token: int) -> str:
+        if token == _NONE:
+            return ""
+        return bytes(llama_cpp().llama_vocab_get_text(self._vocab, token)).decode("utf-8")
