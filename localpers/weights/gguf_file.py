@@ -174,31 +174,32 @@ def read_header(path: Path) -> Header:
         return _parse(data, path)
 
 
-def tensor_data(header: Header, tensor: StoredTensor) -> npt.NDArray[np.uint8]:
-    """The stored bytes of one tensor, as a memory map of uint8 [rows, bytes per row]."""
-    rows = math.prod(tensor.shape[:-1])
-    stored = np.memmap(header.path, np.uint8, "r", offset=tensor.offset, shape=(tensor.size,))
-    return stored.reshape(rows, -1)
+def dequantized_rows(
+    header: Header, tensor: StoredTensor, start: int = 0, stop: int | None = None
+) -> npt.NDArray[np.float32]:
+    """Rows `start` to `stop` of one tensor as float32 [rows, row length].
 
-
-def dequantized(header: Header, tensor: StoredTensor) -> npt.NDArray[np.float32]:
-    """One tensor as float32 in its row-major shape.
-
-    Raises UnsupportedModel for a type that the gguf package cannot turn back into numbers.
+    A tensor of three dimensions is seen as its matrices below one another. Raises UnsupportedModel
+    for a type that the gguf package cannot turn back into numbers.
     """
     from gguf import GGMLQuantizationType
     from gguf.quants import dequantize
 
+    stored = np.memmap(header.path, np.uint8, "r", offset=tensor.offset, shape=(tensor.size,))
+    rows = stored.reshape(math.prod(tensor.shape[:-1]), -1)[start:stop]
     try:
-        numbers = dequantize(
-            _typed(tensor_data(header, tensor), tensor.type), GGMLQuantizationType(tensor.type)
-        )
+        numbers = dequantize(_typed(rows, tensor.type), GGMLQuantizationType(tensor.type))
     except NotImplementedError:
         raise UnsupportedModel(
             f"{header.path.name} stores weights as {tensor.type_name}, which cannot be turned back "
             "into numbers for training: get the model as Q4_K_M, Q8_0 or F16."
         ) from None
-    return np.asarray(numbers, np.float32).reshape(tensor.shape)
+    return np.asarray(numbers, np.float32)
+
+
+def dequantized(header: Header, tensor: StoredTensor) -> npt.NDArray[np.float32]:
+    """One tensor as float32 in its row-major shape; raises as dequantized_rows does."""
+    return dequantized_rows(header, tensor).reshape(tensor.shape)
 
 
 def _typed(stored: npt.NDArray[np.uint8], kind: int) -> npt.NDArray[Any]:
