@@ -12,7 +12,7 @@ class LocalpersError(Exception):
 
 
 class UnreadableFile(LocalpersError):
-    """A file that should have been read and cannot be; `str(error)` is the reason, in a few words."""
+    """A file that should have been read and cannot be; `str(error)` is the reason in few words."""
 
 
 class NotADocument(LocalpersError):

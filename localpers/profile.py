@@ -135,7 +135,8 @@ class Profile:
                 "wait for it to finish, or stop it, and run this again."
             ) from None
         try:
-            write_atomically(note, json.dumps({"command": command, "pid": os.getpid(), "since": time.time()}))
+            holder = {"command": command, "pid": os.getpid(), "since": time.time()}
+            write_atomically(note, json.dumps(holder))
             yield
         finally:
             note.unlink(missing_ok=True)

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from localpers import __version__
+from localpers.cli.ingest import ingest
+from localpers.cli.search import search
 from localpers.errors import LocalpersError
 
 INTERRUPTED = 130
@@ -42,6 +44,10 @@ def root(
     ] = False,
 ) -> None:
     context.obj = profile
+
+
+app.command()(ingest)
+app.command()(search)
 
 
 def _lift_global_options(arguments: list[str]) -> list[str]:
@@ -97,10 +103,10 @@ def _report_usage(error: typer.TyperException) -> int:
     from localpers.cli.console import printable
 
     context = getattr(error, "ctx", None)
-    if context is not None:
-        sys.stderr.write(context.get_usage() + "\n")
     message = printable(error.format_message())
-    if message:
+    if type(error).__name__ == "NoArgsIsHelpError":
+        sys.stderr.write(message + "\n")
+    elif message:
         _complain(f"{message} Try 'localpers {_command_of(context)}--help'.")
     return error.exit_code
 

@@ -14,7 +14,9 @@ Json = Annotated[
 
 
 def print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
+    document = json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n"
+    # A file name that is not UTF-8 holds lone surrogates: JSON's own escapes carry them.
+    sys.stdout.write(document.encode("utf-8", "backslashreplace").decode())
 
 
 def say(line: str = "") -> None:

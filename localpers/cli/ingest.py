@@ -1,0 +1,101 @@
+"""`localpers ingest`: folders and files into the index."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from localpers.cli.console import Json, notice, print_json, say
+from localpers.cli.progress import ProgressLine
+
+if TYPE_CHECKING:
+    from localpers.corpus.sync import SyncProgress, SyncReport
+    from localpers.store import Store
+
+MOST_SKIPPED_SHOWN = 10
+
+
+def ingest(
+    context: typer.Context,
+    paths: Annotated[list[Path], typer.Argument(help="Folders and files to index.")],
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Stay and follow changes until Ctrl-C.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would change; change nothing.")
+    ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Read every file anew, unchanged ones too.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Index the notes in folders and files; run it again and only changes are read."""
+    from localpers.profile import Profile
+    from localpers.store import Store
+
+    if watch and (as_json or dry_run):
+        raise typer.BadParameter("--watch goes with neither --json nor --dry-run.")
+    profile = Profile.open(context.obj)
+    with profile.writing("ingest"), Store.open(profile) as store:
+        report = _sync(store, paths, again=again, dry_run=dry_run)
+        if as_json:
+            print_json(asdict(report))
+        else:
+            _tell(report, dry_run)
+    while watch:
+        changed = _next_change(paths)
+        if not changed:
+            break
+        with profile.writing("ingest"), Store.open(profile) as store:
+            _tell(_sync(store, paths), dry_run=False)
+
+
+def _sync(
+    store: Store, paths: list[Path], *, again: bool = False, dry_run: bool = False
+) -> SyncReport:
+    from localpers.corpus.sync import sync
+    from localpers.retrieval.indexing import Indexer
+
+    line = ProgressLine("reading")
+
+    def show(progress: SyncProgress) -> None:
+        line.update(progress.done, progress.total, os.path.basename(progress.path))
+
+    try:
+        if Indexer(store).refresh(line.update):
+            line.clear()
+        return sync(store, paths, again=again, dry_run=dry_run, on_progress=show)
+    finally:
+        line.clear()
+
+
+def _tell(report: SyncReport, dry_run: bool) -> None:
+    would = "would be " if dry_run else ""
+    say(
+        f"{report.added} added, {report.updated} updated, {report.removed} removed, "
+        f"{report.unchanged} unchanged {would and '(dry run: nothing was changed) '}"
+        f"in {report.seconds:.1f} s"
+    )
+    if report.skipped:
+        say(f"{len(report.skipped)} skipped:")
+        for skipped in report.skipped[:MOST_SKIPPED_SHOWN]:
+            say(f"  {skipped.path}: {skipped.reason}")
+        if len(report.skipped) > MOST_SKIPPED_SHOWN:
+            say(f"  … and {len(report.skipped) - MOST_SKIPPED_SHOWN} more (--json lists all)")
+    say(f"The index holds {report.documents} documents in {report.passages} passages.")
+    if not report.documents:
+        notice("Nothing to read was found there: localpers reads Markdown, text, PDF, e-mail, …")
+
+
+def _next_change(paths: list[Path]) -> bool:
+    """Wait for files below `paths` to change; False when the user wants to stop."""
+    from watchfiles import watch
+
+    notice("Watching for changes; Ctrl-C stops.")
+    for _ in watch(*paths, raise_interrupt=False, debounce=1000):
+        return True
+    return False

@@ -1,0 +1,363 @@
+"""Sync: make the index equal to what lies on disk, reading only what changed.
+
+The order of things makes any interruption harmless: documents are replaced in short transactions
+(text, passages and postings at once), a file's row is written with its documents, and files that
+vanished go last. What a killed run did not reach, the next run finds changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from localpers.corpus import passages as passages_module
+from localpers.corpus.language import detect_language
+from localpers.corpus.passages import split_passages
+from localpers.corpus.readers import reader_for
+from localpers.corpus.walk import FoundFile, Walk
+from localpers.datatypes import Document
+from localpers.errors import NotADocument, SourceMissing, UnreadableFile
+from localpers.profile import home
+from localpers.retrieval.indexing import Indexer
+from localpers.store import Store
+from localpers.store.documents import UNFINISHED, StoredFile
+
+READER_VERSION = 1000 * passages_module.VERSION + 1
+"""Raised whenever a reader makes something else of the same file: files are then read again."""
+COMMIT_SECONDS = 1.0
+COMMIT_CHARACTERS = 8_000_000
+LARGEST_HASHED = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SyncReport:
+    """Numbers of documents, except `seconds`; `documents` and `passages` are the index's totals."""
+
+    added: int
+    updated: int
+    removed: int
+    unchanged: int
+    skipped: tuple[Skipped, ...]
+    documents: int
+    passages: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SyncProgress:
+    """`done` of `total` changed files are read, the one at `path` just now."""
+
+    done: int
+    total: int
+    path: str
+
+
+OnProgress = Callable[[SyncProgress], None]
+
+
+@dataclass(slots=True)
+class _Counts:
+    added: int = 0
+    updated: int = 0
+    removed: int = 0
+    unchanged: int = 0
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What a walk of one root found, against what the store knows below it."""
+
+    changed: list[tuple[FoundFile, StoredFile | None]] = field(default_factory=list)
+    unchanged: list[StoredFile] = field(default_factory=list)
+    vanished: dict[int, StoredFile] = field(default_factory=dict)
+    skipped: list[Skipped] = field(default_factory=list)
+
+
+def sync(
+    store: Store,
+    paths: Iterable[Path],
+    *,
+    again: bool = False,
+    dry_run: bool = False,
+    on_progress: OnProgress | None = None,
+) -> SyncReport:
+    """Bring the index up to date with everything at or below `paths`.
+
+    `again` reads every file anew; `dry_run` reports without changing anything.
+    Raises SourceMissing where a path does not exist, or is an indexed folder that is empty now.
+    """
+    began = time.monotonic()
+    plans = [_plan(store, root, again) for root in _roots(paths)]
+    run = _Run(store, again, dry_run, on_progress, sum(len(plan.changed) for plan in plans))
+    with run:
+        for plan in plans:
+            run.apply(plan)
+        documents, passages = run.totals()
+    return SyncReport(
+        added=run.counts.added,
+        updated=run.counts.updated,
+        removed=run.counts.removed,
+        unchanged=run.counts.unchanged,
+        skipped=tuple(run.skipped),
+        documents=documents,
+        passages=passages,
+        seconds=time.monotonic() - began,
+    )
+
+
+def _roots(paths: Iterable[Path]) -> list[str]:
+    """The paths, absolute, without those that lie below another."""
+    roots: list[str] = []
+    for path in sorted({os.path.realpath(path.expanduser()) for path in paths}):
+        if not os.path.exists(path):
+            raise SourceMissing(
+                f"{path} does not exist: check the path, or mount the drive it is on. "
+                "Nothing was changed."
+            )
+        if not any(path.startswith(root.rstrip("/") + "/") for root in roots):
+            roots.append(path)
+    return roots
+
+
+def _plan(store: Store, root: str, again: bool) -> _Plan:
+    plan = _Plan()
+    known = {file.path: file for file in store.documents.files_below(root)}
+    had_any = bool(known)
+    found_any = False
+    walk = Walk(root, excluded=(str(home()),))
+    for found in walk:
+        found_any = True
+        before = known.pop(found.path, None)
+        if reader_for(Path(found.path)) is None and before is None:
+            continue
+        if before is not None and not again and _same(before, found):
+            plan.unchanged.append(before)
+        else:
+            plan.changed.append((found, before))
+    if had_any and not found_any and not walk.unreadable:
+        raise SourceMissing(
+            f"{root} is empty but was indexed with {len(known)} files: is its drive mounted? "
+            "Nothing was changed; use another path, or put the files back and run this again."
+        )
+    for path, reason in walk.unreadable.items():
+        plan.skipped.append(Skipped(path, reason))
+    closed = tuple(path.rstrip("/") + "/" for path in walk.unreadable)
+    for file in known.values():
+        if file.path in walk.unreadable or file.path.startswith(closed):
+            plan.unchanged.append(file)
+        else:
+            plan.vanished[file.id] = file
+    return plan
+
+
+def _same(before: StoredFile, found: FoundFile) -> bool:
+    return (before.size, before.mtime_ns, before.reader_version) == (
+        found.size,
+        found.mtime_ns,
+        READER_VERSION,
+    )
+
+
+class _Run:
+    """Applies plans to the store in transactions of about COMMIT_SECONDS."""
+
+    def __init__(
+        self,
+        store: Store,
+        again: bool,
+        dry_run: bool,
+        on_progress: OnProgress | None,
+        total: int,
+    ) -> None:
+        self.counts = _Counts()
+        self.skipped: list[Skipped] = []
+        self._store = store
+        self._indexer = Indexer(store)
+        self._again = again
+        self._dry_run = dry_run
+        self._on_progress = on_progress
+        self._total = total
+        self._done = 0
+        self._opened_at = 0.0
+        self._characters = 0
+
+    def __enter__(self) -> _Run:
+        self._begin()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if not self._store.db.conn.in_transaction:
+            return
+        if kind is None and not self._dry_run:
+            self._store.commit()
+        else:
+            self._store.rollback()
+
+    def totals(self) -> tuple[int, int]:
+        totals = self._store.documents.totals()
+        return totals.documents, totals.passages
+
+    def _begin(self) -> None:
+        self._store.begin()
+        self._opened_at = time.monotonic()
+        self._characters = 0
+
+    def _breathe(self) -> None:
+        """Commit now and then: readers see progress, memory stays flat, a kill costs little."""
+        due = time.monotonic() - self._opened_at > COMMIT_SECONDS
+        if not self._dry_run and (due or self._characters > COMMIT_CHARACTERS):
+            self._store.commit()
+            self._begin()
+
+    def apply(self, plan: _Plan) -> None:
+        self.skipped.extend(plan.skipped)
+        for file in plan.unchanged:
+            if file.skipped is not None:
+                self.skipped.append(Skipped(file.path, file.skipped))
+        self.counts.unchanged += self._store.documents.count_in(
+            file.id for file in plan.unchanged if file.skipped is None
+        )
+        by_hash = {(file.sha256, file.size): file for file in plan.vanished.values()}
+        for found, before in plan.changed:
+            if self._on_progress:
+                self._on_progress(SyncProgress(self._done, self._total, found.path))
+            moved = self._take(found, before, by_hash)
+            if moved is not None:
+                plan.vanished.pop(moved.id, None)
+            self._done += 1
+            self._breathe()
+        for file in plan.vanished.values():
+            for id, _ in self._store.documents.parts_of(file.id).values():
+                self._indexer.remove(id)
+                self.counts.removed += 1
+            self._store.documents.remove_file(file.id)
+            self._breathe()
+
+    def _take(
+        self,
+        found: FoundFile,
+        before: StoredFile | None,
+        vanished: dict[tuple[str, int], StoredFile],
+    ) -> StoredFile | None:
+        """Bring one file's documents up to date; returns the vanished file that it is, if any."""
+        moved: StoredFile | None = None
+        try:
+            digest = _digest(found)
+            if before is None:
+                moved = vanished.pop((digest, found.size), None)
+            known = before or moved
+            row = StoredFile(
+                id=known.id if known else 0,
+                path=found.path,
+                size=found.size,
+                mtime_ns=found.mtime_ns,
+                sha256=digest,
+                reader_version=READER_VERSION,
+                skipped=known.skipped if known else None,
+            )
+            if known is not None and self._is_read(known, row):
+                self._store.documents.put_file(row)
+                self._keep(row)
+            else:
+                self._replace(row)
+        except OSError as error:
+            self.skipped.append(Skipped(found.path, (error.strerror or "unreadable").lower()))
+            if before is not None:
+                self.counts.unchanged += self._store.documents.count_in([before.id])
+        return moved
+
+    def _is_read(self, known: StoredFile, row: StoredFile) -> bool:
+        return not self._again and (known.sha256, known.reader_version) == (
+            row.sha256,
+            READER_VERSION,
+        )
+
+    def _keep(self, row: StoredFile) -> None:
+        if row.skipped is not None:
+            self.skipped.append(Skipped(row.path, row.skipped))
+        self.counts.unchanged += self._store.documents.count_in([row.id])
+
+    def _replace(self, row: StoredFile) -> None:
+        """Read the file anew, replacing only those of its documents that changed."""
+        unfinished = replace(row, sha256="", reader_version=UNFINISHED, skipped=None)
+        row = replace(row, id=self._store.documents.put_file(unfinished), skipped=None)
+        before = self._store.documents.parts_of(row.id)
+        seen: set[str] = set()
+        reader = reader_for(Path(row.path))
+        try:
+            for document in reader(Path(row.path)) if reader else ():
+                self._put(row, _with_own_part(document, seen), before)
+                self._breathe()
+        except NotADocument:
+            pass
+        except UnreadableFile as error:
+            row = replace(row, skipped=str(error))
+            self.skipped.append(Skipped(row.path, str(error)))
+        for id, _ in before.values():
+            self._indexer.remove(id)
+            self.counts.removed += 1
+        self._store.documents.put_file(row)
+
+    def _put(self, row: StoredFile, document: Document, before: dict[str, tuple[int, str]]) -> None:
+        if document.date:
+            date, date_from = document.date, "metadata"
+        else:
+            date, date_from = _iso(row.mtime_ns), "file"
+        content_hash = _content_hash(document)
+        known = before.pop(document.part, None)
+        if known is not None:
+            if known[1] == content_hash and not self._again:
+                self.counts.unchanged += 1
+                return
+            self._indexer.remove(known[0])
+            self.counts.updated += 1
+        else:
+            self.counts.added += 1
+        self._characters += len(document.text)
+        self._indexer.add(
+            row.id,
+            document,
+            split_passages(document),
+            date=date,
+            date_from=date_from,
+            language=detect_language(document.text, document.blocks),
+            content_hash=content_hash,
+        )
+
+
+def _with_own_part(document: Document, seen: set[str]) -> Document:
+    """A container may give two documents one name (a mail kept twice): tell them apart."""
+    part, number = document.part, 1
+    while part in seen:
+        number += 1
+        part = f"{document.part}~{number}"
+    seen.add(part)
+    return document if part == document.part else replace(document, part=part)
+
+
+def _content_hash(document: Document) -> str:
+    fields = [document.title, document.kind, document.date or "", *document.tags, document.text]
+    return hashlib.sha256("\0".join(fields).encode()).hexdigest()
+
+
+def _iso(mtime_ns: int) -> str:
+    return datetime.fromtimestamp(mtime_ns // 10**9, UTC).isoformat()
+
+
+def _digest(found: FoundFile) -> str:
+    """SHA-256 of the file's bytes; size and time stand for a file too large to hash each time."""
+    if found.size > LARGEST_HASHED:
+        return f"{found.size}-{found.mtime_ns}"
+    with open(found.path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

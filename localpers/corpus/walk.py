@@ -1,0 +1,111 @@
+"""Which files below a path are someone's writing: ignore rules, hidden files, symlink loops."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+IGNORE_FILES = (".gitignore", ".localpersignore")
+NEVER_ENTERED = frozenset(
+    {"node_modules", "bower_components", "__pycache__", "site-packages", "venv", "$RECYCLE.BIN"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    path: str
+    size: int
+    mtime_ns: int
+
+
+@dataclass(slots=True)
+class Walk:
+    """Iterate to get the files; afterwards `unreadable` holds what could not be looked into.
+
+    `unreadable` maps the path of a folder or file to the reason. Files below an unreadable folder
+    are neither found nor gone.
+    """
+
+    root: str
+    excluded: tuple[str, ...] = ()
+    unreadable: dict[str, str] = field(default_factory=dict)
+    _visited: set[tuple[int, int]] = field(default_factory=set)
+
+    def __iter__(self) -> Iterator[FoundFile]:
+        status = os.stat(self.root)
+        if not os.path.isdir(self.root):
+            yield FoundFile(self.root, status.st_size, status.st_mtime_ns)
+            return
+        self._visited.add((status.st_dev, status.st_ino))
+        yield from self._folder(self.root, ())
+
+    def _folder(self, folder: str, rules: tuple[tuple[str, Any], ...]) -> Iterator[FoundFile]:
+        try:
+            with os.scandir(folder) as scan:
+                entries = sorted(scan, key=lambda entry: entry.name)
+        except OSError as error:
+            self.unreadable[folder] = _reason(error)
+            return
+        for entry in entries:
+            if entry.name in IGNORE_FILES:
+                rules = (*rules, *self._rules_of(folder, entry.path))
+        for entry in entries:
+            if entry.name.startswith(".") or entry.path in self.excluded:
+                continue
+            try:
+                if entry.is_dir():
+                    if not _ignored(rules, entry.path, folder=True) and self._enters(entry):
+                        yield from self._folder(entry.path, rules)
+                elif not _ignored(rules, entry.path, folder=False) and self._belongs(entry):
+                    status = entry.stat()
+                    yield FoundFile(entry.path, status.st_size, status.st_mtime_ns)
+            except OSError as error:
+                self.unreadable[entry.path] = _reason(error)
+
+    def _enters(self, entry: os.DirEntry[str]) -> bool:
+        if entry.name in NEVER_ENTERED:
+            return False
+        status = entry.stat()
+        identity = (status.st_dev, status.st_ino)
+        if identity in self._visited:
+            return False
+        self._visited.add(identity)
+        return True
+
+    def _belongs(self, entry: os.DirEntry[str]) -> bool:
+        """A plain file, or a link to one that this walk will not meet under its own name."""
+        if not entry.is_symlink():
+            return entry.is_file()
+        if not os.path.exists(entry.path):
+            return False
+        target = os.path.realpath(entry.path)
+        return os.path.isfile(target) and not target.startswith(self.root.rstrip("/") + "/")
+
+    def _rules_of(self, folder: str, ignore_file: str) -> tuple[tuple[str, Any], ...]:
+        from pathspec import GitIgnoreSpec
+
+        try:
+            lines = Path(ignore_file).read_bytes().decode("utf-8", "replace").splitlines()
+            return ((folder + "/", GitIgnoreSpec.from_lines(lines)),)
+        except OSError as error:
+            self.unreadable[ignore_file] = _reason(error)
+        except ValueError:
+            self.unreadable[ignore_file] = "malformed ignore rules"
+        return ()
+
+
+def _ignored(rules: tuple[tuple[str, Any], ...], path: str, *, folder: bool) -> bool:
+    """Git's order: the rules nearest to the file decide, the last match within them wins."""
+    for base, spec in reversed(rules):
+        relative = path[len(base) :] + ("/" if folder else "")
+        verdict = spec.check_file(relative).include
+        if verdict is not None:
+            return bool(verdict)
+    return False
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or type(error).__name__).lower()

@@ -1,0 +1,147 @@
+"""Text → terms, for the index and for queries alike. Any change of the terms bumps VERSION.
+
+Words are folded (NFKC, case folding) and stemmed by the Snowball algorithm of the document's
+language; compounds (`getUserName`, `foo_bar.baz`, `2024-05-17`) are kept whole and in parts;
+Chinese, Japanese and Korean runs become overlapping bigrams; emoji are terms.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import unicodedata
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+VERSION = 1
+
+SNOWBALL = {
+    "ar": "arabic",
+    "ca": "catalan",
+    "da": "danish",
+    "de": "german",
+    "el": "greek",
+    "en": "english",
+    "es": "spanish",
+    "eu": "basque",
+    "fi": "finnish",
+    "fr": "french",
+    "ga": "irish",
+    "hi": "hindi",
+    "hu": "hungarian",
+    "hy": "armenian",
+    "id": "indonesian",
+    "it": "italian",
+    "lt": "lithuanian",
+    "ne": "nepali",
+    "nl": "dutch",
+    "no": "norwegian",
+    "pt": "portuguese",
+    "ro": "romanian",
+    "ru": "russian",
+    "sr": "serbian",
+    "sv": "swedish",
+    "ta": "tamil",
+    "tr": "turkish",
+}
+"""ISO 639-1 → Snowball algorithm."""
+
+# Letters and digits, and the combining marks that scripts such as Devanagari write words with.
+_WORD = (
+    r"[\w\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0900-\u0963\u0966-\u0dff"
+    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17df]"
+)
+_EMOJI = r"[\u2190-\u21ff\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]"
+_TOKEN = re.compile(
+    rf"[A-Za-z](?:\+\+|\#)(?!\w)|{_WORD}+(?:[.\-_/:@+&]{_WORD}+)*|{_EMOJI}"
+)
+_CJK_RUN = re.compile(
+    r"[\u1100-\u11ff\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u3130-\u318f\u31f0-\u31ff"
+    r"\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003134f]+"
+)
+_JOINER = re.compile(r"[.\-_/:@+&]+")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+LONGEST_TERM = 64
+"""Characters; longer runs (base64, say) are cut, so that no key grows without bound."""
+
+
+def analyse(text: str, language: str = "") -> list[str]:
+    """The terms of `text`, repeats included, stemmed for `language` (ISO 639-1; "" for none)."""
+    terms: list[str] = []
+    for token in _TOKEN.findall(unicodedata.normalize("NFKC", text)):
+        terms.extend(_terms_of(token, language))
+    return terms
+
+
+def query_terms(query: str, languages: Iterable[str]) -> list[str]:
+    """The terms of a query against an index whose documents are in `languages`.
+
+    A query of a few words does not tell its language, so each of its words is looked up in the
+    form that each language of the index gives it; a form that two languages share counts once.
+    """
+    known = sorted({language if language in SNOWBALL else "" for language in languages}) or [""]
+    terms: list[str] = []
+    for token in _TOKEN.findall(unicodedata.normalize("NFKC", query)):
+        forms = [_terms_of(token, language) for language in known]
+        terms.extend(forms[0])
+        seen = set(forms[0])
+        for form in forms[1:]:
+            terms.extend(term for term in form if term not in seen)
+            seen.update(form)
+    return terms
+
+
+@lru_cache(maxsize=1 << 16)
+def _terms_of(token: str, language: str) -> tuple[str, ...]:
+    if not token[-1].isalnum() and token[-1] in "+#":
+        return (token.casefold(),)
+    parts = [part for part in _JOINER.split(token) if part]
+    terms: list[str] = []
+    if len(parts) > 1:
+        terms.append(token.casefold()[:LONGEST_TERM])
+    for part in parts:
+        humps = _CAMEL.split(part)
+        if len(humps) > 1:
+            terms.append(part.casefold()[:LONGEST_TERM])
+        for hump in humps:
+            terms.extend(_word_terms(hump, language))
+    return tuple(terms)
+
+
+def _word_terms(word: str, language: str) -> list[str]:
+    terms: list[str] = []
+    end = 0
+    for run in _CJK_RUN.finditer(word):
+        terms.extend(_stemmed(word[end : run.start()], language))
+        characters = run.group()
+        terms.extend(
+            [characters]
+            if len(characters) == 1
+            else [characters[i : i + 2] for i in range(len(characters) - 1)]
+        )
+        end = run.end()
+    terms.extend(_stemmed(word[end:], language))
+    return terms
+
+
+def _stemmed(word: str, language: str) -> list[str]:
+    if not word:
+        return []
+    folded = word.casefold()[:LONGEST_TERM]
+    if language in SNOWBALL and "_" not in folded and not any(map(str.isdigit, folded)):
+        return [_stemmer(language).stemWord(folded)]
+    return [folded]
+
+
+_stemmers = threading.local()
+
+
+def _stemmer(language: str) -> Any:
+    """A Snowball stemmer; its state is not shared between threads."""
+    import Stemmer
+
+    by_language: dict[str, Any] = _stemmers.__dict__
+    if language not in by_language:
+        by_language[language] = Stemmer.Stemmer(SNOWBALL[language])
+    return by_language[language]

@@ -1,0 +1,45 @@
+"""BM25 over the store's postings: exact, every passage that holds a query term scored.
+
+The score is that of rank_bm25's BM25Plus without its constant delta, which does not change the
+order: sum over query terms of log((N + 1) / n) · f (k1 + 1) / (f + k1 (1 - b + b · length / mean)),
+with N passages, n of them holding the term, f the term's frequency in the passage (Robertson &
+Zaragoza, The Probabilistic Relevance Framework, 2009; idf as in Lv & Zhai, 2011).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from localpers.store.postings import Postings
+
+K1 = 1.5
+B = 0.75
+
+
+def top_passages(postings: Postings, terms: Sequence[str], k: int) -> list[tuple[int, float]]:
+    """The k best (passage id, score), best first, ties by id; only passages that hold a term."""
+    lengths = postings.lengths()
+    present = lengths > 0
+    number = int(np.count_nonzero(present))
+    if not number or not terms or k < 1:
+        return []
+    mean = (float(lengths.sum()) - number) / number or 1.0
+    scores = np.zeros(len(lengths))
+    for term, repeats in Counter(terms).items():
+        found = postings.of(term)
+        if not len(found.passages):
+            continue
+        idf = math.log((number + 1) / len(found.passages))
+        relative = (lengths[found.passages] - 1.0) / mean
+        saturation = found.frequencies + K1 * (1 - B + B * relative)
+        scores[found.passages] += repeats * idf * (K1 + 1) * found.frequencies / saturation
+    best = np.flatnonzero(scores)
+    if len(best) > k:
+        threshold = np.partition(scores[best], len(best) - k)[len(best) - k]
+        best = best[scores[best] >= threshold]
+    order = best[np.lexsort((best, -scores[best]))][:k]
+    return [(int(passage), float(scores[passage])) for passage in order]

@@ -1,0 +1,125 @@
+"""Store: a profile's database, opened, private and migrated."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from localpers.errors import LocalpersError
+from localpers.profile import FILE_MODE, Profile
+from localpers.store.documents import Documents
+from localpers.store.postings import Postings
+from localpers.store.schema import MIGRATIONS, migrate
+
+BUSY_SECONDS = 30
+
+
+class Store:
+    """Documents, passages and postings of one profile; readers never wait for the writer (WAL).
+
+    Writers hold `Profile.writing` besides; `transaction` makes a change visible whole or not.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        import sqlite_utils
+
+        self.db: Any = sqlite_utils.Database(connection)
+        self.documents = Documents(self.db)
+        self.postings = Postings(self.db)
+
+    @classmethod
+    def open(cls, profile: Profile) -> Store:
+        """Open or create the profile's database. Raises LocalpersError where it is no database."""
+        _make_private(profile.database)
+        # Autocommit: transactions begin and end only where the code says so.
+        connection = sqlite3.connect(
+            profile.database, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA secure_delete = ON")
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version > len(MIGRATIONS):
+                raise LocalpersError(
+                    f"{profile.database} was written by a newer localpers: upgrade localpers."
+                )
+            migrate(connection)
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            raise LocalpersError(
+                f"{profile.database} cannot be used ({error}): move it away and ingest again; "
+                "your own files are untouched."
+            ) from error
+        except BaseException:
+            connection.close()
+            raise
+        return cls(connection)
+
+    def begin(self) -> None:
+        self.db.conn.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        self.postings.flush()
+        self.db.conn.execute("COMMIT")
+
+    def rollback(self) -> None:
+        self.postings.discard()
+        self.db.conn.execute("ROLLBACK")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything inside becomes visible at once, or nothing of it."""
+        self.begin()
+        try:
+            yield
+            self.commit()
+        except BaseException:
+            self.rollback()
+            raise
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """What is read inside is one state of the database, whatever a writer does meanwhile."""
+        if self.db.conn.in_transaction:
+            yield
+            return
+        self.db.conn.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self.db.conn.execute("COMMIT")
+
+    def meta(self, key: str) -> str | None:
+        row = self.db.conn.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def set_meta(self, key: str, value: str) -> None:
+        self.db["meta"].insert({"key": key, "value": value}, pk="key", replace=True)
+
+    def close(self) -> None:
+        self.db.conn.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _make_private(database: Path) -> None:
+    # SQLite gives its -wal and -shm files the mode of the database itself.
+    database.touch(mode=FILE_MODE, exist_ok=True)
+    for file in (database, *(database.with_name(database.name + end) for end in ("-wal", "-shm"))):
+        if file.exists() and file.stat().st_mode & 0o177:
+            file.chmod(FILE_MODE)

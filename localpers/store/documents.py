@@ -1,0 +1,287 @@
+"""Files, documents and passages as rows."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from localpers.datatypes import Block, BlockKind, Document, Kind, Passage, StoredDocument
+
+_MOST_VARIABLES = 500
+
+UNFINISHED = 0
+"""The `reader_version` of a file that is being read: no reader has it, so it is read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file as it was when last read. `skipped` is the reason why it could not be, else None."""
+
+    id: int
+    path: str
+    size: int
+    mtime_ns: int
+    sha256: str
+    reader_version: int
+    skipped: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPassage:
+    """A Passage with what its Document tells about it."""
+
+    id: int
+    document: int
+    path: str
+    title: str
+    date: str
+    start: int
+    end: int
+    text: str
+    line: int | None
+    page: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    documents: int
+    passages: int
+    words: int
+    files: int
+    skipped: int
+
+
+class Documents:
+    """Reads and writes rows; transactions are the caller's."""
+
+    def __init__(self, db: Any) -> None:
+        self._db = db
+
+    # -- files
+
+    def files_below(self, root: str) -> list[StoredFile]:
+        """The known files at or below a path, wherever they lie in the tree."""
+        below = root.rstrip("/") + "/"
+        # The range [root/, root0) holds what starts with "root/": '0' follows '/' in ASCII.
+        rows = self._db.conn.execute(
+            "SELECT * FROM files WHERE path = ? OR (path >= ? AND path < ?)",
+            (_to_column(root), _to_column(below), _to_column(below[:-1] + "0")),
+        ).fetchall()
+        odd = self._db.conn.execute("SELECT * FROM files WHERE typeof(path) = 'blob'").fetchall()
+        files = [_file(row) for row in rows]
+        seen = {file.id for file in files}
+        strays = (_file(row) for row in odd)
+        files.extend(f for f in strays if f.id not in seen and (f.path + "/").startswith(below))
+        return files
+
+    def put_file(self, file: StoredFile) -> int:
+        """Insert a file (id 0) or replace one's columns; returns its id."""
+        columns = {
+            "path": _to_column(file.path),
+            "size": file.size,
+            "mtime_ns": file.mtime_ns,
+            "sha256": file.sha256,
+            "reader_version": file.reader_version,
+            "skipped": file.skipped,
+        }
+        if file.id:
+            self._db["files"].update(file.id, columns)
+            return file.id
+        return int(self._db["files"].insert(columns).last_pk)
+
+    def remove_file(self, id: int) -> None:
+        """Remove a file's row with its documents and passages (their postings apart)."""
+        self._db.conn.execute("DELETE FROM files WHERE id = ?", (id,))
+
+    # -- documents
+
+    def parts_of(self, file: int) -> dict[str, tuple[int, str]]:
+        """part → (document id, content hash) of a file's documents."""
+        rows = self._db.conn.execute(
+            "SELECT part, id, content_hash FROM documents WHERE file = ?", (file,)
+        )
+        return {part: (id, content_hash) for part, id, content_hash in rows}
+
+    def count_in(self, files: Iterable[int]) -> int:
+        """How many documents these files hold."""
+        count = 0
+        wanted = list(files)
+        for at in range(0, len(wanted), _MOST_VARIABLES):
+            some = wanted[at : at + _MOST_VARIABLES]
+            marks = ",".join("?" * len(some))
+            (found,) = self._db.conn.execute(
+                f"SELECT COUNT(*) FROM documents WHERE file IN ({marks})", some
+            ).fetchone()
+            count += found
+        return count
+
+    def add(
+        self,
+        file: int,
+        document: Document,
+        *,
+        date: str,
+        date_from: str,
+        language: str,
+        content_hash: str,
+        passages: Sequence[Passage],
+    ) -> list[int]:
+        """Insert a document and its passages; returns the passages' ids in order."""
+        cursor = self._db.conn.execute(
+            "INSERT INTO documents (file, part, title, kind, date, date_from, language, tags,"
+            " content_hash, text, blocks) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                file,
+                document.part,
+                document.title,
+                document.kind.value,
+                date,
+                date_from,
+                language,
+                json.dumps(document.tags, ensure_ascii=False),
+                content_hash,
+                document.text,
+                _pack_blocks(document.blocks),
+            ),
+        )
+        row = cursor.lastrowid
+        ids: list[int] = []
+        for passage, (line, page) in zip(passages, _places(document, passages), strict=True):
+            cursor.execute(
+                'INSERT INTO passages (document, start, "end", heading, line, page)'
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (row, passage.start, passage.end, passage.heading, line, page),
+            )
+            ids.append(cursor.lastrowid)
+        return ids
+
+    def remove(self, id: int) -> None:
+        """Remove a document's row and its passages (their postings apart)."""
+        self._db.conn.execute("DELETE FROM documents WHERE id = ?", (id,))
+
+    def passage_texts(self, document: int) -> tuple[str, list[tuple[int, str]]]:
+        """(language, [(passage id, text)]) of a document: what its postings were made of."""
+        row = self._db.conn.execute(
+            "SELECT language, text FROM documents WHERE id = ?", (document,)
+        ).fetchone()
+        if row is None:
+            return "", []
+        language, text = row
+        spans = self._db.conn.execute(
+            'SELECT id, start, "end" FROM passages WHERE document = ? ORDER BY start', (document,)
+        )
+        return language, [(id, text[start:end]) for id, start, end in spans]
+
+    def ids(self) -> list[int]:
+        rows = self._db.conn.execute("SELECT id FROM documents ORDER BY id")
+        return [id for (id,) in rows]
+
+    def all(self) -> Iterator[StoredDocument]:
+        """Every document, by id, one in memory at a time."""
+        for row in self._db.conn.execute(
+            "SELECT d.id, f.path, d.part, d.title, d.kind, d.date, d.date_from, d.language,"
+            " d.content_hash, d.text, d.blocks"
+            " FROM documents d JOIN files f ON f.id = d.file ORDER BY d.id"
+        ):
+            id, path, part, title, kind, date, date_from, language, hash_, text, blocks = row
+            yield StoredDocument(
+                id=id,
+                path=_from_column(path),
+                part=part,
+                title=title,
+                kind=Kind(kind),
+                date=date,
+                date_from=date_from,
+                language=language,
+                content_hash=hash_,
+                text=text,
+                blocks=_unpack_blocks(blocks),
+            )
+
+    def languages(self) -> list[str]:
+        rows = self._db.conn.execute("SELECT DISTINCT language FROM documents")
+        return [language for (language,) in rows]
+
+    def language_shares(self) -> dict[str, float]:
+        """language → its share of the text, by length."""
+        rows = self._db.conn.execute(
+            "SELECT language, SUM(LENGTH(text)) FROM documents GROUP BY language"
+        ).fetchall()
+        total = sum(length or 0 for _, length in rows) or 1
+        return {language: (length or 0) / total for language, length in rows}
+
+    # -- passages
+
+    def passages(self, ids: Iterable[int]) -> dict[int, StoredPassage]:
+        wanted = list(ids)
+        marks = ",".join("?" * len(wanted))
+        rows = self._db.conn.execute(
+            'SELECT p.id, p.document, f.path, d.title, d.date, p.start, p."end",'
+            ' SUBSTR(d.text, p.start + 1, p."end" - p.start), p.line, p.page'
+            " FROM passages p JOIN documents d ON d.id = p.document JOIN files f ON f.id = d.file"
+            f" WHERE p.id IN ({marks})",
+            wanted,
+        )
+        return {
+            row[0]: StoredPassage(row[0], row[1], _from_column(row[2]), *row[3:]) for row in rows
+        }
+
+    def newest_passages(self, limit: int) -> list[int]:
+        """Passage ids of the newest documents first, each document's in order."""
+        rows = self._db.conn.execute(
+            "SELECT p.id FROM passages p JOIN documents d ON d.id = p.document"
+            " ORDER BY d.date DESC, d.id DESC, p.start LIMIT ?",
+            (limit,),
+        )
+        return [id for (id,) in rows]
+
+    def totals(self) -> Totals:
+        """How much is stored; a word is taken as six characters, blank included."""
+        (documents, characters) = self._db.conn.execute(
+            "SELECT COUNT(*), COALESCE(SUM(LENGTH(text)), 0) FROM documents"
+        ).fetchone()
+        (passages,) = self._db.conn.execute("SELECT COUNT(*) FROM passages").fetchone()
+        (files, skipped) = self._db.conn.execute(
+            "SELECT COUNT(*), COUNT(skipped) FROM files"
+        ).fetchone()
+        return Totals(documents, passages, characters // 6, files, skipped)
+
+
+def _places(
+    document: Document, passages: Sequence[Passage]
+) -> Iterator[tuple[int | None, int | None]]:
+    line, counted = document.first_line, 0
+    for passage in passages:
+        if line is not None:
+            line += document.text.count("\n", counted, passage.start)
+            counted = passage.start
+        page = sum(1 for start in document.pages if start <= passage.start)
+        yield line, page or None
+
+
+def _file(row: tuple[Any, ...]) -> StoredFile:
+    id, path, *rest = row
+    return StoredFile(id, _from_column(path), *rest)
+
+
+def _to_column(path: str) -> str | bytes:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(path)
+    return path
+
+
+def _from_column(path: str | bytes) -> str:
+    return os.fsdecode(path) if isinstance(path, bytes) else path
+
+
+def _pack_blocks(blocks: Iterable[Block]) -> str:
+    return json.dumps([[b.kind.value, b.start, b.end, b.level] for b in blocks])
+
+
+def _unpack_blocks(packed: str) -> tuple[Block, ...]:
+    return tuple(Block(BlockKind(kind), *numbers) for kind, *numbers in json.loads(packed))

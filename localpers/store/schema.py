@@ -1,0 +1,74 @@
+"""The tables and their migrations. `PRAGMA user_version` counts the migrations applied."""
+
+from __future__ import annotations
+
+from typing import Any
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        # A path that is not UTF-8 is kept as a BLOB of its bytes.
+        """CREATE TABLE files (
+            id INTEGER PRIMARY KEY,
+            path UNIQUE NOT NULL,
+            size INTEGER NOT NULL,
+            mtime_ns INTEGER NOT NULL,
+            sha256 TEXT NOT NULL,
+            reader_version INTEGER NOT NULL,
+            skipped TEXT
+        )""",
+        "CREATE INDEX files_by_sha256 ON files (sha256)",
+        """CREATE TABLE documents (
+            id INTEGER PRIMARY KEY,
+            file INTEGER NOT NULL REFERENCES files (id) ON DELETE CASCADE,
+            part TEXT NOT NULL,
+            title TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            date TEXT NOT NULL,
+            date_from TEXT NOT NULL,
+            language TEXT NOT NULL,
+            tags TEXT NOT NULL,
+            content_hash TEXT NOT NULL,
+            text TEXT NOT NULL,
+            blocks TEXT NOT NULL,
+            UNIQUE (file, part)
+        )""",
+        "CREATE INDEX documents_by_language ON documents (language)",
+        "CREATE INDEX documents_by_date ON documents (date)",
+        """CREATE TABLE passages (
+            id INTEGER PRIMARY KEY,
+            document INTEGER NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+            start INTEGER NOT NULL,
+            "end" INTEGER NOT NULL,
+            heading TEXT NOT NULL,
+            line INTEGER,
+            page INTEGER
+        )""",
+        "CREATE INDEX passages_by_document ON passages (document)",
+        # One row holds a term's postings for BLOCK_SIZE consecutive passage ids.
+        """CREATE TABLE postings (
+            term TEXT NOT NULL,
+            block INTEGER NOT NULL,
+            data BLOB NOT NULL,
+            PRIMARY KEY (term, block)
+        ) WITHOUT ROWID""",
+        "CREATE TABLE lengths (block INTEGER PRIMARY KEY, data BLOB NOT NULL)",
+        "CREATE TABLE meta (key TEXT PRIMARY KEY, value NOT NULL)",
+    ),
+)
+
+
+def migrate(connection: Any) -> None:
+    """Bring an open database up to the newest schema, each migration in its own transaction."""
+    applied = connection.execute("PRAGMA user_version").fetchone()[0]
+    for number, statements in enumerate(MIGRATIONS[applied:], applied + 1):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            # Another process may have migrated while this one waited for the lock.
+            if connection.execute("PRAGMA user_version").fetchone()[0] < number:
+                for statement in statements:
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {number}")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
