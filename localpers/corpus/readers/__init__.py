@@ -1,0 +1,74 @@
+"""Readers: a file of any known format → Documents. One file per format.
+
+A reader imports the library of its format when it is called, so that finding the reader of a path
+costs nothing. None of them knows what is indexed already, or opens a file that it was not given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from localpers.corpus.readers.docx import read_docx
+from localpers.corpus.readers.epub import read_epub
+from localpers.corpus.readers.files import MAX_BYTES
+from localpers.corpus.readers.html import read_html
+from localpers.corpus.readers.mail import looks_like_mbox, read_eml, read_mbox
+from localpers.corpus.readers.markdown import read_markdown
+from localpers.corpus.readers.notebook import read_notebook
+from localpers.corpus.readers.org import read_org
+from localpers.corpus.readers.pdf import read_pdf
+from localpers.corpus.readers.posts import read_posts
+from localpers.corpus.readers.rst import read_rst
+from localpers.corpus.readers.text import read_plain_text
+from localpers.datatypes import Document
+
+__all__ = ["MAX_BYTES", "Reader", "reader_for"]
+
+
+class Reader(Protocol):
+    """Yields the Documents of one file.
+
+    Raises UnreadableFile where the file should be readable and is not, and NotADocument where its
+    content is data rather than writing. Both may come after some Documents were yielded.
+    """
+
+    def __call__(self, path: Path) -> Iterator[Document]: ...
+
+
+_READERS: dict[str, Reader] = {
+    **dict.fromkeys((".md", ".markdown", ".mdx", ".qmd", ".rmd"), read_markdown),
+    **dict.fromkeys((".txt", ".text"), read_plain_text),
+    **dict.fromkeys((".html", ".htm", ".xhtml"), read_html),
+    **dict.fromkeys((".json", ".jsonl", ".js"), read_posts),
+    ".rst": read_rst,
+    ".org": read_org,
+    ".pdf": read_pdf,
+    ".docx": read_docx,
+    ".epub": read_epub,
+    ".eml": read_eml,
+    ".mbox": read_mbox,
+    ".ipynb": read_notebook,
+}
+_TEXT_NAMES = frozenset(
+    {"authors", "changelog", "changes", "diary", "history", "ideas", "journal"}
+    | {"news", "notes", "readme", "thoughts", "todo"}
+)
+_MAILBOX_NAMES = frozenset({"mbox", "inbox", "sent", "drafts", "archive", "archives"})
+
+
+def reader_for(path: Path) -> Reader | None:
+    """The reader of `path` by its name; None for a type that localpers does not know.
+
+    Only a name that a mailbox often has and that has no suffix makes it look into the file.
+    """
+    suffix = path.suffix.lower()
+    if suffix:
+        return _READERS.get(suffix)
+    name = path.name.lower()
+    if name in _TEXT_NAMES:
+        return read_plain_text
+    if name in _MAILBOX_NAMES and looks_like_mbox(path):
+        return read_mbox
+    return None

@@ -1,0 +1,122 @@
+"""Bytes to text, whatever the encoding. It never guesses where the bytes say it themselves."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from pathlib import Path
+
+from localpers.corpus.readers.files import read_bytes
+from localpers.errors import UnreadableFile
+
+_MARKS = (  # UTF-32 first: its little-endian mark begins with UTF-16's.
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+BOMS = tuple(mark for mark, _ in _MARKS)
+_CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b")) + b"\x7f"
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_MAX_CONTROL_SHARE = 0.02
+_SAMPLE = 128 * 1024
+
+
+def read_text(path: Path, format: str = "text") -> str:
+    """The text of the file at `path`, newlines as `\\n`.
+
+    `format` names the size limit in MAX_BYTES. Raises UnreadableFile, and nothing else, for what
+    cannot be read: "empty", "binary content", too large, no permission.
+    """
+    text = decode(read_bytes(path, format))
+    if not text.strip():
+        raise UnreadableFile("empty")
+    return text
+
+
+def decode(data: bytes) -> str:
+    """`data` as clean text: by its byte order mark, else UTF-8, else UTF-16/32, else by statistics.
+
+    Raises UnreadableFile("binary content") where it is no text in any encoding.
+    """
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            text = _strictly(data[len(mark) :], encoding)
+            if text is not None:
+                return clean(text)
+    nuls = data.count(0)
+    if nuls * 100 > len(data):
+        text = _wide(data)
+    else:
+        text = _narrow(data.replace(b"\0", b"") if nuls else data)
+    if text is None:
+        raise UnreadableFile("binary content")
+    return clean(text)
+
+
+def clean(text: str) -> str:
+    """`text` with newlines as `\\n`, without NULs and lone surrogates, which no store accepts."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if "\0" in text:
+        text = text.replace("\0", "")
+    if not text.isascii() and _SURROGATES.search(text):
+        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def _strictly(data: bytes, encoding: str) -> str | None:
+    try:
+        return data.decode(encoding)
+    except (UnicodeDecodeError, LookupError):
+        return None
+
+
+def _narrow(data: bytes) -> str | None:
+    controls = len(data) - len(data.translate(None, _CONTROLS))
+    if controls > _MAX_CONTROL_SHARE * len(data):
+        return None
+    text = _strictly(data, "utf-8")
+    if text is not None:
+        return text
+    text = data.decode("utf-8", "replace")
+    broken = text.count("\ufffd")
+    beyond_ascii = len(re.findall(r"[^\x00-\x7f\ufffd]", text))
+    # A cut-off log or a pasted byte: UTF-8 all the same, which no other encoding would read better.
+    if beyond_ascii > 10 * broken:
+        return text
+    return _by_statistics(data)
+
+
+def _by_statistics(data: bytes) -> str | None:
+    from charset_normalizer import from_bytes
+
+    sample = data[:_SAMPLE]
+    if len(data) > _SAMPLE and b"\n" in sample:
+        sample = sample[: sample.rindex(b"\n") + 1]
+    best = from_bytes(sample).best()
+    if best is None:
+        return None
+    return _plausible(data.decode(best.encoding, "replace"))
+
+
+def _wide(data: bytes) -> str | None:
+    """UTF-16 or UTF-32 without a mark: ASCII in it leaves its NULs on one side of each unit."""
+    if data.count(b"\0\0\0") * 8 > len(data):
+        candidates = ["utf-32-le", "utf-32-be"]
+    elif data[1::2].count(0) > data[::2].count(0):
+        candidates = ["utf-16-le"]
+    else:
+        candidates = ["utf-16-be"]
+    for encoding in candidates:
+        text = _strictly(data, encoding)
+        if text is not None and _plausible(text) is not None:
+            return text
+    return None
+
+
+def _plausible(text: str) -> str | None:
+    controls = len(_CONTROL_CHARACTERS.findall(text)) + text.count("\ufffd")
+    return None if controls > _MAX_CONTROL_SHARE * len(text) else text

@@ -1,0 +1,74 @@
+"""Bytes of a file, within a limit and with every failure as a short reason."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+from typing import BinaryIO
+
+from localpers.errors import UnreadableFile
+
+MEBIBYTE = 1024 * 1024
+
+MAX_BYTES: Mapping[str, int | None] = MappingProxyType(
+    {
+        "text": 32 * MEBIBYTE,
+        "markdown": 32 * MEBIBYTE,
+        "rst": 32 * MEBIBYTE,
+        "org": 32 * MEBIBYTE,
+        "html": 32 * MEBIBYTE,
+        "notebook": 64 * MEBIBYTE,
+        "posts": 64 * MEBIBYTE,
+        "mail": 32 * MEBIBYTE,
+        "mbox": None,
+        "pdf": 256 * MEBIBYTE,
+        "docx": 128 * MEBIBYTE,
+        "epub": 128 * MEBIBYTE,
+    }
+)
+"""The largest file that each format's reader opens; None where it is streamed."""
+
+
+@contextmanager
+def opened(path: Path, format: str) -> Iterator[BinaryIO]:
+    """`path`, open for reading.
+
+    Raises UnreadableFile: too large, empty, not a regular file, not allowed to read it.
+    """
+    try:
+        # O_NONBLOCK: a named pipe that somebody calls notes.txt must not hold us up.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        raise UnreadableFile(_reason(error)) from error
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise UnreadableFile("not a regular file")
+        limit = MAX_BYTES[format]
+        if limit is not None and status.st_size > limit:
+            raise UnreadableFile(f"larger than {limit // MEBIBYTE} MiB")
+        if status.st_size == 0:
+            raise UnreadableFile("empty")
+        yield file
+
+
+def read_bytes(path: Path, format: str) -> bytes:
+    """The bytes of `path`, which is no larger than its format's limit. Raises UnreadableFile."""
+    limit = MAX_BYTES[format]
+    with opened(path, format) as file:
+        try:
+            return file.read(-1 if limit is None else limit)
+        except OSError as error:
+            raise UnreadableFile(_reason(error)) from error
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, PermissionError):
+        return "permission denied"
+    if isinstance(error, FileNotFoundError):
+        return "no longer there"
+    return (error.strerror or "cannot be read").lower()

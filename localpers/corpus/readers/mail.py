@@ -1,0 +1,209 @@
+"""E-mail (.eml, mbox): the body, with what others wrote in it marked as quoted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from localpers.corpus.readers.blocks import Span, TextBuilder, blocks_of_lines
+from localpers.corpus.readers.encoding import clean, decode
+from localpers.corpus.readers.files import MAX_BYTES, opened, read_bytes
+from localpers.corpus.readers.html import append_html, parse_html
+from localpers.corpus.readers.metadata import iso_date, make_document
+from localpers.datatypes import Block, BlockKind, Document, Kind
+from localpers.errors import UnreadableFile
+
+if TYPE_CHECKING:
+    from email.message import EmailMessage
+
+_PARSED_LENGTH = 100_000
+"""Characters of a body in which replies and signatures are looked for; own words come early."""
+
+
+def looks_like_mbox(path: Path) -> bool:
+    try:
+        with opened(path, "mbox") as file:
+            return file.read(5) == b"From "
+    except (UnreadableFile, OSError):
+        return False
+
+
+def read_eml(path: Path) -> Iterator[Document]:
+    data = read_bytes(path, "mail")
+    document = _document(path, data, part=None)
+    if document is None:
+        raise UnreadableFile("no text in it")
+    yield document
+
+
+def read_mbox(path: Path) -> Iterator[Document]:
+    """Each message with text. A malformed one is left out; the others are not lost with it.
+
+    A Document's `part` is the message's id; a hash of the message where it has none or where
+    another one came with the same id.
+    """
+    with opened(path, "mbox") as file:
+        if file.read(5) != b"From ":
+            raise UnreadableFile("not a mailbox")
+    seen: set[str] = set()
+    for data in _messages(path):
+        digest = hashlib.sha256(data).hexdigest()[:16]
+        part = _header(_parsed(data), "Message-ID") or digest
+        if part in seen:
+            part = f"{part}#{digest}"
+        document = None if part in seen else _document(path, data, part)
+        if document is not None:
+            seen.add(part)
+            yield document
+    if not seen:
+        raise UnreadableFile("no message with text in it")
+
+
+def _messages(path: Path) -> Iterator[bytes]:
+    """The messages of a mailbox, one at a time, each cut at the size limit of a mail.
+
+    What is cut off is an attachment: the text comes first.
+    """
+    from mailbox import mbox
+
+    box = mbox(path, create=False)
+    try:
+        for key in box.iterkeys():
+            with box.get_file(key) as file:
+                yield file.read(MAX_BYTES["mail"])
+    finally:
+        box.close()
+
+
+def _parsed(data: bytes) -> EmailMessage:
+    from email import message_from_bytes
+    from email.message import EmailMessage
+    from email.policy import default
+
+    message = message_from_bytes(data, policy=default)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+def _header(message: EmailMessage, name: str) -> str:
+    try:
+        return clean(str(message.get(name, "")).strip())
+    except Exception:  # The standard parser raises many kinds of errors on malformed headers.
+        return ""
+
+
+def _document(path: Path, data: bytes, part: str | None) -> Document | None:
+    """The message's Document; None where it holds no text, or none that can be parsed."""
+    message = _parsed(data)
+    try:
+        text, blocks = _body(message)
+    except Exception:  # As for headers: the structure of a message is parsed when it is asked for.
+        return None
+    if not blocks:
+        return None
+    return make_document(
+        path,
+        text,
+        blocks,
+        kind=Kind.EMAIL,
+        title=_header(message, "Subject"),
+        date=_date(message),
+        part=part or "",
+    )
+
+
+def _date(message: EmailMessage) -> str | None:
+    from email.utils import parsedate_to_datetime
+
+    stated = _header(message, "Date")
+    try:
+        return iso_date(parsedate_to_datetime(stated))
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return iso_date(stated)
+
+
+def _body(message: EmailMessage) -> tuple[str, tuple[Block, ...]]:
+    body = message.get_body(("plain", "html"))
+    if body is None:
+        return "", ()
+    payload = body.get_payload(decode=True)
+    markup_or_text = _decoded(payload, body.get_content_charset())
+    if body.get_content_subtype() == "html":
+        return _html_body(markup_or_text)
+    text = clean(markup_or_text).strip("\n")
+    quoted = _quoted_lines(text)
+    spans = [Span(line, line + 1, BlockKind.QUOTE) for line in sorted(quoted)]
+    return text, blocks_of_lines(text, _joined(spans))
+
+
+def _joined(spans: list[Span]) -> list[Span]:
+    joined: list[Span] = []
+    for span in spans:
+        if joined and joined[-1].end == span.first:
+            joined[-1] = joined[-1]._replace(end=span.end)
+        else:
+            joined.append(span)
+    return joined
+
+
+def _html_body(markup: str) -> tuple[str, tuple[Block, ...]]:
+    builder = TextBuilder()
+    append_html(builder, parse_html(markup))
+    text = builder.text
+    quoted = _quoted_lines(text)
+    return text, tuple(
+        Block(BlockKind.QUOTE, block.start, block.end)
+        if text.count("\n", 0, block.start) in quoted
+        else block
+        for block in builder.blocks
+    )
+
+
+def _decoded(payload: object, charset: str | None) -> str:
+    data = payload if isinstance(payload, bytes) else b""
+    try:
+        return data.decode(charset or "utf-8")
+    except (LookupError, ValueError):
+        return decode(data)
+
+
+def _quoted_lines(text: str) -> set[int]:
+    """The lines (0-based) of a mail's body that are not its writer's own words.
+
+    These are lines after `>`, replies and forwarded mails below, the lines that introduce them,
+    and signatures, as mail-parser-reply finds them. An answer between `>` lines is the writer's.
+    """
+    from mailparser_reply import EmailReplyParser
+    from mailparser_reply.constants import MAIL_LANGUAGES
+
+    lines = [line.strip() for line in text.split("\n")]
+    quoted = {number for number, line in enumerate(lines) if line.startswith(">")}
+    parser = EmailReplyParser(languages=list(MAIL_LANGUAGES))
+    number = 0
+    for depth, reply in enumerate(parser.read("\n".join(lines)[:_PARSED_LENGTH]).replies):
+        for line, own in _own_lines(reply, depth):
+            # The parser drops a line here and there (drawn rules), but never changes the order.
+            with suppress(ValueError):
+                number = lines.index(line, number) + 1
+                if not own:
+                    quoted.add(number - 1)
+    return quoted
+
+
+def _own_lines(reply: Any, depth: int) -> Iterator[tuple[str, bool]]:
+    """The non-blank lines of one reply and whether they are words of the mail's writer."""
+    lines = _non_blank(reply.content)
+    begin = len(_non_blank(reply.headers)) if depth else 0
+    end = len(lines)
+    if reply.signatures and reply.content.endswith(reply.signatures):
+        end -= len(_non_blank(reply.signatures))
+    answered = depth == 0 or any(line.startswith(">") for line in lines[begin:end])
+    for number, line in enumerate(lines):
+        yield line, answered and begin <= number < end
+
+
+def _non_blank(text: str) -> list[str]:
+    return [line for line in text.split("\n") if line]
