@@ -11,7 +11,7 @@ from localpers.retrieval.analysis import SNOWBALL
 
 OTHERS = ("bg", "cs", "fa", "he", "hr", "ja", "ko", "pl", "sk", "sl", "th", "uk", "vi", "zh")
 """Languages worth telling from those that have a stemmer."""
-SAMPLE_CHARACTERS = 1500
+SAMPLE_CHARACTERS = 800
 FEWEST_LETTERS = 20
 SURE = 0.9
 

@@ -15,12 +15,13 @@ ENOUGH_TOKENS = 60
 # What a byte-level BPE of some 50,000 entries makes one token of, roughly: up to six letters, a
 # digit, a punctuation mark, a run of blanks, a character of a script without blanks.
 _TOKENISH = re.compile(r"[A-Za-z]{1,6}|[^\W\d_A-Za-z]{1,2}|\d|[^\w\s]|_|\n\s*|[ \t]{2,}")
+_WORD = re.compile(r"\S{1,100}\s*|\s+")
 _SENTENCE = re.compile(r"(?:[^.!?。！？\n]|[.!?](?=\S))*(?:[.!?]+(?:[\"'”’)\]]*)\s+|[。！？]+\s*|\n\s*|$)")
 
 
 def estimate_tokens(text: str) -> int:
     """About how many tokens a language model makes of `text`, without loading one."""
-    return sum(1 for _ in _TOKENISH.finditer(text))
+    return len(_TOKENISH.findall(text))
 
 
 def split_passages(document: Document) -> tuple[Passage, ...]:
@@ -40,8 +41,7 @@ def split_passages(document: Document) -> tuple[Passage, ...]:
                 tokens = 0
             headings = [(n, t) for n, t in headings if n < block.level]
             headings.append((block.level, _one_line(document.text[block.start : block.end])))
-        for piece_start, piece_end in _pieces(document.text, block):
-            size = estimate_tokens(document.text[piece_start:piece_end])
+        for piece_start, piece_end, size in _pieces(document.text, block):
             if tokens and tokens + size > MOST_TOKENS:
                 passages.append(Passage(start, end, heading))
                 tokens = 0
@@ -60,9 +60,11 @@ def _one_line(heading: str) -> str:
     return " ".join(line for line in lines if line)[:120]
 
 
-def _pieces(text: str, block: Block) -> Iterator[tuple[int, int]]:
-    if estimate_tokens(text[block.start : block.end]) <= MOST_TOKENS:
-        yield block.start, block.end
+def _pieces(text: str, block: Block) -> Iterator[tuple[int, int, int]]:
+    """(start, end, tokens) of a block, or of the pieces that it must be cut into."""
+    whole = estimate_tokens(text[block.start : block.end])
+    if whole <= MOST_TOKENS:
+        yield block.start, block.end, whole
         return
     by_line = block.kind in (BlockKind.CODE, BlockKind.TABLE)
     start = end = block.start
@@ -70,12 +72,12 @@ def _pieces(text: str, block: Block) -> Iterator[tuple[int, int]]:
     for unit_start, unit_end in _units(text, block.start, block.end, by_line):
         size = estimate_tokens(text[unit_start:unit_end])
         if tokens and tokens + size > MOST_TOKENS:
-            yield start, _trimmed(text, start, end)
+            yield start, _trimmed(text, start, end), tokens
             start, tokens = unit_start, 0
         end = unit_end
         tokens += size
     if tokens:
-        yield start, _trimmed(text, start, min(end, block.end))
+        yield start, _trimmed(text, start, end), tokens
 
 
 def _units(text: str, start: int, end: int, by_line: bool) -> Iterator[tuple[int, int]]:
@@ -96,7 +98,7 @@ def _units(text: str, start: int, end: int, by_line: bool) -> Iterator[tuple[int
 
 
 def _words(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    for found in re.compile(r"\S{1,120}\s*|\s+").finditer(text, start, end):
+    for found in _WORD.finditer(text, start, end):
         yield found.start(), found.end()
 
 

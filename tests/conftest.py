@@ -1,0 +1,59 @@
+"""What every test shares: a home of its own and the command line, driven in this process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localpers.cli.app import main
+
+
+@dataclass(frozen=True)
+class Outcome:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+CommandLine = Callable[..., Outcome]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty LOCALPERS_HOME for each test, so that none ever meets a real profile."""
+    folder = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("LOCALPERS_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def cli(capfd: pytest.CaptureFixture[str]) -> CommandLine:
+    """Run `localpers ARGUMENTS…`; paths may be given as such."""
+
+    def run(*arguments: object) -> Outcome:
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main([str(argument) for argument in arguments])
+        captured = capfd.readouterr()
+        assert isinstance(stop.value.code, int)
+        return Outcome(stop.value.code, captured.out, captured.err)
+
+    return run
+
+
+def write(folder: Path, files: dict[str, str]) -> Path:
+    """Write `files` (name → text) below `folder`; returns the folder."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder

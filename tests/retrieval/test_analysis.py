@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from localpers.retrieval.analysis import LONGEST_TERM, SNOWBALL, analyse, query_terms
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "expected"),
+    [
+        ("Running runs", "en", ["run", "run"]),
+        ("running", "", ["running"]),
+        ("getUserName", "", ["getusername", "get", "user", "name"]),
+        ("HTTPServer", "", ["httpserver", "http", "server"]),
+        ("foo_bar.baz", "", ["foo_bar.baz", "foo", "bar", "baz"]),
+        ("2024-05-17", "en", ["2024-05-17", "2024", "05", "17"]),
+        ("C++ or C#", "", ["c++", "or", "c#"]),
+        ("日本語", "ja", ["日本", "本語"]),
+        ("Python入門", "ja", ["python", "入門"]),
+        ("猫", "ja", ["猫"]),
+        ("ﬁne Straße", "", ["fine", "strasse"]),
+        ("été", "fr", ["été"]),
+        ("nice 😀!", "", ["nice", "😀"]),
+        ("हिन्दी", "", ["हिन्दी"]),
+        ('"AND" * NOT (', "", ["and", "not"]),
+    ],
+)
+def test_terms(text: str, language: str, expected: list[str]) -> None:
+    assert analyse(text, language) == expected
+
+
+def test_a_composed_and_a_decomposed_letter_are_one_term() -> None:
+    assert analyse("caf\u00e9") == analyse("cafe\u0301")
+
+
+def test_a_query_is_stemmed_as_each_language_of_the_index_would() -> None:
+    assert set(query_terms("running Häuser", ["en", "de"])) == {"run", "running", "häuser", "haus"}
+    assert query_terms("running", []) == ["running"]
+
+
+@given(st.text(), st.sampled_from(["", "ja", *SNOWBALL]))
+def test_any_text_gives_bounded_terms_without_blanks(text: str, language: str) -> None:
+    for term in analyse(text, language):
+        assert term and not any(map(str.isspace, term))
+        assert len(term) <= LONGEST_TERM * 3
+
+
+@given(st.text(), st.sampled_from(["", "en", "ja"]))
+def test_a_text_is_found_by_itself(text: str, language: str) -> None:
+    assert query_terms(text, [language]) == analyse(text, language)

@@ -1,0 +1,107 @@
+"""The index against rank_bm25 over everything: the same scores, the same order, ties aside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from rank_bm25 import BM25Plus
+
+from localpers.datatypes import Block, BlockKind, Document, Kind, Passage
+from localpers.profile import Profile
+from localpers.retrieval.analysis import analyse, query_terms
+from localpers.retrieval.indexing import Indexer
+from localpers.retrieval.retriever import Retriever
+from localpers.store import Store
+from localpers.store.documents import StoredFile
+
+WORDS = ["alpha", "beta", "gamma", "delta", "getUserName", "日本語", "running", "the", "😀", "x-y"]
+texts = st.lists(st.sampled_from(WORDS), min_size=1, max_size=12).map(" ".join)
+corpora = st.lists(texts, min_size=1, max_size=12)
+
+
+def add(store: Store, number: int, text: str, language: str) -> None:
+    file = store.documents.put_file(StoredFile(0, f"/{number}.md", 1, 1, str(number), 1, None))
+    block = Block(BlockKind.PARAGRAPH, 0, len(text))
+    Indexer(store).add(
+        file,
+        Document(text=text, title="t", kind=Kind.NOTE, blocks=(block,)),
+        [Passage(0, len(text))],
+        date="2024-01-01",
+        date_from="file",
+        language=language,
+        content_hash=str(number),
+    )
+
+
+def store_of(corpus: list[str], language: str) -> Store:
+    profile = Profile.open("bm25")
+    profile.database.unlink(missing_ok=True)
+    for leftover in profile.root.glob("index.sqlite-*"):
+        leftover.unlink()
+    store = Store.open(profile)
+    with store.transaction():
+        for number, text in enumerate(corpus):
+            add(store, number, text, language)
+    return store
+
+
+def check(store: Store, corpus: list[str], query: str, language: str, k: int = 10) -> None:
+    oracle = BM25Plus([analyse(text, language) for text in corpus], delta=0)
+    scores = oracle.get_scores(query_terms(query, [language]))
+    expected = sorted((score for score in scores if score > 0), reverse=True)[:k]
+    hits = Retriever(store).search(query, k, "bm25")
+    assert np.allclose([hit.score for hit in hits], expected)
+    for hit in hits:
+        same_text = [scores[i] for i, text in enumerate(corpus) if text == hit.text]
+        assert np.isclose(same_text, hit.score).all()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(corpora, texts, st.sampled_from(["", "en", "ja"]))
+def test_the_same_top_ten_as_rank_bm25(corpus: list[str], query: str, language: str) -> None:
+    with store_of(corpus, language) as store:
+        check(store, corpus, query, language)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(corpora, st.data(), texts)
+def test_still_exact_after_documents_went_and_came(
+    corpus: list[str], data: st.DataObject, query: str
+) -> None:
+    gone = data.draw(st.sets(st.integers(0, len(corpus) - 1), max_size=len(corpus) - 1))
+    with store_of(corpus, "en") as store:
+        ids = store.documents.ids()
+        with store.transaction():
+            for number in gone:
+                Indexer(store).remove(ids[number])
+        late = "alpha running late"
+        with store.transaction():
+            add(store, 1000, late, "en")
+        left = [text for number, text in enumerate(corpus) if number not in gone] + [late]
+        check(store, left, query, "en")
+
+
+def test_passages_beyond_one_block_of_postings_are_found() -> None:
+    corpus = [f"alpha w{number}" for number in range(4200)]
+    with store_of(corpus, "") as store:
+        check(store, corpus, "w4199 alpha", "")
+        check(store, corpus, "w3 w4150", "")
+
+
+def test_one_document_and_one_word_is_a_hit() -> None:
+    with store_of(["alpha"], "en") as store:
+        assert [hit.text for hit in Retriever(store).search("alpha", 3)] == ["alpha"]
+
+
+def test_a_new_analysis_rebuilds_the_index(tmp_path: Path) -> None:
+    with store_of(["alpha beta", "beta"], "en") as store:
+        with store.transaction():
+            store.postings.clear()
+            store.set_meta("analysis_version", "0")
+        assert Retriever(store).search("alpha") == []
+        assert Indexer(store).refresh() is True
+        check(store, ["alpha beta", "beta"], "alpha beta", "en")
+        assert Indexer(store).refresh() is False
