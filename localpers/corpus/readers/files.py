@@ -40,30 +40,29 @@ def opened(path: Path, format: str) -> Iterator[BinaryIO]:
     Raises UnreadableFile: too large, empty, not a regular file, not allowed to read it.
     """
     try:
-        # O_NONBLOCK: a named pipe that somebody calls notes.txt must not hold us up.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with open(path, "rb", opener=_open_without_waiting) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise UnreadableFile("not a regular file")
+            limit = MAX_BYTES[format]
+            if limit is not None and status.st_size > limit:
+                raise UnreadableFile(f"larger than {limit // MEBIBYTE} MiB")
+            if status.st_size == 0:
+                raise UnreadableFile("empty")
+            yield file
     except OSError as error:
         raise UnreadableFile(_reason(error)) from error
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise UnreadableFile("not a regular file")
-        limit = MAX_BYTES[format]
-        if limit is not None and status.st_size > limit:
-            raise UnreadableFile(f"larger than {limit // MEBIBYTE} MiB")
-        if status.st_size == 0:
-            raise UnreadableFile("empty")
-        yield file
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """A named pipe that somebody calls notes.txt must not hold us up."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def read_bytes(path: Path, format: str) -> bytes:
-    """The bytes of `path`, which is no larger than its format's limit. Raises UnreadableFile."""
-    limit = MAX_BYTES[format]
+    """The bytes of `path`; raises UnreadableFile as `opened` does."""
     with opened(path, format) as file:
-        try:
-            return file.read(-1 if limit is None else limit)
-        except OSError as error:
-            raise UnreadableFile(_reason(error)) from error
+        return file.read()
 
 
 def _reason(error: OSError) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ _SETTINGS = {
 }
 # docutils ends lines at these as well; for us and for every editor only \n does.
 _OTHER_LINE_ENDS = str.maketrans(dict.fromkeys("\v\f\x1c\x1d\x1e\x85\u2028\u2029", " "))
+_CODE_DIRECTIVE = re.compile(r"\s*\.\. (?:code|code-block|sourcecode|parsed-literal)::")
 _CODE = frozenset({"literal_block", "doctest_block", "math_block"})
 
 
@@ -46,7 +48,8 @@ def read_rst(path: Path) -> Iterator[Document]:
     heading = None
     tree = _parsed(text) if len(text) <= STRUCTURE_LIMIT else None
     if tree is not None:
-        _collect(tree, text.split("\n"), spans)
+        lines = text.split("\n")
+        spans = [*_node_spans(tree, lines, level=0), *_code_directives(lines)]
         metadata = _fields(tree)
         heading = next((title.astext() for title in tree.findall(_named("title"))), None)
     yield make_document(
@@ -91,18 +94,22 @@ def _fields(tree: Any) -> dict[str, str]:
     return {field[0].astext().strip().lower(): field[1].astext() for field in fields}
 
 
-def _collect(tree: Any, lines: Sequence[str], spans: list[Span]) -> None:
-    level = {id(tree): 0}
-    for node in tree.findall():
-        parent = node.parent
-        if node.tagname == "section":
-            level[id(node)] = level.get(id(parent), 0) + 1
-        line = getattr(node, "line", None)
-        if line is None or not 0 < line <= len(lines):
-            continue
-        span = _span(node.tagname, line - 1, lines, level.get(id(parent), 0))
-        if span is not None:
-            spans.append(span)
+def _node_spans(node: Any, lines: Sequence[str], level: int) -> Iterator[Span]:
+    for child in node.children:
+        line = getattr(child, "line", None)
+        if line is not None and 0 < line <= len(lines) and lines[line - 1].strip():
+            span = _span(child.tagname, line - 1, lines, level)
+            if span is not None:
+                yield span
+        if child.tagname != "table":  # docutils counts the lines of a cell from its own start.
+            yield from _node_spans(child, lines, level + (child.tagname == "section"))
+
+
+def _code_directives(lines: Sequence[str]) -> Iterator[Span]:
+    """Directives that hold code. docutils misplaces its own and does not know Sphinx's options."""
+    for line, text in enumerate(lines):
+        if _CODE_DIRECTIVE.match(text):
+            yield Span(line, indented_end(lines, line, deeper=True), BlockKind.CODE)
 
 
 def _span(name: str, line: int, lines: Sequence[str], level: int) -> Span | None:
