@@ -15,9 +15,7 @@ def search(
     context: typer.Context,
     query: Annotated[str, typer.Argument(help="What to look for, in any words.")],
     k: Annotated[int, typer.Option("-k", min=1, help="How many passages.")] = 10,
-    retriever: Annotated[
-        str, typer.Option(help="How to rank: auto, bm25 or recency.")
-    ] = "auto",
+    retriever: Annotated[str, typer.Option(help="How to rank: auto, bm25 or recency.")] = "auto",
     as_json: Json = False,
 ) -> None:
     """Find passages in the indexed notes."""

@@ -102,6 +102,9 @@ class Store:
     def set_meta(self, key: str, value: str) -> None:
         self.db["meta"].insert({"key": key, "value": value}, pk="key", replace=True)
 
+    def sqlite_version(self) -> str:
+        return str(self.db.conn.execute("SELECT sqlite_version()").fetchone()[0])
+
     def close(self) -> None:
         self.db.conn.close()
 

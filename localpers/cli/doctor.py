@@ -1,0 +1,29 @@
+"""`localpers doctor`: will it run here?"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import typer
+
+from localpers.cli.console import Json, print_json, say
+
+
+def doctor(context: typer.Context, as_json: Json = False) -> None:
+    """Check what localpers needs on this machine and say how to mend what is missing."""
+    from localpers.doctor import examine
+    from localpers.profile import Profile
+
+    checks = []
+    for check in examine(Profile.open(context.obj)):
+        checks.append(check)
+        if not as_json:
+            mark = "ok  " if check.ok else ("FAIL" if check.required else "note")
+            say(f"{mark}  {check.name}: {check.detail}")
+            if not check.ok:
+                say(f"      {check.advice}")
+    healthy = all(check.ok for check in checks if check.required)
+    if as_json:
+        print_json({"healthy": healthy, "checks": [asdict(check) for check in checks]})
+    if not healthy:
+        raise typer.Exit(1)

@@ -1,0 +1,77 @@
+"""`localpers status`: what there is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from localpers.cli.console import Json, print_json, say
+from localpers.profile import Profile
+
+
+def status(context: typer.Context, as_json: Json = False) -> None:
+    """Show the index, the tuning runs and which model answers."""
+    profile = Profile.open(context.obj)
+    state = _state(profile)
+    if as_json:
+        print_json(state)
+        return
+    index = state["index"]
+    say(f"Profile {profile.name} in {profile.root} ({state['bytes'] / 1e6:,.0f} MB)")
+    shares = ", ".join(
+        f"{name or 'unsure'} {share:.0%}" for name, share in index["languages"].items()
+    )
+    say(
+        f"  {index['documents']} documents in {index['passages']} passages"
+        + (f" · languages: {shares}" if shares else "")
+    )
+    if index["skipped"]:
+        say(f"  {index['skipped']} files could not be read ('localpers ingest' names them)")
+    answers = f"run {state['promoted']}" if state["promoted"] else "the base model"
+    say(f"  Answering: {answers} · base: {state['base'] or 'not chosen yet'}")
+    for run in state["runs"]:
+        mark = "*" if run["run"] == state["promoted"] else " "
+        say(f"  {mark} {run['run']}  {run['base']}  {run['examples']} examples  {run['reason']}")
+    if state["interrupted"]:
+        say(f"  Run {state['interrupted']} was interrupted: 'localpers tune --resume' goes on.")
+    if not index["documents"]:
+        say("  Nothing is indexed yet: run 'localpers ingest FOLDER'.")
+
+
+def _state(profile: Profile) -> dict[str, Any]:
+    from localpers.store import Store
+    from localpers.tuning.runs import finished_runs, interrupted_run
+
+    with Store.open(profile) as store:
+        totals = store.documents.totals()
+        shares = store.documents.language_shares()
+    runs = [run.describe() for run in finished_runs(profile)]
+    unfinished = interrupted_run(profile)
+    return {
+        "profile": profile.name,
+        "path": str(profile.root),
+        "bytes": sum(file.stat().st_size for file in profile.root.rglob("*") if file.is_file()),
+        "index": {
+            "documents": totals.documents,
+            "passages": totals.passages,
+            "files": totals.files,
+            "skipped": totals.skipped,
+            "languages": dict(sorted(shares.items(), key=lambda item: -item[1])),
+        },
+        "base": profile.base(),
+        "promoted": profile.promoted(),
+        "runs": [
+            {
+                "run": run["run"],
+                "created": run["created"],
+                "base": run["base"]["name"],
+                "method": run["method"],
+                "examples": run["examples"],
+                "promoted": run["run"] == profile.promoted(),
+                "reason": run["reason"],
+            }
+            for run in runs
+        ],
+        "interrupted": unfinished.id if unfinished else None,
+    }
