@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from localpers import __version__
+from localpers.cli import models
+from localpers.cli.ask import ask
 from localpers.cli.ingest import ingest
 from localpers.cli.search import search
 from localpers.errors import LocalpersError
@@ -48,6 +50,8 @@ def root(
 
 app.command()(ingest)
 app.command()(search)
+app.command()(ask)
+app.add_typer(models.app, name="models")
 
 
 def _lift_global_options(arguments: list[str]) -> list[str]:

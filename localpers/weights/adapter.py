@@ -87,9 +87,9 @@ def row_order(gguf_tensor: Matrix, torch_tensor: Matrix, heads: int) -> Literal[
     """
     if _distance(gguf_tensor, torch_tensor) <= _SAME:
         return "same"
-    if heads and gguf_tensor.shape == torch_tensor.shape and len(torch_tensor) % (2 * heads) == 0:
-        if _distance(gguf_tensor, permute_rows(torch_tensor, heads)) <= _SAME:
-            return "permuted"
+    splits = heads and len(torch_tensor) % (2 * heads) == 0
+    if splits and _distance(gguf_tensor, permute_rows(torch_tensor, heads)) <= _SAME:
+        return "permuted"
     raise UnsupportedModel(
         "This model's weights are laid out in a way that cannot be tuned here yet: "
         "choose another base with 'localpers models list'."

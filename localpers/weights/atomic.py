@@ -13,8 +13,10 @@ def replacing(path: Path) -> Iterator[Path]:
     """A temporary name beside `path` to write to; it becomes `path` if the block succeeds.
 
     For writers that open the file themselves; small contents go through profile.write_atomically.
+    The name is always the same, so that what a killed process left is overwritten by the next; the
+    caller holds the lock of the profile or of the models folder.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.new")
     try:
         yield temporary
         with temporary.open("rb") as file:

@@ -126,6 +126,7 @@ class GGUFInfo:
     licence: str
     languages: tuple[str, ...]
     tensor_types: frozenset[str]
+    experts: int = 0
 
     @property
     def real_mix(self) -> str:
@@ -162,6 +163,7 @@ def read_metadata(path: Path) -> GGUFInfo:
         licence=str(header.values.get("general.license", "")),
         languages=tuple(str(language) for language in header.array("general.languages")),
         tensor_types=frozenset(by_type),
+        experts=_whole(header.of_architecture("expert_count", 0)),
     )
 
 

@@ -158,6 +158,10 @@ def _new_context(handle: Any, length: int) -> Any:
     parameters = library.llama_context_default_params()
     parameters.n_ctx = length
     parameters.n_batch = parameters.n_ubatch = _SLICE
+    # The file is on trial, not the kernels: flash attention and a half-precision cache add 1e-5
+    # nats of their own.
+    parameters.flash_attn_type = library.LLAMA_FLASH_ATTN_TYPE_DISABLED
+    parameters.type_k = parameters.type_v = library.GGML_TYPE_F32
     parameters.n_threads = parameters.n_threads_batch = os.cpu_count() or 1
     context = library.llama_init_from_model(handle, parameters)
     if not context:

@@ -1,0 +1,188 @@
+"""Base models: those installed in the models folder, and those that the catalog can get."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from localpers.datatypes import BaseModel
+from localpers.errors import LocalpersError, ModelNotFound
+from localpers.weights.digest import note_of, sha256_of
+from localpers.weights.gguf_file import read_metadata
+
+# The rule by which memory is estimated; models/README.md argues it.
+_ASK_BYTES_PER_PARAMETER, _ASK_BYTES = 0.7, 500_000_000
+_TUNE_BYTES_PER_PARAMETER, _TUNE_BYTES = 4.5, 1_500_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class PackageSource:
+    """A GGUF file inside a wheel of the Python package index, pinned by size and digest."""
+
+    package: str
+    version: str
+    member: str
+    bytes: int
+    sha256: str
+
+    def __str__(self) -> str:
+        return f"the Python package {self.package} {self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class HubSource:
+    """A GGUF file on the model hub; size and digest are those that the hub publishes."""
+
+    repository: str
+    file: str
+
+    def __str__(self) -> str:
+        return f"the model hub, {self.repository}, {self.file}"
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogEntry:
+    """A base model that `models pull` can get. `parameters` is the published count, rounded."""
+
+    name: str
+    description: str
+    parameters: int
+    licence: str
+    languages: tuple[str, ...]
+    source: PackageSource | HubSource
+
+    @property
+    def ram_ask(self) -> int:
+        """Estimated bytes of memory needed to ask."""
+        return int(self.parameters * _ASK_BYTES_PER_PARAMETER) + _ASK_BYTES
+
+    @property
+    def ram_tune(self) -> int:
+        """Estimated bytes of memory needed to tune."""
+        return int(self.parameters * _TUNE_BYTES_PER_PARAMETER) + _TUNE_BYTES
+
+
+def models_folder() -> Path:
+    """Where base models lie, for all profiles: `LOCALPERS_MODELS`, else `models/` of a checkout,
+    else a folder in the platform's user data folder.
+    """
+    if stated := os.environ.get("LOCALPERS_MODELS"):
+        return Path(stated).expanduser().absolute()
+    if _checkout_models().joinpath("catalog.toml").is_file():
+        return _checkout_models()
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("localpers", appauthor=False)) / "models"
+
+
+def path_of(name: str) -> Path:
+    """Where the model called `name` lies or would lie.
+
+    Raises LocalpersError for a name that no file could have.
+    """
+    if not name or name.startswith(".") or any(c in '/\\:\0\n"' for c in name) or len(name) > 200:
+        raise LocalpersError(
+            f"'{name}' cannot name a model: use letters, digits, '-', '_' and '.'."
+        )
+    return models_folder() / f"{name}.gguf"
+
+
+def installed() -> list[BaseModel]:
+    """The readable models in the models folder, by name."""
+    return [describe(path) for path in sorted(_files()) if _is_readable(path)]
+
+
+def find(name: str) -> BaseModel:
+    """The installed model called `name` (upper and lower case are one).
+
+    Raises ModelNotFound, naming the command that would get it.
+    """
+    path = next((p for p in _files() if p.stem.casefold() == name.casefold()), None)
+    if path is not None:
+        return describe(path)
+    if any(entry.name == name.casefold() for entry in catalog()):
+        raise ModelNotFound(
+            f"The model {name} is not installed: run 'localpers models pull {name.casefold()}'."
+        )
+    there = ", ".join(path.stem for path in sorted(_files())) or "none"
+    raise ModelNotFound(
+        f"No model is called '{name}' (installed: {there}): run 'localpers models pull "
+        "smollm2-135m-instruct', or 'localpers models add FILE.gguf'."
+    )
+
+
+def describe(path: Path) -> BaseModel:
+    """The model in the file at `path`, by its own metadata, completed by the catalog."""
+    info = read_metadata(path)
+    entry = next((entry for entry in catalog() if entry.name == path.stem), None)
+    return BaseModel(
+        name=path.stem,
+        path=path,
+        architecture=info.architecture,
+        quantization=info.quantization,
+        parameters=info.parameters,
+        bytes=info.bytes,
+        sha256=sha256_of(path),
+        context_length=info.context_length,
+        chat_template=info.chat_template,
+        licence=entry.licence if entry else info.licence,
+        languages=entry.languages if entry else info.languages,
+    )
+
+
+def remove(name: str) -> Path:
+    """Delete an installed model; returns the path it had. Raises ModelNotFound."""
+    path = find(name).path
+    path.unlink()
+    note_of(path).unlink(missing_ok=True)
+    return path
+
+
+@cache
+def catalog() -> tuple[CatalogEntry, ...]:
+    """What `models pull` can get, smallest first."""
+    shipped = Path(__file__).with_name("catalog.toml")
+    source = shipped if shipped.is_file() else _checkout_models() / "catalog.toml"
+    entries = tomllib.loads(source.read_text(encoding="utf-8"))["model"]
+    return tuple(
+        CatalogEntry(
+            name=entry["name"],
+            description=entry["description"],
+            parameters=entry["parameters"],
+            licence=entry["licence"],
+            languages=tuple(entry["languages"]),
+            source=PackageSource(**entry["package"])
+            if "package" in entry
+            else HubSource(**entry["hub"]),
+        )
+        for entry in entries
+    )
+
+
+def entry_called(name: str) -> CatalogEntry:
+    """The catalog's entry of this name. Raises ModelNotFound, listing the names."""
+    for entry in catalog():
+        if entry.name == name.casefold():
+            return entry
+    names = ", ".join(entry.name for entry in catalog())
+    raise ModelNotFound(f"The catalog has no '{name}': choose one of {names}.")
+
+
+def _checkout_models() -> Path:
+    return Path(__file__).parents[2] / "models"
+
+
+def _files() -> list[Path]:
+    folder = models_folder()
+    return [path for path in folder.glob("*.gguf") if path.is_file()] if folder.is_dir() else []
+
+
+def _is_readable(path: Path) -> bool:
+    try:
+        read_metadata(path)
+    except LocalpersError:
+        return False
+    return True

@@ -1,0 +1,48 @@
+"""SHA-256 of model files, remembered beside them, so that asking does not read gigabytes again."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from pathlib import Path
+
+from localpers.profile import write_atomically
+
+
+def sha256_of(path: Path) -> str:
+    """The file's SHA-256 in hexadecimal.
+
+    Remembered for as long as the file's size and modification time stay as they are.
+    """
+    note = note_of(path)
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        noted = json.loads(note.read_text())
+        if noted["file"] == _state(path):
+            return str(noted["sha256"])
+    digest = compute_sha256(path)
+    with contextlib.suppress(OSError):
+        remember(path, digest)
+    return digest
+
+
+def compute_sha256(path: Path) -> str:
+    """The file's SHA-256 by reading all of it; writes nothing."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def remember(path: Path, sha256: str, source: str = "") -> None:
+    """Note the digest of the file as it is now, and where it came from."""
+    note = {"sha256": sha256, "file": _state(path), "source": source}
+    write_atomically(note_of(path), json.dumps(note) + "\n")
+
+
+def note_of(path: Path) -> Path:
+    """The file beside `path` that holds its digest."""
+    return path.with_name(f"{path.name}.sha256.json")
+
+
+def _state(path: Path) -> list[int]:
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns]

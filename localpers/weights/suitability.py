@@ -1,0 +1,73 @@
+"""Can a GGUF file be served, and can it be tuned? Each refusal says which and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from localpers.errors import UnsupportedModel
+from localpers.weights.gguf_file import GGUFInfo, Header, read_header
+from localpers.weights.tokenizer import Tokenizer
+
+_ADVICE = "choose a text-generation model in one GGUF file."
+
+
+def check_servable(path: Path) -> None:
+    """Raises UnsupportedModel if llama.cpp could not answer with this file, ModelNotFound if it is
+    not there.
+
+    Reads header and vocabulary; an architecture that llama.cpp does not know fails in the latter.
+    """
+    header = read_header(path)
+    if reason := _unservable(header):
+        raise UnsupportedModel(f"{path.name} cannot be asked: {reason}; {_ADVICE}")
+    Tokenizer.open(path)
+
+
+def trainable(info: GGUFInfo) -> str | None:
+    """Why this model cannot be tuned, None where its header speaks against nothing.
+
+    The trainer's own library may still not know the architecture.
+    """
+    from gguf import MODEL_ARCH_NAMES
+
+    if info.architecture not in MODEL_ARCH_NAMES.values():
+        return f"the tensor names of the architecture '{info.architecture}' are not known"
+    opaque = sorted(name for name in info.tensor_types if not _dequantizable(name))
+    if opaque:
+        return f"weights stored as {', '.join(opaque)} cannot be turned back into numbers"
+    if info.experts:
+        return "its layers are mixtures of experts, which llama.cpp stores in stacked tensors"
+    return None
+
+
+def _unservable(header: Header) -> str | None:
+    kind = str(header.values.get("general.type", "model"))
+    if kind != "model":
+        return f"it is of the type '{kind}', not a model"
+    if int(header.values.get("split.count", 1) or 1) > 1:
+        return "it is one part of a model split over several files (merge them by gguf-split)"
+    if "token_embd.weight" not in header.tensors:
+        return "it holds no language model (a vision part, a vocabulary or an importance matrix)"
+    if not header.array("tokenizer.ggml.tokens"):
+        return "it holds no vocabulary"
+    encoder = (
+        header.of_architecture("attention.causal") is False
+        or header.of_architecture("pooling_type", 0) != 0
+        or any(name.startswith("enc.") for name in header.tensors)
+    )
+    return "it is an embedding or encoder model, which writes no text" if encoder else None
+
+
+def _dequantizable(type_name: str) -> bool:
+    import numpy as np
+    from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
+    from gguf.quants import dequantize
+
+    kind = GGMLQuantizationType[type_name]
+    if kind in (GGMLQuantizationType.F32, GGMLQuantizationType.F16):
+        return True
+    try:
+        dequantize(np.zeros((1, GGML_QUANT_SIZES[kind][1]), np.uint8), kind)
+    except NotImplementedError:
+        return False
+    return True
