@@ -53,9 +53,7 @@ _WORD = (
     r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17df]"
 )
 _EMOJI = r"[\u2190-\u21ff\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]"
-_TOKEN = re.compile(
-    rf"[A-Za-z](?:\+\+|\#)(?!\w)|{_WORD}+(?:[.\-_/:@+&]{_WORD}+)*|{_EMOJI}"
-)
+_TOKEN = re.compile(rf"[A-Za-z](?:\+\+|\#)(?!\w)|{_WORD}+(?:[.\-_/:@+&]{_WORD}+)*|{_EMOJI}")
 _CJK_RUN = re.compile(
     r"[\u1100-\u11ff\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u3130-\u318f\u31f0-\u31ff"
     r"\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003134f]+"

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,26 +21,34 @@ K1 = 1.5
 B = 0.75
 
 
-def top_passages(postings: Postings, terms: Sequence[str], k: int) -> list[tuple[int, float]]:
-    """The k best (passage id, score), best first, ties by id; only passages that hold a term."""
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The best passages as (id, score), best first, and each query term's idf in this index."""
+
+    top: tuple[tuple[int, float], ...]
+    idf: Mapping[str, float]
+
+
+def rank_passages(postings: Postings, terms: Sequence[str], k: int) -> Ranking:
+    """The k best passages, ties by id; only those that hold a term of the query."""
     lengths = postings.lengths()
-    present = lengths > 0
-    number = int(np.count_nonzero(present))
+    number = int(np.count_nonzero(lengths))
     if not number or not terms or k < 1:
-        return []
+        return Ranking((), {})
     mean = (float(lengths.sum()) - number) / number or 1.0
     scores = np.zeros(len(lengths))
+    idf: dict[str, float] = {}
     for term, repeats in Counter(terms).items():
         found = postings.of(term)
         if not len(found.passages):
             continue
-        idf = math.log((number + 1) / len(found.passages))
+        idf[term] = math.log((number + 1) / len(found.passages))
         relative = (lengths[found.passages] - 1.0) / mean
         saturation = found.frequencies + K1 * (1 - B + B * relative)
-        scores[found.passages] += repeats * idf * (K1 + 1) * found.frequencies / saturation
+        scores[found.passages] += repeats * idf[term] * (K1 + 1) * found.frequencies / saturation
     best = np.flatnonzero(scores)
     if len(best) > k:
         threshold = np.partition(scores[best], len(best) - k)[len(best) - k]
         best = best[scores[best] >= threshold]
     order = best[np.lexsort((best, -scores[best]))][:k]
-    return [(int(passage), float(scores[passage])) for passage in order]
+    return Ranking(tuple((int(id), float(scores[id])) for id in order), idf)

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from enum import StrEnum
 
 from localpers.datatypes import RetrievedPassage
-from localpers.retrieval.analysis import query_terms
-from localpers.retrieval.bm25 import top_passages
+from localpers.retrieval.analysis import analyse, query_terms
+from localpers.retrieval.bm25 import rank_passages
 from localpers.store import Store
 
 
+CANDIDATES = 50
+"""How many of BM25's best `auto` looks at again, at least."""
+TITLE_WEIGHT = 0.5
+"""Of a query term's idf, added to the score where the document's title holds the term."""
+MOST_PER_DOCUMENT = 2
+"""Passages of one document among the hits, as long as other documents have any."""
+
+
 class Method(StrEnum):
-    """How passages are ranked. `auto` is the best that is measured for the profile."""
+    """How passages are ranked.
+
+    `bm25` is exact BM25 of the passages' text; `auto` starts from it, lets titles count and does
+    not let one document crowd out the others; `recency` goes by document date alone.
+    """
 
     AUTO = "auto"
     BM25 = "bm25"
@@ -57,5 +70,27 @@ class Retriever:
         if method is Method.RECENCY:
             newest = self._store.documents.newest_passages(k)
             return [(id, 1 / rank) for rank, id in enumerate(newest, 1)]
-        terms = query_terms(query, self._store.documents.languages())
-        return top_passages(self._store.postings, terms, k)
+        languages = self._store.documents.languages()
+        terms = query_terms(query, languages)
+        if method is Method.BM25:
+            return list(rank_passages(self._store.postings, terms, k).top)
+        return self._auto(terms, languages, k)
+
+    def _auto(self, terms: list[str], languages: list[str], k: int) -> list[tuple[int, float]]:
+        ranking = rank_passages(self._store.postings, terms, max(CANDIDATES, 5 * k))
+        passages = self._store.documents.passages(id for id, _ in ranking.top)
+        scored: list[tuple[int, float]] = []
+        for id, score in ranking.top:
+            title = {t for language in languages for t in analyse(passages[id].title, language)}
+            told = sum(idf for term, idf in ranking.idf.items() if term in title)
+            scored.append((id, score + TITLE_WEIGHT * told))
+        scored.sort(key=lambda hit: (-hit[1], hit[0]))
+        taken: Counter[int] = Counter()
+        first: list[tuple[int, float]] = []
+        crowd: list[tuple[int, float]] = []
+        for hit in scored:
+            document = passages[hit[0]].document
+            taken[document] += 1
+            (first if taken[document] <= MOST_PER_DOCUMENT else crowd).append(hit)
+        chosen = (first + crowd)[:k]
+        return sorted(chosen, key=lambda hit: (-hit[1], hit[0]))
