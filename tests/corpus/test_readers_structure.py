@@ -329,17 +329,41 @@ def test_readers_by_name(tmp_path: Path) -> None:
     assert reader_for(inbox) is reader_for(Path("a.mbox"))
 
 
+SNIPPETS = """\
+# h
+- a
+  - b
+> q
+```
+    c
+---
+===
+| a |
+|-|
+
+* o
+#+begin_src
+#+end_src
+#+begin_quote
+::
+.. code::
+.. note:: x
+:Date: y
+[a]: b
+<div>
++---+
+1. n
+>>> d
+--
+:PROPERTIES:
+SCHEDULED: <2024-99-99>
+`x
+|x|_
+  def
+"""
 MARKUP = st.lists(
-    st.one_of(
-        st.sampled_from(
-            ["# h\n", "- a\n", "  - b\n", "> q\n", "```\n", "    c\n", "---\n", "===\n", "| a |\n"]
-            + ["|-|\n", "\n", "* o\n", "#+begin_src\n", "#+end_src\n", "::\n\n", ".. code::\n\n"]
-            + [".. note:: x\n", ":Date: y\n", "[a]: b\n", "<div>\n", "+---+\n", "1. n\n", "\t"]
-            + ["\x0b", "\x0c", "\x85", "\u2028", "\x1c", ">>> d\n", "--\n", ":PROPERTIES:\n"]
-            + ["#+begin_quote\n", "SCHEDULED: <2024-99-99>\n", "`x\n", "|x|_\n", "term\n  def\n"]
-        ),
-        st.text(max_size=12),
-    ),
+    st.sampled_from([*SNIPPETS.splitlines(keepends=True), *"\t\x0b\x0c\x85\u2028\x1c"])
+    | st.text(max_size=12),
     max_size=25,
 ).map("".join)
 

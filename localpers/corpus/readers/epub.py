@@ -70,7 +70,7 @@ def _first(root: Any, name: str) -> Any:
 
 
 def _text(package: Any, name: str) -> str:
-    return next(("".join(element.itertext()) for element in _all(package, name)), "")
+    return next((str(element.xpath("string()")) for element in _all(package, name)), "")
 
 
 def _chapters(package: Any, folder: str) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +19,11 @@ from localpers.errors import UnreadableFile
 if TYPE_CHECKING:
     from email.message import EmailMessage
 
-_PARSED_LENGTH = 100_000
-"""Characters of a body in which replies and signatures are looked for; own words come early."""
+_PARSED_LENGTH = 20_000
+"""Characters of a body in which replies and signatures are looked for: own words come early, and
+the parser's expressions take more than linear time."""
+_PARSED_LINE = 400
+_SIGNATURE_ATTEMPTS = 4
 
 
 def looks_like_mbox(path: Path) -> bool:
@@ -49,16 +52,18 @@ def read_mbox(path: Path) -> Iterator[Document]:
         if file.read(5) != b"From ":
             raise UnreadableFile("not a mailbox")
     seen: set[str] = set()
+    found = False
     for data in _messages(path):
         digest = hashlib.sha256(data).hexdigest()[:16]
+        if digest in seen:
+            continue
         part = _header(_parsed(data), "Message-ID") or digest
-        if part in seen:
-            part = f"{part}#{digest}"
-        document = None if part in seen else _document(path, data, part)
+        document = _document(path, data, f"{part}#{digest}" if part in seen else part)
+        seen |= {digest, part}
         if document is not None:
-            seen.add(part)
+            found = True
             yield document
-    if not seen:
+    if not found:
         raise UnreadableFile("no message with text in it")
 
 
@@ -176,15 +181,11 @@ def _quoted_lines(text: str) -> set[int]:
     These are lines after `>`, replies and forwarded mails below, the lines that introduce them,
     and signatures, as mail-parser-reply finds them. An answer between `>` lines is the writer's.
     """
-    from mailparser_reply import EmailReplyParser
-    from mailparser_reply.constants import MAIL_LANGUAGES
-
-    lines = [line.strip() for line in text.split("\n")]
+    lines = [line.strip()[:_PARSED_LINE] for line in text.split("\n")]
     quoted = {number for number, line in enumerate(lines) if line.startswith(">")}
-    parser = EmailReplyParser(languages=list(MAIL_LANGUAGES))
     number = 0
-    for depth, reply in enumerate(parser.read("\n".join(lines)[:_PARSED_LENGTH]).replies):
-        for line, own in _own_lines(reply, depth):
+    for reply in _replies(lines):
+        for line, own in _own_lines(reply):
             # The parser drops a line here and there (drawn rules), but never changes the order.
             with suppress(ValueError):
                 number = lines.index(line, number) + 1
@@ -193,16 +194,46 @@ def _quoted_lines(text: str) -> set[int]:
     return quoted
 
 
-def _own_lines(reply: Any, depth: int) -> Iterator[tuple[str, bool]]:
+def _replies(lines: Sequence[str]) -> Sequence[Any]:
+    """The mail and those below it. Blank lines come one at a time: more cost quadratic time."""
+    from mailparser_reply.constants import MAIL_LANGUAGES
+    from mailparser_reply.parser import EmailMessage
+
+    spaced = (line for line, before in zip(lines, ["", *lines], strict=False) if line or before)
+    message = EmailMessage(
+        "\n".join(spaced)[:_PARSED_LENGTH], list(MAIL_LANGUAGES), keep_hyphen_lists=True
+    )
+    replies: Sequence[Any] = message.read().replies
+    return replies
+
+
+def _own_lines(reply: Any) -> Iterator[tuple[str, bool]]:
     """The non-blank lines of one reply and whether they are words of the mail's writer."""
     lines = _non_blank(reply.content)
-    begin = len(_non_blank(reply.headers)) if depth else 0
-    end = len(lines)
-    if reply.signatures and reply.content.endswith(reply.signatures):
-        end -= len(_non_blank(reply.signatures))
-    answered = depth == 0 or any(line.startswith(">") for line in lines[begin:end])
+    begin = len(_non_blank(reply.headers))
+    end = len(lines) - len(_signature(reply))
+    answered = not begin or any(line.startswith(">") for line in lines[begin:end])
     for number, line in enumerate(lines):
         yield line, answered and begin <= number < end
+
+
+def _signature(reply: Any) -> list[str]:
+    """The lines of the signature. The parser takes all that follows a "Thanks, ..." for one."""
+    for _ in range(_SIGNATURE_ATTEMPTS):
+        signature = _non_blank(reply.signatures)
+        if not signature or not reply.content.endswith(reply.signatures):
+            break
+        if _closes_a_mail(signature):
+            return signature
+        reply = _replies(reply.signatures.split("\n")[1:])[-1]
+    return []
+
+
+def _closes_a_mail(signature: Sequence[str]) -> bool:
+    if signature[0].startswith("--"):
+        return True
+    sentences = any(line.endswith((".", "!", "?", ":", ";")) for line in signature[1:])
+    return len(signature) <= 6 and len(signature[0].split()) <= 4 and not sentences
 
 
 def _non_blank(text: str) -> list[str]:
