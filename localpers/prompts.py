@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from localpers.datatypes import Message, RetrievedPassage
@@ -73,15 +74,15 @@ class ChatTemplate:
             return self._render(folded, add_generation_prompt)
 
     def _render(self, messages: Sequence[Message], add_generation_prompt: bool) -> str:
-        template = _environment().from_string(
-            PLAIN_TEMPLATE if self.source is None else self.source
-        )
-        return template.render(
-            messages=[{"role": m.role, "content": m.content} for m in messages],
-            add_generation_prompt=add_generation_prompt,
-            bos_token=self.bos_token,
-            eos_token=self.eos_token,
-            enable_thinking=False,
+        template = _compiled(PLAIN_TEMPLATE if self.source is None else self.source)
+        return str(
+            template.render(
+                messages=[{"role": m.role, "content": m.content} for m in messages],
+                add_generation_prompt=add_generation_prompt,
+                bos_token=self.bos_token,
+                eos_token=self.eos_token,
+                enable_thinking=False,
+            )
         )
 
     def completion(self, messages: Sequence[Message]) -> tuple[str, str]:
@@ -109,7 +110,8 @@ def _fold_system(messages: Sequence[Message]) -> list[Message]:
     return [Message(user.role, f"{system.content}\n\n{user.content}"), *rest]
 
 
-def _environment() -> Any:
+@lru_cache(maxsize=8)
+def _compiled(source: str) -> Any:
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     def raise_exception(message: str) -> NoReturn:
@@ -124,4 +126,4 @@ def _environment() -> Any:
         trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
     )
     environment.globals |= {"raise_exception": raise_exception, "strftime_now": strftime_now}
-    return environment
+    return environment.from_string(source)

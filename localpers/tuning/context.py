@@ -1,0 +1,51 @@
+"""Passages for the prompts of Examples: from other documents, never from what is to be written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from localpers.datatypes import RetrievedPassage, StoredDocument
+from localpers.retrieval.retriever import Retriever
+
+ENOUGH = 6
+"""Times as many passages are looked at as are wanted: most may lie in documents not allowed."""
+LONGEST_QUERY = 400
+"""Characters."""
+
+
+class OtherDocuments:
+    """Retrieves among `documents` only, never from the asking document or a copy of it.
+
+    With `only_earlier`, only from documents older than the asking one, as if it were written
+    today.
+    """
+
+    def __init__(
+        self,
+        retriever: Retriever,
+        documents: Sequence[StoredDocument],
+        passages: int,
+        *,
+        only_earlier: bool,
+    ) -> None:
+        self._retriever = retriever
+        self._documents = {document.id: document for document in documents}
+        self._passages = passages
+        self._only_earlier = only_earlier
+
+    def __call__(self, query: str, asking: StoredDocument) -> list[RetrievedPassage]:
+        found: list[RetrievedPassage] = []
+        for hit in self._retriever.search(query[:LONGEST_QUERY], self._passages * ENOUGH):
+            document = self._documents.get(hit.document)
+            if document is not None and self._allowed(document, asking):
+                found.append(hit)
+                if len(found) == self._passages:
+                    break
+        return found
+
+    def _allowed(self, document: StoredDocument, asking: StoredDocument) -> bool:
+        if document.id == asking.id or document.content_hash == asking.content_hash:
+            return False
+        if not self._only_earlier:
+            return True
+        return (document.date, document.id) < (asking.date, asking.id)
