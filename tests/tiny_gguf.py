@@ -108,7 +108,7 @@ def build_tiny_model(
     writer.add_head_count(shape.heads)
     writer.add_head_count_kv(shape.kv_heads)
     writer.add_layer_norm_rms_eps(1e-6)
-    writer.add_rope_freq_base(1_000_000.0 if architecture == "gemma3" else 10_000.0)
+    writer.add_rope_freq_base(1_000_000.0 if architecture == "gemma3" else 50_000.0)
     if architecture in ("gemma3", "qwen3"):
         writer.add_key_length(shape.head)
         writer.add_value_length(shape.head)

@@ -126,7 +126,8 @@ class GGUFInfo:
     licence: str
     languages: tuple[str, ...]
     tensor_types: frozenset[str]
-    experts: int = 0
+    rope_scaling: str
+    """The key or tensor by which the file rescales rotary positions, empty if it does not."""
 
     @property
     def real_mix(self) -> str:
@@ -163,7 +164,7 @@ def read_metadata(path: Path) -> GGUFInfo:
         licence=str(header.values.get("general.license", "")),
         languages=tuple(str(language) for language in header.array("general.languages")),
         tensor_types=frozenset(by_type),
-        experts=_whole(header.of_architecture("expert_count", 0)),
+        rope_scaling=_rope_scaling(header),
     )
 
 
@@ -380,6 +381,16 @@ def _file_type_name(header: Header) -> str:
     except (KeyError, ValueError):
         return ""
     return name.removeprefix("MOSTLY_").removeprefix("ALL_")
+
+
+def _rope_scaling(header: Header) -> str:
+    tensors = ("rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight")
+    for name in tensors:
+        if name in header.tensors:
+            return name
+    kind = header.of_architecture("rope.scaling.type", "none")
+    changed = kind not in ("", "none") and header.of_architecture("rope.scaling.factor", 1.0) != 1.0
+    return f"{header.architecture}.rope.scaling.type" if changed else ""
 
 
 def _whole(value: Any) -> int:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -22,6 +19,7 @@ from localpers.weights.adapter import (
 from localpers.weights.gguf_file import dequantized, read_header
 from localpers.weights.parity import ReferenceLogits
 from localpers.weights.tokenizer import Tokenizer
+from tests import tiny_gguf
 
 ARCHITECTURES = ("llama", "qwen2", "gemma3", "qwen3", "phi3")
 RANK, ALPHA = 4, 8.0
@@ -29,19 +27,6 @@ TEXTS = (
     "The river was low; why does she write 12 tests, and burn half of them by noon?",
     "def area(width, height): return width * height — or so he had promised, in café 1894.",
 )
-
-
-def _tiny_gguf() -> ModuleType:
-    path = Path(__file__).parents[1] / "tiny_gguf.py"
-    spec = importlib.util.spec_from_file_location("tiny_gguf", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["tiny_gguf"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-tiny_gguf = _tiny_gguf()
 
 
 @dataclass(frozen=True)

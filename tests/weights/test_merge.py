@@ -138,8 +138,11 @@ def test_merge_refuses_what_f16_cannot_hold_and_leaves_nothing(tiny, tmp_path):
     assert not any(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("kind", "bound"), [("q8_0", 0.02), ("q4_k_m", 0.7)])
-def test_quantized_merge_stays_close(tuned, tmp_path, kind, bound):
+@pytest.mark.parametrize(("kind", "share"), [("q8_0", 0.02), ("q4_k_m", 0.6)])
+def test_quantized_merge_stays_close(tuned, tmp_path, kind, share):
+    """White noise quantizes far worse than a model does, so the bound is a share of the damage
+    that a dropped adapter does.
+    """
     merged, small = tmp_path / "merged.gguf", tmp_path / "small.gguf"
     merge(tuned.base, tuned.adapter, merged)
     report = quantize(merged, small, kind)
@@ -148,7 +151,7 @@ def test_quantized_merge_stays_close(tuned, tmp_path, kind, bound):
     assert 4 < report.bits_per_weight < 10
     assert sum(share for _, share in report.mix) == pytest.approx(1)
     result = parity(tuned.reference, small)
-    assert BOUND < result.mean_kl < bound
+    assert BOUND < result.mean_kl < share * parity(tuned.reference, tuned.base).mean_kl
     assert result.tokens_equal is True
 
 
