@@ -1,0 +1,210 @@
+"""`localpers ask`: a streamed answer with its sources."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from localpers.cli.console import Json, notice, print_json, printable, say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from localpers.datatypes import RetrievedPassage, ServedModel
+    from localpers.inference.answer import AnswerResult
+    from localpers.inference.attribution import Terms
+    from localpers.inference.engine import Engine
+    from localpers.profile import Profile
+
+PASSAGES = 4
+MAX_TOKENS = 512
+
+
+def ask(
+    context: typer.Context,
+    prompt: Annotated[str, typer.Argument(help="The question or task; '-' reads standard input.")],
+    k: Annotated[int, typer.Option("-k", min=1, help="Passages given to the model.")] = PASSAGES,
+    run: Annotated[str | None, typer.Option(help="Answer with this tuning run.")] = None,
+    base: Annotated[str | None, typer.Option(help="Answer with this base model, untuned.")] = None,
+    no_rag: Annotated[bool, typer.Option("--no-rag", help="Use no notes.")] = False,
+    no_adapter: Annotated[
+        bool, typer.Option("--no-adapter", help="Answer with the base as it was before tuning.")
+    ] = False,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer.")] = MAX_TOKENS,
+    temperature: Annotated[
+        float, typer.Option(min=0.0, max=5.0, help="0 is the likeliest answer, always the same.")
+    ] = 0.0,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**32 - 2, help="Makes --temperature repeatable.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Answer from your notes, with the sources."""
+    started = time.perf_counter()
+    if run is not None and base is not None:
+        raise typer.BadParameter("--base answers without a run: leave one of --base, --run away.")
+    request = _request(prompt)
+
+    from localpers.inference.answer import answer
+    from localpers.inference.served import served_model
+    from localpers.profile import Profile
+
+    profile = Profile.open(context.obj)
+    served = served_model(profile, run, not no_adapter, base)
+    prepared = _prepare(profile, served, request, 0 if no_rag else k)
+    with prepared.engine as engine:
+        before = time.perf_counter() - started
+        parts = answer(
+            engine,
+            request,
+            prepared.passages,
+            prepared.terms,
+            max_tokens=max_tokens,
+            temperature=temperature,
+            seed=seed,
+        )
+        result = _collected(parts) if as_json else _streamed(parts)
+    if as_json:
+        print_json(_document(result, served, prepared, before))
+        return
+    _say_sources(result)
+    left_out = len(prepared.passages) - len(result.sources)
+    if left_out:
+        notice(f"{left_out} of the passages found did not fit the model's context window.")
+    if result.finish != "stop":
+        notice("The answer was cut: allow more with --max-tokens.")
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    engine: Engine
+    passages: list[RetrievedPassage]
+    terms: Terms
+    load_seconds: float
+    retrieve_seconds: float
+
+
+def _prepare(profile: Profile, served: ServedModel, request: str, k: int) -> _Prepared:
+    """Map the model in a thread of its own while the notes are searched."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    def load() -> tuple[Engine, float]:
+        from localpers.inference.engine import Engine
+
+        started = time.perf_counter()
+        return Engine.open(served), time.perf_counter() - started
+
+    with ThreadPoolExecutor(1) as pool:
+        loading = pool.submit(load)
+        started = time.perf_counter()
+        passages, terms = _retrieve(profile, request, k)
+        retrieve_seconds = time.perf_counter() - started
+    engine, load_seconds = loading.result()
+    return _Prepared(engine, passages, terms, load_seconds, retrieve_seconds)
+
+
+def _retrieve(profile: Profile, request: str, k: int) -> tuple[list[RetrievedPassage], Terms]:
+    from functools import partial
+
+    from localpers.retrieval.analysis import query_terms
+    from localpers.retrieval.retriever import Retriever
+    from localpers.store import Store
+
+    if not k:
+        return [], partial(query_terms, languages=())
+    with Store.open(profile) as store:
+        passages = Retriever(store).search(request, k)
+        if not passages and not store.documents.totals().documents:
+            notice(
+                "The index is empty, so this is answered without notes: "
+                "run 'localpers ingest FOLDER' first."
+            )
+        elif not passages:
+            notice("No note holds a word of this, so it is answered without notes.")
+        return passages, partial(query_terms, languages=store.documents.languages())
+
+
+def _request(prompt: str) -> str:
+    if prompt == "-":
+        prompt = sys.stdin.buffer.read().decode("utf-8", "replace")
+    if not prompt.strip():
+        raise typer.BadParameter("The prompt is empty: write a question or a task.")
+    return prompt.strip()
+
+
+def _streamed(parts: Iterator[str | AnswerResult]) -> AnswerResult:
+    result = None
+    try:
+        for part in parts:
+            if isinstance(part, str):
+                sys.stdout.write(printable(part))
+                sys.stdout.flush()
+            else:
+                result = part
+    finally:
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+    assert result is not None
+    return result
+
+
+def _collected(parts: Iterator[str | AnswerResult]) -> AnswerResult:
+    *_, result = parts
+    assert not isinstance(result, str)
+    return result
+
+
+def _say_sources(result: AnswerResult) -> None:
+    if not result.sources:
+        return
+    say()
+    say("Sources (* cited):")
+    for source in result.sources:
+        mark = "*" if source.cited or source.attributed else " "
+        say(f"{mark} [{source.number}] {_place(source.passage)}  {source.passage.title}")
+
+
+def _place(passage: RetrievedPassage) -> str:
+    """Where the passage stands: short on a terminal, absolute in a pipe."""
+    if not sys.stdout.isatty():
+        return passage.location
+    path = Path(passage.path)
+    for folder, prefix in ((Path.cwd(), ""), (Path.home(), "~/")):
+        if path.is_relative_to(folder):
+            shortened = prefix + str(path.relative_to(folder))
+            return passage.location.replace(passage.path, shortened, 1)
+    return passage.location
+
+
+def _document(
+    result: AnswerResult, served: ServedModel, prepared: _Prepared, before: float
+) -> dict[str, Any]:
+    return {
+        "text": result.text,
+        "sources": [
+            {
+                "n": source.number,
+                "path": source.passage.path,
+                "title": source.passage.title,
+                "start": source.passage.start,
+                "end": source.passage.end,
+                "score": source.passage.score,
+                "cited": source.cited or source.attributed,
+            }
+            for source in result.sources
+        ],
+        "model": served.base.name,
+        "adapter": served.run,
+        "tokens": {"prompt": result.prompt_tokens, "completion": result.completion_tokens},
+        "seconds": {
+            "retrieve": round(prepared.retrieve_seconds, 3),
+            "load": round(prepared.load_seconds, 3),
+            "first_token": round(before + result.first_token_seconds, 3),
+            "total": round(before + result.seconds, 3),
+        },
+    }

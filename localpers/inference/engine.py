@@ -1,0 +1,272 @@
+"""Engine: llama.cpp over one ServedModel. Token ids in; pieces of text or log-likelihoods out.
+
+It knows nothing of notes, prompts or citations. llama.cpp's own functions are called instead of
+the wrapper class `Llama`, which copies every row of logits, knows no DRY sampler and cannot put an
+adapter on a memory-mapped model.
+"""
+
+from __future__ import annotations
+
+import codecs
+import ctypes
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from localpers.datatypes import ServedModel
+from localpers.errors import LocalpersError, OutOfMemory
+from localpers.inference.loading import BATCH_TOKENS, LoadedModel, load
+from localpers.inference.sampling import sampler
+from localpers.weights.native import llama_cpp
+from localpers.weights.tokenizer import Tokenizer
+
+
+class Finish(StrEnum):
+    """Why an answer ended: by itself, at `max_tokens`, or with the context window full."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    CONTEXT = "context"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The text of one generated token; empty while a character or a stop string is unfinished.
+
+    The last Piece carries `finish` and no token of its own.
+    """
+
+    text: str
+    finish: Finish | None = None
+
+
+class Engine:
+    """One loaded model and its KV cache; use it as a context manager, from one thread.
+
+    A prompt that begins like the sequence before it is computed from where they differ.
+    """
+
+    def __init__(self, loaded: LoadedModel) -> None:
+        self._loaded = loaded
+        self._library = llama_cpp()
+        self._cached: list[int] = []
+        self._batch = self._library.llama_batch_init(BATCH_TOKENS, 0, 1)
+
+    @classmethod
+    def open(cls, served: ServedModel, n_ctx: int = 0) -> Engine:
+        """Map the model and make ready for prompts and answers of `n_ctx` tokens together.
+
+        0 stands for all that the model was trained for; memory is taken as it is needed.
+        Raises UnsupportedModel where llama.cpp cannot load a file and OutOfMemory where it does
+        not fit.
+        """
+        return cls(load(served, n_ctx))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the native memory back; the Engine and its tokenizer are of no use afterwards."""
+        if self._loaded.model:
+            self._library.llama_batch_free(self._batch)
+            self._loaded.close()
+
+    @property
+    def n_ctx(self) -> int:
+        """The most tokens that prompt and answer may have together."""
+        return self._loaded.n_ctx
+
+    @property
+    def vocabulary(self) -> int:
+        return int(self._library.llama_vocab_n_tokens(self._loaded.vocab))
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """The model's own Tokenizer, over the vocabulary that is loaded already."""
+        template = self._library.llama_model_chat_template(self._loaded.model, None)
+        return Tokenizer(self._loaded.vocab, template.decode() if template else None)
+
+    def generate(
+        self,
+        prompt_ids: Sequence[int],
+        max_tokens: int,
+        temperature: float = 0.0,
+        seed: int | None = None,
+        stop: Sequence[str] = (),
+    ) -> Iterator[Piece]:
+        """Stream the continuation of `prompt_ids`, up to and without the first of `stop`.
+
+        Temperature 0 takes the most likely token; `seed` None draws one. Ends at the model's
+        end-of-generation token, after `max_tokens`, or when the context window is full. The texts
+        together are valid Unicode; bytes that form no character become U+FFFD.
+        Raises LocalpersError for a prompt that is empty or fills the window.
+        """
+        self._require_room(len(prompt_ids) + 1)
+        self._reserve(min(len(prompt_ids) + max_tokens, self.n_ctx))
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        held = StopStrings(stop)
+        finish = Finish.LENGTH
+        with sampler(self._loaded.vocab, temperature, seed) as chain:
+            self._advance_to(prompt_ids[:-1])
+            token = prompt_ids[-1]
+            for _ in range(max_tokens):
+                if len(self._cached) == self.n_ctx:
+                    finish = Finish.CONTEXT
+                    break
+                self._decode([token], outputs=1)
+                token = self._library.llama_sampler_sample(chain, self._loaded.context, -1)
+                if self._library.llama_vocab_is_eog(self._loaded.vocab, token):
+                    finish = Finish.STOP
+                    break
+                text = held.feed(decoder.decode(self._bytes_of(token)))
+                yield Piece(text)
+                if held.met:
+                    break
+        rest = "" if held.met else held.feed(decoder.decode(b"", final=True)) + held.rest()
+        yield Piece(rest, Finish.STOP if held.met else finish)
+
+    def log_likelihood(
+        self, prompt_ids: Sequence[int], completion_ids: Sequence[int]
+    ) -> npt.NDArray[np.float64]:
+        """ln p of each completion token given all before it: float64 [len(completion_ids)].
+
+        Raises LocalpersError where the two together exceed the context window, or the prompt is
+        empty.
+        """
+        tokens = [*prompt_ids, *completion_ids][:-1]
+        if not completion_ids:
+            return np.zeros(0)
+        self._require_room(len(tokens) if prompt_ids else 0)
+        self._reserve(len(tokens))
+        first = len(prompt_ids) - 1
+        self._advance_to(tokens[:first])
+        parts = []
+        for start in range(first, len(tokens), self._loaded.rows):
+            part = tokens[start : start + self._loaded.rows]
+            self._decode(part, outputs=len(part))
+            targets = completion_ids[start - first : start - first + len(part)]
+            parts.append(self._log_probabilities(np.asarray(targets)))
+        return np.concatenate(parts)
+
+    def _log_probabilities(self, targets: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """ln p of `targets` [n] under the n rows of logits of the last step."""
+        pointer = self._library.llama_get_logits(self._loaded.context)
+        logits = np.ctypeslib.as_array(pointer, shape=(len(targets), self.vocabulary))
+        highest = logits.max(axis=1, keepdims=True)
+        sums = np.exp(logits - highest).sum(axis=1, dtype=np.float64)
+        chosen = logits[np.arange(len(targets)), targets] - highest[:, 0]
+        return np.asarray(chosen - np.log(sums), np.float64)
+
+    def _require_room(self, tokens: int) -> None:
+        if tokens == 0:
+            raise LocalpersError("There is nothing to compute: write a prompt.")
+        if tokens > self.n_ctx:
+            raise LocalpersError(
+                f"The text has {tokens:,} tokens and the model reads {self.n_ctx:,} at most: "
+                "shorten it, or choose a base with a longer context."
+            )
+
+    def _reserve(self, tokens: int) -> None:
+        if self._loaded.reserve(tokens):
+            self._cached = []
+
+    def _advance_to(self, tokens: Sequence[int]) -> None:
+        """Make the KV cache hold exactly `tokens`; what it holds of their beginning stays."""
+        common = 0
+        for cached, token in zip(self._cached, tokens, strict=False):
+            if cached != token:
+                break
+            common += 1
+        self._forget_from(common)
+        self._decode(tokens[len(self._cached) :], outputs=0)
+
+    def _forget_from(self, position: int) -> None:
+        if position >= len(self._cached):
+            return
+        memory = self._library.llama_get_memory(self._loaded.context)
+        # Recurrent and sliding-window models cannot always take a part back.
+        if not self._library.llama_memory_seq_rm(memory, 0, position, -1):
+            self._library.llama_memory_clear(memory, False)
+            position = 0
+        del self._cached[position:]
+
+    def _decode(self, tokens: Sequence[int], outputs: int) -> None:
+        """Append `tokens` to the KV cache; the last `outputs` of them get logits."""
+        for start in range(0, len(tokens), BATCH_TOKENS):
+            part = tokens[start : start + BATCH_TOKENS]
+            self._batch.n_tokens = len(part)
+            for at, token in enumerate(part):
+                self._batch.token[at] = token
+                self._batch.pos[at] = len(self._cached) + at
+                self._batch.n_seq_id[at] = 1
+                self._batch.seq_id[at][0] = 0
+                self._batch.logits[at] = start + at >= len(tokens) - outputs
+            status = self._library.llama_decode(self._loaded.context, self._batch)
+            if status:
+                self._forget_from(0)
+                raise OutOfMemory(
+                    f"llama.cpp could not compute the next step (status {status}): close other "
+                    "programs, or set LOCALPERS_GPU_LAYERS=0, and try again."
+                )
+            self._cached.extend(part)
+
+    def _bytes_of(self, token: int) -> bytes:
+        """The bytes of a token; none for control tokens."""
+        size = 64
+        while True:
+            buffer = ctypes.create_string_buffer(size)
+            count = self._library.llama_token_to_piece(
+                self._loaded.vocab, token, buffer, size, 0, False
+            )
+            if count >= 0:
+                return buffer.raw[:count]
+            size = -count
+
+
+class StopStrings:
+    """Passes text on until one of `stop` appears, holding back what may be the beginning of one."""
+
+    def __init__(self, stop: Sequence[str]) -> None:
+        self._stop = [text for text in stop if text]
+        self._held = ""
+        self.met = False
+
+    def feed(self, text: str) -> str:
+        """The part of the text so far that is certainly not stopped."""
+        self._held += text
+        found = [at for at in map(self._held.find, self._stop) if at >= 0]
+        if found:
+            self.met = True
+            passed, self._held = self._held[: min(found)], ""
+            return passed
+        longest = max(map(len, self._stop), default=1) - 1
+        keep = next(
+            (
+                size
+                for size in range(min(longest, len(self._held)), 0, -1)
+                if any(stop.startswith(self._held[-size:]) for stop in self._stop)
+            ),
+            0,
+        )
+        cut = len(self._held) - keep
+        passed, self._held = self._held[:cut], self._held[cut:]
+        return passed
+
+    def rest(self) -> str:
+        """What was held back when the text ended."""
+        held, self._held = self._held, ""
+        return held

@@ -1,0 +1,176 @@
+"""Getting a ServedModel into memory: as many layers on the GPU as fit, the rest mapped."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from localpers.datatypes import ServedModel
+from localpers.errors import LocalpersError, ModelNotFound, OutOfMemory, UnsupportedModel
+from localpers.weights.gguf_file import read_metadata
+from localpers.weights.native import forget_errors, last_error, llama_cpp
+
+FIRST_WINDOW = 4096
+"""Tokens that the KV cache holds at first, at most; longer prompts make it grow."""
+BATCH_TOKENS = 512
+"""Prompt tokens computed at once: an interrupt waits for one such step at most."""
+LOGITS_BYTES = 64 << 20
+"""Bounds the logits kept at once: vocabularies reach 262,144 tokens."""
+GPU_LAYERS = "LOCALPERS_GPU_LAYERS"
+ALL_LAYERS = -1
+
+
+@dataclass(slots=True)
+class LoadedModel:
+    """The native handles of a model, its context and its adapter, freed by `close`.
+
+    `n_ctx` is the limit to which `reserve` grows the context.
+    """
+
+    model: Any
+    adapter_scale: float
+    n_ctx: int
+    vocab: Any = field(init=False)
+    rows: int = field(init=False)
+    """Rows of logits that are kept at once, [rows, vocabulary]."""
+    context: Any = None
+    adapter: Any = None
+
+    def __post_init__(self) -> None:
+        library = llama_cpp()
+        self.vocab = library.llama_model_get_vocab(self.model)
+        row_bytes = 4 * library.llama_vocab_n_tokens(self.vocab)
+        self.rows = max(1, min(BATCH_TOKENS, LOGITS_BYTES // row_bytes))
+
+    def reserve(self, tokens: int) -> bool:
+        """Make room for `tokens` in the KV cache; True if that emptied it.
+
+        Raises OutOfMemory. A cache that does not fit the GPU any more is kept in main memory.
+        """
+        now = llama_cpp().llama_n_ctx(self.context)
+        if tokens <= now:
+            return False
+        window = min(self.n_ctx, max(2 * now, tokens))
+        try:
+            self.open_context(window)
+        except OutOfMemory:
+            self.open_context(window, on_gpu=False)
+        return True
+
+    def open_context(self, window: int, on_gpu: bool = True) -> None:
+        """Replace the context by an empty one of `window` tokens. Raises OutOfMemory."""
+        library = llama_cpp()
+        self._free_context()
+        parameters = library.llama_context_default_params()
+        parameters.n_ctx = window
+        parameters.n_batch = parameters.n_ubatch = BATCH_TOKENS
+        parameters.n_outputs_max = self.rows
+        parameters.n_outputs_max_per_seq = self.rows
+        parameters.n_threads = parameters.n_threads_batch = _threads()
+        parameters.offload_kqv = on_gpu
+        self.context = library.llama_init_from_model(self.model, parameters)
+        if not self.context:
+            raise OutOfMemory(
+                f"There is no memory for {window:,} tokens of context: close other programs, "
+                "shorten the text, or choose a smaller base."
+            )
+        if self.adapter:
+            adapters = (library.llama_adapter_lora_p_ctypes * 1)(self.adapter)
+            scales = (ctypes.c_float * 1)(self.adapter_scale)
+            library.llama_set_adapters_lora(self.context, adapters, 1, scales)
+
+    def close(self) -> None:
+        """Free everything; safe to call twice."""
+        library = llama_cpp()
+        if self.adapter:
+            if self.context:
+                library.llama_set_adapters_lora(self.context, None, 0, None)
+            library.llama_adapter_lora_free(self.adapter)
+        self._free_context()
+        if self.model:
+            library.llama_model_free(self.model)
+        self.model = self.vocab = self.adapter = None
+
+    def _free_context(self) -> None:
+        if self.context:
+            llama_cpp().llama_free(self.context)
+            self.context = None
+
+
+def load(served: ServedModel, n_ctx: int = 0) -> LoadedModel:
+    """Load model, adapter and a first context; `n_ctx` 0 is the limit that the model states.
+
+    Raises ModelNotFound, UnsupportedModel and OutOfMemory.
+    """
+    for path in (served.model, served.adapter):
+        if path is not None and not path.is_file():
+            raise ModelNotFound(
+                f"There is no file {path}: choose another run with --run, or tune again."
+            )
+    failure = None
+    for layers in _gpu_layers(served.model):
+        try:
+            return _load(served, n_ctx, layers)
+        except (OutOfMemory, UnsupportedModel) as error:
+            failure = error
+    raise failure or AssertionError("no number of layers was tried")
+
+
+def _load(served: ServedModel, n_ctx: int, gpu_layers: int) -> LoadedModel:
+    library = llama_cpp()
+    parameters = library.llama_model_default_params()
+    parameters.n_gpu_layers = gpu_layers
+    parameters.load_mode = library.LLAMA_LOAD_MODE_MMAP
+    forget_errors()
+    model = library.llama_model_load_from_file(os.fsencode(served.model), parameters)
+    if not model:
+        raise UnsupportedModel(
+            f"llama.cpp cannot load {served.model.name} ({last_error()}): check that the file is "
+            "whole and fits the memory, or choose another base."
+        )
+    limit = library.llama_model_n_ctx_train(model)
+    loaded = LoadedModel(model, served.adapter_scale, min(n_ctx, limit) if n_ctx else limit)
+    try:
+        if served.adapter is not None:
+            loaded.adapter = library.llama_adapter_lora_init(model, os.fsencode(served.adapter))
+            if not loaded.adapter:
+                raise UnsupportedModel(
+                    f"llama.cpp cannot load the adapter {served.adapter.name} ({last_error()}): "
+                    "tune again, or ask with --no-adapter."
+                )
+        loaded.open_context(min(loaded.n_ctx, FIRST_WINDOW))
+    except BaseException:
+        loaded.close()
+        raise
+    return loaded
+
+
+def _gpu_layers(model: Path) -> Iterator[int]:
+    """How many layers to try to put on the GPU, in order: all, then half as many each time."""
+    if stated := os.environ.get(GPU_LAYERS):
+        try:
+            yield int(stated)
+        except ValueError:
+            raise LocalpersError(
+                f"{GPU_LAYERS} is '{stated}': set it to a number of layers, or unset it."
+            ) from None
+        return
+    if llama_cpp().llama_supports_gpu_offload():
+        yield ALL_LAYERS
+        layers = read_metadata(model).layers
+        while layers := layers // 2:
+            yield layers
+    yield 0
+
+
+def _threads() -> int:
+    """The physical cores that this process may use; hyperthreads slow matrix products down."""
+    import psutil
+
+    cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
+    return int(min(cores, allowed))

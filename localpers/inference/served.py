@@ -1,0 +1,111 @@
+"""Which files answer: the promoted run, one that was asked for, or a base alone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from localpers.datatypes import BaseModel, ServedModel
+from localpers.errors import LocalpersError, ModelNotFound, RunNotFound, WrongBase
+from localpers.profile import Profile
+from localpers.weights import catalog
+
+DESCRIPTION = "run.json"
+
+
+def served_model(
+    profile: Profile, run: str | None = None, use_adapter: bool = True, base: str | None = None
+) -> ServedModel:
+    """What answers for `profile`: `run`, else the promoted run, else a base.
+
+    Without `use_adapter` it is the run's base as it was before tuning; `base` names a base to use
+    alone. Raises RunNotFound, ModelNotFound and WrongBase, and LocalpersError for a damaged run.
+    """
+    run = run or profile.promoted()
+    if base is not None or run is None:
+        model = catalog.find(base) if base is not None else _default_base(profile)
+        return ServedModel(model, model.path)
+    description = _describe(profile, run)
+    if not use_adapter:
+        model = catalog.find(str(description["base"]["name"]))
+        return ServedModel(model, model.path)
+    return _tuned(profile.runs / run, description)
+
+
+def kept_runs(profile: Profile) -> list[str]:
+    """The ids of the finished runs, newest first."""
+    return sorted(
+        (path.parent.name for path in profile.runs.glob(f"*/{DESCRIPTION}")), reverse=True
+    )
+
+
+def _describe(profile: Profile, run: str) -> dict[str, Any]:
+    kept = kept_runs(profile)
+    if run not in kept:
+        raise RunNotFound(
+            f"No run '{run}' is kept (kept: {', '.join(kept) or 'none'}): choose one with --run, "
+            "or run 'localpers tune'."
+        )
+    try:
+        description = json.loads((profile.runs / run / DESCRIPTION).read_text(encoding="utf-8"))
+        if description["base"]["name"] and description["base"]["sha256"] and description["served"]:
+            return dict(description)
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise LocalpersError(
+        f"Run '{run}' describes no model that can answer: ask with --base NAME, or tune again."
+    )
+
+
+def _tuned(folder: Path, description: dict[str, Any]) -> ServedModel:
+    served, recorded = description["served"], description["base"]
+    adapter = folder / served["adapter"] if served.get("adapter") else None
+    merged = folder / served["model"] if served.get("model") else None
+    for path in (adapter, merged):
+        if path is not None and not path.is_file():
+            raise ModelNotFound(
+                f"The run's file {path} is gone: choose another run, or tune again."
+            )
+    base = _recorded_base(recorded, merged)
+    if adapter is not None and base.sha256 != recorded["sha256"]:
+        raise WrongBase(
+            f"The adapter was trained on another file than the installed {base.name}: install "
+            "that one again, or tune again."
+        )
+    return ServedModel(
+        base=base,
+        model=merged or base.path,
+        adapter=adapter,
+        adapter_scale=float(served.get("scale", 1.0)),
+        run=folder.name,
+    )
+
+
+def _recorded_base(recorded: dict[str, Any], merged: Path | None) -> BaseModel:
+    name = str(recorded["name"])
+    try:
+        return catalog.find(name)
+    except ModelNotFound:
+        if merged is None:
+            raise
+        # A merged model is whole: it answers after its base was removed.
+        return replace(catalog.describe(merged), name=name, installed=False)
+
+
+def _default_base(profile: Profile) -> BaseModel:
+    """The base last tuned on, else the catalog's first, else the only one there is."""
+    starter = catalog.catalog()[0].name
+    try:
+        return catalog.find(profile.base() or starter)
+    except ModelNotFound:
+        if profile.base():
+            raise
+        there = catalog.installed()
+        if len(there) == 1:
+            return there[0]
+        if not there:
+            raise
+    names = ", ".join(model.name for model in there)
+    raise ModelNotFound(f"Several base models are installed ({names}): name one with --base.")
