@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -317,6 +320,23 @@ def test_a_date_is_read_and_never_invented(tmp_path: Path, stated: str, date: st
     assert read(tmp_path / "x.md", f"---\ndate: {stated}\n---\ntext").date == date
 
 
+@pytest.mark.parametrize("suffix", ["md", "html", "mbox", "json"])
+def test_a_name_that_is_not_utf8(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9." + suffix.encode())
+    try:
+        path.write_text(
+            "From a Fri May 17 10:30:00 2024\n\ntext\n"
+            if suffix == "mbox"
+            else '[{"id": 1, "text": "text"}]'
+        )
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names alone")
+    reader = reader_for(path)
+    assert reader is not None
+    (document,) = reader(path)
+    document.title.encode("utf-8")
+
+
 def test_readers_by_name(tmp_path: Path) -> None:
     assert reader_for(Path("x.MD")) is reader_for(Path("y.rmd")) is not None
     assert reader_for(Path("README")) is reader_for(Path("a.txt")) is not None
@@ -390,3 +410,15 @@ def test_blocks_are_exact_and_nothing_is_lost(tmp_path: Path, suffix: str, sourc
     lost = [c for c, seen in zip(document.text, covered, strict=True) if not seen and c.strip()]
     assert not lost
     assert document.title == document.title.strip()
+
+
+def test_finding_a_reader_imports_no_format_library() -> None:
+    script = (
+        "import sys; from pathlib import Path; from localpers.corpus.readers import reader_for;"
+        "assert reader_for(Path('a.pdf')) and reader_for(Path('a.docx'));"
+        "heavy = {'lxml', 'docx', 'docutils', 'orgparse', 'pypdfium2', 'nbformat', 'yaml',"
+        "'markdown_it', 'mailparser_reply', 'dateutil', 'charset_normalizer', 'email'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr

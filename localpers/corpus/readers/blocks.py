@@ -87,7 +87,8 @@ def paragraph_end(lines: Sequence[str], first: int) -> int:
 
 
 def _indentation(line: str) -> int:
-    return len(line.expandtabs()) - len(line.expandtabs().lstrip())
+    indent = line[: len(line) - len(line.lstrip())]
+    return len(indent.expandtabs())
 
 
 class TextBuilder:

@@ -11,6 +11,7 @@ from zipfile import ZipFile
 
 from localpers.corpus.readers.archive import zip_container
 from localpers.corpus.readers.blocks import TextBuilder
+from localpers.corpus.readers.encoding import decode
 from localpers.corpus.readers.html import append_html, parse_html
 from localpers.corpus.readers.metadata import iso_date, make_document
 from localpers.datatypes import Document, Kind
@@ -40,7 +41,7 @@ def _book(path: Path, archive: ZipFile) -> Document:
         raise UnreadableFile("encrypted EPUB")
     builder = TextBuilder()
     for chapter in chapters:
-        append_html(builder, parse_html(archive.read(chapter)))
+        append_html(builder, parse_html(decode(archive.read(chapter))))
     if not builder.blocks:
         raise UnreadableFile("no text in it")
     return make_document(

@@ -1,23 +1,18 @@
-"""HTML, by Beautiful Soup on lxml: its visible text with headings, lists, tables and quotes."""
+"""HTML, by lxml: its visible text with headings, lists, tables and quotes."""
 
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from localpers.corpus.readers.blocks import TextBuilder
-from localpers.corpus.readers.encoding import BOMS, clean, decode
+from localpers.corpus.readers.encoding import clean, decode
 from localpers.corpus.readers.files import read_bytes
 from localpers.corpus.readers.metadata import iso_date, make_document
 from localpers.datatypes import BlockKind, Document, Kind
 from localpers.errors import UnreadableFile
-
-if TYPE_CHECKING:
-    from bs4 import BeautifulSoup
-    from bs4.element import PageElement, Tag
 
 _DROPPED = frozenset(
     {"head", "iframe", "nav", "noscript", "object", "script", "select", "style", "svg", "template"}
@@ -28,72 +23,85 @@ _BLOCK_TAGS = frozenset(
     | {"ol", "p", "section", "summary", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul"}
 )
 _COLLAPSIBLE = re.compile(r"\s+")
+_DECLARED = re.compile(rb"<meta[^>]{1,200}?charset\s*=\s*[\"']?\s*([\w-]+)", re.IGNORECASE)
+_DECLARED_WITHIN = 4096
+# What calls itself Latin-1 is Windows-1252 in every browser (WHATWG Encoding Standard, 4.2).
+_LATIN_1 = frozenset({b"ascii", b"iso-8859-1", b"latin1", b"us-ascii"})
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
-_DATE_METADATA = (
-    {"property": "article:published_time"},
-    {"itemprop": "datePublished"},
-    {"name": "date"},
-    {"name": "dcterms.created"},
-    {"name": "DC.date"},
+_KINDS = {
+    "blockquote": BlockKind.QUOTE,
+    "li": BlockKind.LIST_ITEM,
+    "pre": BlockKind.CODE,
+}
+_IN_LAYOUT = ("table", "p", "div", "h1", "h2", "h3", "ul", "ol", "blockquote", "pre")
+_DATE_METADATA = frozenset(
+    {"article:published_time", "date", "datepublished", "dc.date", "dcterms.created"}
 )
 
 
 def read_html(path: Path) -> Iterator[Document]:
-    soup = parse_html(read_bytes(path, "html"))
+    root = parse_html(_decoded(read_bytes(path, "html")))
     builder = TextBuilder()
-    append_html(builder, soup)
-    if not builder.blocks:
+    append_html(builder, root)
+    if root is None or not builder.blocks:
         raise UnreadableFile("no text in it")
     yield make_document(
         path,
         builder.text,
         builder.blocks,
         kind=Kind.ARTICLE,
-        title=soup.title.get_text() if soup.title else None,
-        date=_date_of(soup),
+        title=root.findtext(".//title"),
+        date=_date_of(root),
     )
 
 
-def parse_html(markup: bytes | str) -> BeautifulSoup:
-    """The tree of `markup`; bytes are in the encoding that they declare, else in a detected one.
+def parse_html(markup: str) -> Any | None:
+    """The root element of `markup`, however malformed; None where there is no element at all."""
+    from lxml import etree
 
-    Raises UnreadableFile for binary content.
-    """
-    from bs4 import BeautifulSoup
+    parser = etree.HTMLParser(
+        encoding="utf-8", huge_tree=True, no_network=True, remove_comments=True, remove_pis=True
+    )
+    try:
+        return etree.fromstring(clean(markup).encode(), parser)
+    except etree.ParseError:
+        return None
 
-    text = clean(markup) if isinstance(markup, str) else _decoded(markup)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # XHTML read as HTML, text that looks like a path.
-        return BeautifulSoup(text, "lxml")
+
+def append_html(builder: TextBuilder, root: Any | None) -> None:
+    """Append the visible text below `root`. What is nested absurdly deep comes as one paragraph."""
+    if root is None:
+        return
+    try:
+        _Walk(builder).enter(root, BlockKind.PARAGRAPH, 0)
+    except RecursionError:
+        builder.add(BlockKind.PARAGRAPH, root.xpath("string()"))
 
 
-def _decoded(markup: bytes) -> str:
-    from bs4.dammit import EncodingDetector
-
-    declared = EncodingDetector.find_declared_encoding(markup, is_html=True)
-    if declared is not None and not markup.startswith(BOMS):
+def _decoded(data: bytes) -> str:
+    """UTF-8 and UTF-16 by their bytes, then the declared encoding, then a detected one."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        declared = _DECLARED.search(data, 0, _DECLARED_WITHIN)
+    if declared is not None:
+        name = declared[1].lower()
         try:
-            return clean(markup.decode(declared))
+            return data.decode("cp1252" if name in _LATIN_1 else name.decode("ascii"))
         except (LookupError, ValueError):  # An unknown name, or a declaration that is wrong.
             pass
-    return decode(markup)
+    return decode(data)
 
 
-def append_html(builder: TextBuilder, soup: BeautifulSoup) -> None:
-    """Append the visible text below `soup`. What is nested absurdly deep comes as one paragraph."""
-    try:
-        _Walk(builder).walk(soup, BlockKind.PARAGRAPH, 0)
-    except RecursionError:
-        builder.add(BlockKind.PARAGRAPH, soup.get_text(" "))
-
-
-def _date_of(soup: BeautifulSoup) -> str | None:
-    stated = [soup.find("meta", attrs=dict(names)) for names in _DATE_METADATA]
-    dates = [str(tag.get("content", "")) for tag in stated if tag is not None]
-    time = soup.find("time", attrs={"datetime": True})
-    if time is not None:
-        dates.append(str(time["datetime"]))
-    return next((found for date in dates if (found := iso_date(date))), None)
+def _date_of(root: Any) -> str | None:
+    stated = [
+        tag.get("content", "")
+        for tag in root.iter("meta")
+        if (tag.get("property") or tag.get("itemprop") or tag.get("name") or "").lower()
+        in _DATE_METADATA
+    ]
+    stated += [tag.get("datetime", "") for tag in root.iter("time")][:1]
+    return next((found for date in stated if (found := iso_date(date))), None)
 
 
 class _Walk:
@@ -103,50 +111,42 @@ class _Walk:
         self._builder = builder
         self._inline: list[str] = []
 
-    def walk(self, parent: Tag, kind: BlockKind, level: int) -> None:
-        for child in parent.children:
-            name = getattr(child, "name", None)
-            if name is None:
-                self._collect(child)
-            elif name == "br":
-                self._inline.append("\n")
-            elif name not in _DROPPED:
-                self._enter(child, name, kind, level)  # type: ignore[arg-type]
-        if parent.name == "[document]":
-            self._flush(kind, level)
-
-    def _enter(self, tag: Tag, name: str, kind: BlockKind, level: int) -> None:
+    def enter(self, tag: Any, kind: BlockKind, level: int) -> None:
+        name = tag.tag
         inner, inner_level = kind, level
+        if name == "br":
+            self._inline.append("\n")
+            return
         if name in _HEADINGS:
             inner, inner_level = BlockKind.HEADING, _HEADINGS[name]
-        elif name == "li":
-            inner = BlockKind.LIST_ITEM
-        elif name == "blockquote":
-            inner = BlockKind.QUOTE
-        elif name == "pre":
-            inner = BlockKind.CODE
+        elif name in _KINDS:
+            inner = _KINDS[name]
         elif name == "table" and _is_data(tag):
             inner = BlockKind.TABLE
         elif name not in _BLOCK_TAGS:
-            self.walk(tag, kind, level)
+            self._descend(tag, kind, level)
             return
         if kind is BlockKind.QUOTE:
             inner, inner_level = BlockKind.QUOTE, 0
         self._flush(kind, level)
         if name == "pre":
-            self._builder.add(inner, tag.get_text())
+            self._builder.add(inner, tag.xpath("string()"))
         elif inner is BlockKind.TABLE:
             self._builder.add(inner, _rows(tag))
         else:
-            self.walk(tag, inner, inner_level)
+            self._descend(tag, inner, inner_level)
             self._flush(inner, inner_level)
 
-    def _collect(self, node: PageElement) -> None:
-        from bs4.element import CData, NavigableString
+    def _descend(self, parent: Any, kind: BlockKind, level: int) -> None:
+        self._collect(parent.text)
+        for child in parent:
+            if child.tag not in _DROPPED:
+                self.enter(child, kind, level)
+            self._collect(child.tail)
 
-        # Comments, doctypes and the like are subclasses of the string that is shown.
-        if type(node) in (NavigableString, CData):
-            self._inline.append(_COLLAPSIBLE.sub(" ", str(node)))
+    def _collect(self, text: str | None) -> None:
+        if text:
+            self._inline.append(_COLLAPSIBLE.sub(" ", text))
 
     def _flush(self, kind: BlockKind, level: int) -> None:
         lines = "".join(self._inline).split("\n")
@@ -155,15 +155,19 @@ class _Walk:
         self._builder.add(kind, text, level)
 
 
-def _is_data(table: Tag) -> bool:
+def _is_data(table: Any) -> bool:
     """Whether `table` holds data. Mail and old pages lay text out in tables: those are no data."""
-    if table.find(["table", "p", "div", "h1", "h2", "h3", "ul", "ol", "blockquote", "pre"]):
+    if any(tag is not table for tag in table.iter(*_IN_LAYOUT)):
         return False
-    return any(len(row.find_all(["td", "th"])) > 1 for row in table.find_all("tr"))
+    return any(len(_cells(row)) > 1 for row in table.iter("tr"))
 
 
-def _rows(table: Tag) -> str:
-    rows = (row.find_all(["td", "th"]) for row in table.find_all("tr"))
+def _rows(table: Any) -> str:
+    rows = (_cells(row) for row in table.iter("tr"))
     return "\n".join(
-        " | ".join(" ".join(cell.get_text(" ").split()) for cell in row) for row in rows
+        " | ".join(" ".join(cell.xpath("string()").split()) for cell in row) for row in rows
     )
+
+
+def _cells(row: Any) -> list[Any]:
+    return list(row.iter("td", "th"))

@@ -90,6 +90,6 @@ def _end_of_block(lines: Sequence[str], first: int, name: str) -> int:
     for number in range(first + 1, len(lines)):
         if lines[number].strip().lower() == f"#+end_{name}":
             return number + 1
-        if lines[number].startswith("* "):  # A heading ends a block that nobody closed.
-            return number
-    return first + 1
+        if lines[number].startswith(("* ", "#+begin_", "#+BEGIN_")):
+            return number  # Nobody closed the block.
+    return len(lines)

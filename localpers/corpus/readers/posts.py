@@ -114,7 +114,7 @@ def _fragments(value: Iterable[Any]) -> Iterator[str]:
 
 
 def _is_post(item: Mapping[str, Any]) -> bool:
-    return bool(_text_of(item)) and bool(_date_of(item) or _id_of(item))
+    return bool(_text_of(item)) and bool(_id_of(item) or _date_of(item))
 
 
 def _is_own(item: Mapping[str, Any]) -> bool:
@@ -149,21 +149,16 @@ def _document(path: Path, item: Mapping[str, Any]) -> Document | None:
         text, blocks = builder.text, tuple(builder.blocks)
     if not blocks:
         return None
-    title = item.get("title")
+    title, date = item.get("title"), _date_of(item)
     return make_document(
         path,
         text,
         blocks,
         kind=_kind(item),
         title=title if isinstance(title, str) else None,
-        date=_date_of(item),
-        part=_id_of(item) or _hash_of(text, item),
+        date=date,
+        part=_id_of(item) or hashlib.sha256(f"{date}\n{text}".encode()).hexdigest()[:16],
     )
-
-
-def _hash_of(text: str, item: Mapping[str, Any]) -> str:
-    stable = f"{_date_of(item)}\n{text}".encode()
-    return hashlib.sha256(stable).hexdigest()[:16]
 
 
 def _kind(item: Mapping[str, Any]) -> Kind:
