@@ -21,7 +21,7 @@ from localpers.weights.adapter import LoraAdapter, Matrix, stored_b
 from localpers.weights.atomic import replacing
 from localpers.weights.gguf_file import UINT32, Header, StoredTensor, dequantized_rows, read_header
 
-_VERSION = 3
+VERSION = 3
 _SLICE = 1 << 24
 """Numbers held at once: 64 MiB as float32."""
 _FILE_TYPE = "general.file_type"
@@ -100,9 +100,9 @@ def _write_header(file: BinaryIO, header: Header, types: dict[str, np.dtype[np.f
     from gguf import GGMLQuantizationType, LlamaFileType
 
     numbers = {4: GGMLQuantizationType.F32, 2: GGMLQuantizationType.F16}
-    file_type = _text(_FILE_TYPE) + struct.pack("<II", UINT32, LlamaFileType.MOSTLY_F16)
+    file_type = packed_text(_FILE_TYPE) + struct.pack("<II", UINT32, LlamaFileType.MOSTLY_F16)
     keys = dict.fromkeys([*header.spans, _FILE_TYPE])
-    file.write(b"GGUF" + struct.pack("<IQQ", _VERSION, len(header.tensors), len(keys)))
+    file.write(b"GGUF" + struct.pack("<IQQ", VERSION, len(header.tensors), len(keys)))
     with header.path.open("rb") as base:
         for key in keys:
             if key == _FILE_TYPE:
@@ -114,13 +114,13 @@ def _write_header(file: BinaryIO, header: Header, types: dict[str, np.dtype[np.f
     offset = 0
     for tensor in header.tensors.values():
         itemsize = types[tensor.name].itemsize
-        file.write(_text(tensor.name) + struct.pack("<I", len(tensor.shape)))
+        file.write(packed_text(tensor.name) + struct.pack("<I", len(tensor.shape)))
         file.write(struct.pack(f"<{len(tensor.shape)}Q", *reversed(tensor.shape)))
         file.write(struct.pack("<IQ", numbers[itemsize], offset))
         offset += -(-tensor.elements * itemsize // header.alignment) * header.alignment
     file.write(bytes(-file.tell() % header.alignment))
 
 
-def _text(value: str) -> bytes:
+def packed_text(value: str) -> bytes:
     data = value.encode()
     return struct.pack("<Q", len(data)) + data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from functools import cache
 from typing import Any
@@ -28,6 +29,15 @@ def llama_cpp() -> Any:
     module.llama_log_set(callback, None)
     module.llama_backend_init()
     return module
+
+
+def threads() -> int:
+    """The physical cores that this process may use; hyperthreads slow matrix products down."""
+    import psutil
+
+    cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
+    return int(min(cores, allowed))
 
 
 def forget_errors() -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ctypes
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ import numpy.typing as npt
 
 from localpers.errors import ParityFailed, UnsupportedModel
 from localpers.profile import write_atomically
-from localpers.weights.native import forget_errors, last_error, llama_cpp
+from localpers.weights.native import forget_errors, last_error, llama_cpp, threads
 from localpers.weights.tokenizer import Tokenizer
 
 _SLICE = 64
@@ -162,7 +161,7 @@ def _new_context(handle: Any, length: int) -> Any:
     # nats of their own.
     parameters.flash_attn_type = library.LLAMA_FLASH_ATTN_TYPE_DISABLED
     parameters.type_k = parameters.type_v = library.GGML_TYPE_F32
-    parameters.n_threads = parameters.n_threads_batch = os.cpu_count() or 1
+    parameters.n_threads = parameters.n_threads_batch = threads()
     context = library.llama_init_from_model(handle, parameters)
     if not context:
         raise UnsupportedModel(

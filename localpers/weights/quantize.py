@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from localpers.errors import LocalpersError
 from localpers.weights.atomic import replacing
 from localpers.weights.gguf_file import read_metadata
-from localpers.weights.native import forget_errors, last_error, llama_cpp
+from localpers.weights.native import forget_errors, last_error, llama_cpp, threads
 
 TYPES = (
     *("f16", "bf16", "q8_0", "q6_k", "q5_k_m", "q5_k_s", "q5_1", "q5_0"),
@@ -51,7 +50,7 @@ def quantize(source: Path, out_path: Path, type: str = "q4_k_m") -> Quantization
     library = llama_cpp()
     parameters = library.llama_model_quantize_default_params()
     parameters.ftype = check_type(type)
-    parameters.nthread = os.cpu_count() or 1
+    parameters.nthread = threads()
     forget_errors()
     with replacing(out_path) as temporary:
         if library.llama_model_quantize(

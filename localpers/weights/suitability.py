@@ -45,7 +45,7 @@ def _unservable(header: Header) -> str | None:
     kind = str(header.values.get("general.type", "model"))
     if kind != "model":
         return f"it is of the type '{kind}', not a model"
-    if int(header.values.get("split.count", 1) or 1) > 1:
+    if header.values.get("split.count", 0) not in (0, 1):
         return "it is one part of a model split over several files (merge them by gguf-split)"
     if "token_embd.weight" not in header.tensors:
         return "it holds no language model (a vision part, a vocabulary or an importance matrix)"
