@@ -62,13 +62,6 @@ def permute_rows(matrix: Matrix, heads: int) -> Matrix:
     return halves.swapaxes(1, 2).reshape(matrix.shape)
 
 
-def unpermute_rows(matrix: Matrix, heads: int) -> Matrix:
-    """The inverse of permute_rows."""
-    rows = matrix.shape[0]
-    pairs = matrix.reshape(heads, rows // heads // 2, 2, *matrix.shape[1:])
-    return pairs.swapaxes(1, 2).reshape(matrix.shape)
-
-
 def heads_in(header: Header, rows: int) -> int:
     """How many attention heads a matrix of `rows` output rows holds, 0 if it isn't made of them."""
     heads = header.of_architecture("attention.head_count", 0)
