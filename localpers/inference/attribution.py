@@ -17,8 +17,13 @@ Terms = Callable[[str], Sequence[str]]
 """Text → terms; the analysis of the index, so that a word counts the same here and in search."""
 
 SUPPORT = 0.7
-MIN_TERMS = 5
-"""Distinct terms below which a sentence says too little to tell Passages apart."""
+"""Measured on 538 notes of one author, three passages given. Of sentences from them with a third of
+the words exchanged or dropped, 0.72 are attributed, 0.999 of those to the right passage; of
+sentences from the next best passages, which are not given, 0.01. At 0.6: 0.89, 0.998 and 0.02."""
+MIN_WORDS = 4
+"""Distinct terms that are not short; below it a sentence ("Here is how to do it") says nothing."""
+_SHORT = 3
+"""Characters; where words are not written in ASCII, every term counts."""
 
 
 class Attributor:
@@ -35,7 +40,8 @@ class Attributor:
     def __call__(self, sentence: str) -> int | None:
         """The number of the Passage that holds most of the sentence; None where none does."""
         terms = set(self._terms(sentence))
-        if len(terms) < MIN_TERMS or not self._held:
+        words = sum(len(term) > _SHORT or not term.isascii() for term in terms)
+        if words < MIN_WORDS or not self._held:
             return None
         total = sum(self._idf.get(term, self._unknown) for term in terms)
         support = [sum(self._idf[term] for term in terms & held) for held in self._held]

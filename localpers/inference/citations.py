@@ -249,7 +249,7 @@ class _Sentences:
 
     def close(self) -> None:
         """End the sentence here."""
-        sentence = "".join(self._sentence).strip(" \t`")
+        sentence = "".join(self._sentence).strip(" \t\r\n`")
         if sentence and not self._cited and not sentence.startswith(_UNATTRIBUTED):
             self._emit(self._mark(sentence))
         self._emit(self._end)

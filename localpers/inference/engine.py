@@ -115,7 +115,7 @@ class Engine:
         together are valid Unicode; bytes that form no character become U+FFFD.
         Raises LocalpersError for a prompt that is empty or fills the window.
         """
-        self._require_room(len(prompt_ids) + 1)
+        self._require_room(prompt_ids, 1)
         self._reserve(min(len(prompt_ids) + max_tokens, self.n_ctx))
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         held = StopStrings(stop)
@@ -144,13 +144,12 @@ class Engine:
     ) -> npt.NDArray[np.float64]:
         """ln p of each completion token given all before it: float64 [len(completion_ids)].
 
-        Raises LocalpersError where the two together exceed the context window, or the prompt is
-        empty.
+        Raises LocalpersError for an empty prompt and where both together exceed the window.
         """
-        tokens = [*prompt_ids, *completion_ids][:-1]
         if not completion_ids:
             return np.zeros(0)
-        self._require_room(len(tokens) if prompt_ids else 0)
+        self._require_room(prompt_ids, len(completion_ids))
+        tokens = [*prompt_ids, *completion_ids][:-1]
         self._reserve(len(tokens))
         first = len(prompt_ids) - 1
         self._advance_to(tokens[:first])
@@ -171,12 +170,13 @@ class Engine:
         chosen = logits[np.arange(len(targets)), targets] - highest[:, 0]
         return np.asarray(chosen - np.log(sums), np.float64)
 
-    def _require_room(self, tokens: int) -> None:
-        if tokens == 0:
-            raise LocalpersError("There is nothing to compute: write a prompt.")
+    def _require_room(self, prompt_ids: Sequence[int], more: int) -> None:
+        if not prompt_ids:
+            raise LocalpersError("There is nothing to continue: write a prompt.")
+        tokens = len(prompt_ids) + more
         if tokens > self.n_ctx:
             raise LocalpersError(
-                f"The text has {tokens:,} tokens and the model reads {self.n_ctx:,} at most: "
+                f"The text needs {tokens:,} tokens and the model reads {self.n_ctx:,} at most: "
                 "shorten it, or choose a base with a longer context."
             )
 

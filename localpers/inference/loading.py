@@ -66,7 +66,7 @@ class LoadedModel:
         library = llama_cpp()
         self._free_context()
         parameters = library.llama_context_default_params()
-        parameters.n_ctx = window
+        parameters.n_ctx = max(window, BATCH_TOKENS)  # a batch may not exceed it
         parameters.n_batch = parameters.n_ubatch = BATCH_TOKENS
         parameters.n_outputs_max = self.rows
         parameters.n_outputs_max_per_seq = self.rows

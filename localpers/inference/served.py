@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from localpers.datatypes import BaseModel, ServedModel
-from localpers.errors import LocalpersError, ModelNotFound, RunNotFound, WrongBase
+from localpers.errors import LocalpersError, ModelNotFound, RunNotFound
 from localpers.profile import Profile
 from localpers.weights import catalog
+from localpers.weights.adapter import check_base
 
 DESCRIPTION = "run.json"
 
@@ -69,11 +70,8 @@ def _tuned(folder: Path, description: dict[str, Any]) -> ServedModel:
                 f"The run's file {path} is gone: choose another run, or tune again."
             )
     base = _recorded_base(recorded, merged)
-    if adapter is not None and base.sha256 != recorded["sha256"]:
-        raise WrongBase(
-            f"The adapter was trained on another file than the installed {base.name}: install "
-            "that one again, or tune again."
-        )
+    if adapter is not None:
+        check_base(adapter, base)
     return ServedModel(
         base=base,
         model=merged or base.path,
