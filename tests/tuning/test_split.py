@@ -1,0 +1,89 @@
+"""What is held out is never learned from: by document, by content and, where dated, by time."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from localpers.datatypes import Kind, StoredDocument
+from localpers.tuning.split import split
+
+DATES = st.dates().map(lambda date: date.isoformat())
+
+
+@st.composite
+def documents(draw: st.DrawFn, date_from: str | None = None) -> list[StoredDocument]:
+    rows = draw(
+        st.lists(
+            st.tuples(
+                DATES,
+                st.sampled_from([date_from] if date_from else ["metadata", "file"]),
+                st.integers(0, 40).map(str),
+            ),
+            min_size=2,
+            max_size=40,
+        )
+    )
+    return [
+        StoredDocument(
+            id=number,
+            path=f"/notes/{number}.md",
+            part="",
+            title="",
+            kind=Kind.NOTE,
+            date=date,
+            date_from=source,
+            language="en",
+            content_hash=content,
+            text=content,
+            blocks=(),
+        )
+        for number, (date, source, content) in enumerate(rows)
+    ]
+
+
+@given(documents(), st.floats(0.05, 0.45))
+def test_the_sides_are_disjoint_and_nothing_is_lost(
+    some: list[StoredDocument], share: float
+) -> None:
+    found = split(some, share)
+    assert sorted(d.id for d in (*found.train, *found.held_out)) == [d.id for d in some]
+    assert not {d.content_hash for d in found.train} & {d.content_hash for d in found.held_out}
+    assert found.train
+    if len({d.content_hash for d in some}) > 1:
+        assert found.held_out
+
+
+@given(documents(), st.randoms(use_true_random=False))
+def test_the_order_of_the_documents_does_not_matter(
+    some: list[StoredDocument], random: object
+) -> None:
+    shuffled = list(some)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    one, other = split(some), split(shuffled)
+    assert {d.id for d in one.held_out} == {d.id for d in other.held_out}
+    assert one.by == other.by
+
+
+@given(documents("metadata"))
+def test_dated_documents_are_held_out_latest_first(some: list[StoredDocument]) -> None:
+    found = split(some)
+    assert found.by == "date"
+    for late in found.held_out:
+        copies = [d.date for d in found.held_out if d.content_hash == late.content_hash]
+        assert max(copies) >= max(d.date for d in found.train)
+
+
+@given(documents("file"))
+def test_undated_documents_are_split_by_content(some: list[StoredDocument]) -> None:
+    assert split(some).by == "content"
+
+
+def test_a_tenth_is_held_out() -> None:
+    some = [
+        StoredDocument(
+            n, f"/{n}", "", "", Kind.NOTE, f"2024-01-{n + 1:02}", "metadata", "", str(n), "", ()
+        )
+        for n in range(20)
+    ]
+    assert [d.id for d in split(some).held_out] == [18, 19]
