@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,17 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from localpers.cli.console import Json, notice, print_json, printable, say
+from localpers.prompts import PASSAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from localpers.datatypes import RetrievedPassage, ServedModel
     from localpers.inference.answer import AnswerResult
-    from localpers.inference.attribution import Terms
     from localpers.inference.engine import Engine
     from localpers.profile import Profile
+    from localpers.retrieval.lexicon import Lexicon
 
-PASSAGES = 4
 MAX_TOKENS = 512
 
 
@@ -56,14 +57,14 @@ def ask(
 
     profile = Profile.open(context.obj)
     served = served_model(profile, run, not no_adapter, base)
-    prepared = _prepare(profile, served, request, 0 if no_rag else k)
-    with prepared.engine as engine:
+    with ExitStack() as stack:
+        prepared = _prepare(stack, profile, served, request, 0 if no_rag else k)
         before = time.perf_counter() - started
         parts = answer(
-            engine,
+            prepared.engine,
             request,
             prepared.passages,
-            prepared.terms,
+            prepared.lexicon,
             max_tokens=max_tokens,
             temperature=temperature,
             seed=seed,
@@ -84,12 +85,14 @@ def ask(
 class _Prepared:
     engine: Engine
     passages: list[RetrievedPassage]
-    terms: Terms
+    lexicon: Lexicon | None
     load_seconds: float
     retrieve_seconds: float
 
 
-def _prepare(profile: Profile, served: ServedModel, request: str, k: int) -> _Prepared:
+def _prepare(
+    stack: ExitStack, profile: Profile, served: ServedModel, request: str, k: int
+) -> _Prepared:
     """Map the model in a thread of its own while the notes are searched."""
     from concurrent.futures import ThreadPoolExecutor
 
@@ -97,36 +100,35 @@ def _prepare(profile: Profile, served: ServedModel, request: str, k: int) -> _Pr
         from localpers.inference.engine import Engine
 
         started = time.perf_counter()
-        return Engine.open(served), time.perf_counter() - started
+        # Entered here, so that it is closed also where the search fails meanwhile.
+        return stack.enter_context(Engine.open(served)), time.perf_counter() - started
 
     with ThreadPoolExecutor(1) as pool:
         loading = pool.submit(load)
         started = time.perf_counter()
-        passages, terms = _retrieve(profile, request, k)
+        passages, lexicon = _retrieve(stack, profile, request, k) if k else ([], None)
         retrieve_seconds = time.perf_counter() - started
     engine, load_seconds = loading.result()
-    return _Prepared(engine, passages, terms, load_seconds, retrieve_seconds)
+    return _Prepared(engine, passages, lexicon, load_seconds, retrieve_seconds)
 
 
-def _retrieve(profile: Profile, request: str, k: int) -> tuple[list[RetrievedPassage], Terms]:
-    from functools import partial
-
-    from localpers.retrieval.analysis import query_terms
+def _retrieve(
+    stack: ExitStack, profile: Profile, request: str, k: int
+) -> tuple[list[RetrievedPassage], Lexicon]:
+    from localpers.retrieval.lexicon import Lexicon
     from localpers.retrieval.retriever import Retriever
     from localpers.store import Store
 
-    if not k:
-        return [], partial(query_terms, languages=())
-    with Store.open(profile) as store:
-        passages = Retriever(store).search(request, k)
-        if not passages and not store.documents.totals().documents:
-            notice(
-                "The index is empty, so this is answered without notes: "
-                "run 'localpers ingest FOLDER' first."
-            )
-        elif not passages:
-            notice("No note holds a word of this, so it is answered without notes.")
-        return passages, partial(query_terms, languages=store.documents.languages())
+    store = stack.enter_context(Store.open(profile))
+    passages = Retriever(store).search(request, k)
+    if not passages and not store.documents.totals().documents:
+        notice(
+            "The index is empty, so this is answered without notes: "
+            "run 'localpers ingest FOLDER' first."
+        )
+    elif not passages:
+        notice("No note holds a word of this, so it is answered without notes.")
+    return passages, Lexicon(store)
 
 
 def _request(prompt: str) -> str:

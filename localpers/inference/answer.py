@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from localpers.datatypes import RetrievedPassage
 from localpers.errors import LocalpersError
-from localpers.inference.attribution import Attributor, Terms
+from localpers.inference.attribution import Attributor, Lexicon
 from localpers.inference.citations import CitationFilter
 from localpers.inference.engine import Engine, Finish
 from localpers.prompts import build_messages
@@ -47,7 +47,7 @@ def answer(
     engine: Engine,
     request: str,
     passages: Sequence[RetrievedPassage],
-    terms: Terms,
+    lexicon: Lexicon | None,
     *,
     max_tokens: int,
     temperature: float = 0.0,
@@ -55,14 +55,14 @@ def answer(
 ) -> Iterator[str | AnswerResult]:
     """Stream the answer in pieces of text, and at the end the AnswerResult.
 
-    `terms` is the analysis of the index, for attribution. Passages that do not fit the context
-    window are left out, the last first; `sources` are those that stayed. Raises LocalpersError
-    where the request alone does not fit, and what Engine.generate raises.
+    `lexicon` is the index's, for attribution; None attributes nothing. Passages that do not fit
+    the context window are left out, the last first; `sources` are those that stayed. Raises
+    LocalpersError where the request alone does not fit, and what Engine.generate raises.
     """
     started = time.perf_counter()
     tokenizer = engine.tokenizer
     prompt_ids, given = fit_prompt(tokenizer, request, passages, engine.n_ctx, max_tokens)
-    citations = CitationFilter(len(given), Attributor(given, terms))
+    citations = CitationFilter(len(given), Attributor(given, lexicon))
     shown: list[str] = []
     finish = Finish.LENGTH
     tokens, first_token = 0, 0.0

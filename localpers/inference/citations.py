@@ -12,7 +12,7 @@ from collections.abc import Callable
 from enum import Enum, auto
 
 _MARKER = re.compile(r"\[\s*\d{1,3}(?:\s*[,;\-–]\s*\d{1,3})*\s*\]")
-_MARKER_CHARACTERS = frozenset("0123456789 ,;-–")
+_MARKER_CHARACTERS = frozenset("0123456789 \t\n,;-–")
 _LONGEST_MARKER = 40
 _INDEXED = re.compile(r"(?:\b[a-z]|\w_\w*|\])$")
 """Before a bracket, what makes it an index even outside backticks: `a[2]`, `row_sums[2]`,
@@ -271,7 +271,7 @@ def _numbers(marker: str) -> list[int]:
     if not _MARKER.fullmatch(marker):
         return []
     numbers: list[int] = []
-    for part in re.split(r"[,;]", marker.strip("[] ")):
+    for part in re.split(r"[,;]", marker[1:-1]):
         first, *rest = (int(number) for number in re.split(r"[-–]", part))
         numbers.extend(range(first, rest[-1] + 1) if rest else [first])
     return list(dict.fromkeys(numbers))

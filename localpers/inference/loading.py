@@ -12,7 +12,7 @@ from typing import Any
 from localpers.datatypes import ServedModel
 from localpers.errors import LocalpersError, ModelNotFound, OutOfMemory, UnsupportedModel
 from localpers.weights.gguf_file import read_metadata
-from localpers.weights.native import forget_errors, last_error, llama_cpp
+from localpers.weights.native import forget_errors, last_error, llama_cpp, threads
 
 FIRST_WINDOW = 4096
 """Tokens that the KV cache holds at first, at most; longer prompts make it grow."""
@@ -70,7 +70,7 @@ class LoadedModel:
         parameters.n_batch = parameters.n_ubatch = BATCH_TOKENS
         parameters.n_outputs_max = self.rows
         parameters.n_outputs_max_per_seq = self.rows
-        parameters.n_threads = parameters.n_threads_batch = _threads()
+        parameters.n_threads = parameters.n_threads_batch = threads()
         parameters.offload_kqv = on_gpu
         self.context = library.llama_init_from_model(self.model, parameters)
         if not self.context:
@@ -165,12 +165,3 @@ def _gpu_layers(model: Path) -> Iterator[int]:
         while layers := layers // 2:
             yield layers
     yield 0
-
-
-def _threads() -> int:
-    """The physical cores that this process may use; hyperthreads slow matrix products down."""
-    import psutil
-
-    cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
-    return int(min(cores, allowed))

@@ -11,7 +11,6 @@ from localpers.errors import LocalpersError
 from localpers.inference.answer import AnswerResult, answer, fit_prompt
 from localpers.inference.engine import Engine, Finish
 from localpers.prompts import build_messages
-from localpers.retrieval.analysis import analyse
 
 PassageMaker = Callable[..., RetrievedPassage]
 REQUEST = "What did we carry over the pass?"
@@ -21,7 +20,7 @@ def test_pieces_make_the_text_and_the_sources_are_the_passages(
     engine: Engine, passage: PassageMaker
 ) -> None:
     passages = [passage("Bread, salt and two onions.", 1), passage("The river was low.", 2)]
-    *pieces, result = answer(engine, REQUEST, passages, analyse, max_tokens=20)
+    *pieces, result = answer(engine, REQUEST, passages, None, max_tokens=20)
     assert isinstance(result, AnswerResult)
     assert "".join(str(piece) for piece in pieces) == result.text
     assert [source.passage for source in result.sources] == passages
@@ -39,7 +38,7 @@ def test_the_last_passages_are_left_out_never_the_question(
 ) -> None:
     passages = [passage("It rained all day. " * 12, rank) for rank in range(1, 9)]
     with Engine.open(served, n_ctx=1024) as engine:
-        *_, result = answer(engine, REQUEST, passages, analyse, max_tokens=8)
+        *_, result = answer(engine, REQUEST, passages, None, max_tokens=8)
         assert isinstance(result, AnswerResult)
         kept = [source.passage for source in result.sources]
         assert 0 < len(kept) < len(passages)
@@ -61,5 +60,5 @@ def test_a_question_that_does_not_fit_is_refused_in_one_line(served: ServedModel
         Engine.open(served, n_ctx=512) as engine,
         pytest.raises(LocalpersError, match="shorten") as caught,
     ):
-        list(answer(engine, "why " * 800, [], analyse, max_tokens=8))
+        list(answer(engine, "why " * 800, [], None, max_tokens=8))
     assert "\n" not in str(caught.value) and "why" not in str(caught.value)
