@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
 
 class Kind(StrEnum):
@@ -177,3 +178,16 @@ class TokenizedExample:
 
     prompt: tuple[int, ...]
     completion: tuple[int, ...]
+
+
+class Reporter(Protocol):
+    """Where long work tells what it is doing. Nothing depends on what becomes of it."""
+
+    def stage(self, name: str) -> None:
+        """A new part of the work begins."""
+
+    def progress(self, done: int, total: int, detail: str, left: float | None) -> None:
+        """`done` of `total` units of the part are finished; `left` is in seconds, if known."""
+
+    def warn(self, line: str) -> None:
+        """Something that the user should know, and that stops nothing."""

@@ -14,6 +14,9 @@ from typing import Any, NoReturn
 
 from localpers.datatypes import Message, RetrievedPassage
 
+PASSAGES = 4
+"""Retrieved passages in a prompt, unless the user asks for another number."""
+
 SYSTEM = (
     "You write for the user, in the user's own voice, from the user's own notes. "
     "Cite the notes that you use by number, like [1]. "

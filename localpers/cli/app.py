@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from typing import Annotated
 
 import typer
@@ -11,8 +12,12 @@ import typer
 from localpers import __version__
 from localpers.cli import models
 from localpers.cli.ask import ask
+from localpers.cli.doctor import doctor
+from localpers.cli.export import export
 from localpers.cli.ingest import ingest
 from localpers.cli.search import search
+from localpers.cli.status import status
+from localpers.cli.tune import tune
 from localpers.errors import LocalpersError
 
 INTERRUPTED = 130
@@ -45,12 +50,17 @@ def root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
+    from localpers.privacy.airgap import seal
+
+    if not debug:
+        warnings.simplefilter("ignore")
     context.obj = profile
+    if context.invoked_subcommand != "models":
+        seal()
 
 
-app.command()(ingest)
-app.command()(search)
-app.command()(ask)
+for command in (ingest, search, tune, ask, status, doctor, export):
+    app.command()(command)
 app.add_typer(models.app, name="models")
 
 

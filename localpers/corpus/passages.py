@@ -16,7 +16,9 @@ ENOUGH_TOKENS = 60
 # digit, a punctuation mark, a run of blanks, a character of a script without blanks.
 _TOKENISH = re.compile(r"[A-Za-z]{1,6}|[^\W\d_A-Za-z]{1,2}|\d|[^\w\s]|_|\n\s*|[ \t]{2,}")
 _WORD = re.compile(r"\S{1,100}\s*|\s+")
-_SENTENCE = re.compile(r"(?:[^.!?。！？\n]|[.!?](?=\S))*(?:[.!?]+(?:[\"'”’)\]]*)\s+|[。！？]+\s*|\n\s*|$)")
+_SENTENCE = re.compile(
+    r"(?:[^.!?。！？\n]|[.!?](?=\S))*(?:[.!?]+(?:[\"'”’)\]]*)\s+|[。！？]+\s*|\n\s*|$)"
+)
 
 
 def estimate_tokens(text: str) -> int:

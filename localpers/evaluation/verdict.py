@@ -22,9 +22,12 @@ FEWEST_EXAMPLES = 4
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`metrics` holds base and candidates by name; `winner` is None where the base stays."""
+    """`metrics` holds base and candidates by name; `best` is the candidate to serve if any is,
+    `winner` the same where it is better than the base, None where the base stays.
+    """
 
     metrics: Mapping[str, Likelihood]
+    best: str
     winner: str | None
     reason: str
 
@@ -62,22 +65,14 @@ def judge(
 
 def _decide(metrics: Mapping[str, Likelihood]) -> Verdict:
     base = metrics["base"]
-    if not base.tokens:
-        return Verdict(metrics, None, "there is no held-out text that fits the context window")
     names = [name for name in metrics if name != "base"]
-    best = min(metrics[name].nll for name in names)
-    winner = next(name for name in names if metrics[name].nll <= best + FASTER_IS_WORTH)
-    gain = base.nll - metrics[winner].nll
-    if not gain > 0:
-        return Verdict(
-            metrics,
-            None,
-            f"the tuned model is no better than the base on held-out text "
-            f"(perplexity {metrics[winner].perplexity:.2f} against {base.perplexity:.2f})",
-        )
+    lowest = min(metrics[name].nll for name in names)
+    best = next(name for name in names if metrics[name].nll <= lowest + FASTER_IS_WORTH)
+    if not base.tokens:
+        return Verdict(metrics, best, None, "no held-out text fits the context window")
+    figures = f"{metrics[best].perplexity:.2f} against the base's {base.perplexity:.2f}"
+    if base.nll - metrics[best].nll > 0:
+        return Verdict(metrics, best, best, f"perplexity of held-out text is {figures}")
     return Verdict(
-        metrics,
-        winner,
-        f"perplexity of held-out text fell from {base.perplexity:.2f} "
-        f"to {metrics[winner].perplexity:.2f}",
+        metrics, best, None, f"no better than the base: perplexity of held-out text is {figures}"
     )

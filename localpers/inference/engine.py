@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from localpers.datatypes import ServedModel
 from localpers.errors import LocalpersError, OutOfMemory
-from localpers.inference.loading import BATCH_TOKENS, LoadedModel, load
+from localpers.inference.loading import LoadedModel, load
 from localpers.inference.sampling import sampler
 from localpers.weights.native import llama_cpp
 from localpers.weights.tokenizer import Tokenizer
@@ -56,7 +56,7 @@ class Engine:
         self._loaded = loaded
         self._library = llama_cpp()
         self._cached: list[int] = []
-        self._batch = self._library.llama_batch_init(BATCH_TOKENS, 0, 1)
+        self._batch = self._library.llama_batch_init(loaded.step, 0, 1)
 
     @classmethod
     def open(cls, served: ServedModel, n_ctx: int = 0) -> Engine:
@@ -206,8 +206,8 @@ class Engine:
 
     def _decode(self, tokens: Sequence[int], outputs: int) -> None:
         """Append `tokens` to the KV cache; the last `outputs` of them get logits."""
-        for start in range(0, len(tokens), BATCH_TOKENS):
-            part = tokens[start : start + BATCH_TOKENS]
+        for start in range(0, len(tokens), self._loaded.step):
+            part = tokens[start : start + self._loaded.step]
             self._batch.n_tokens = len(part)
             for at, token in enumerate(part):
                 self._batch.token[at] = token

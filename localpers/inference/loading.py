@@ -17,7 +17,12 @@ from localpers.weights.native import forget_errors, last_error, llama_cpp, threa
 FIRST_WINDOW = 4096
 """Tokens that the KV cache holds at first, at most; longer prompts make it grow."""
 BATCH_TOKENS = 512
-"""Prompt tokens computed at once: an interrupt waits for one such step at most."""
+"""Prompt tokens computed in one step, at most."""
+LEAST_BATCH_TOKENS = 32
+"""Below it the processor spends its time on reading the weights."""
+STEP_WORK = 6e10
+"""Parameters times tokens of a step without a GPU: about a second on two cores. An interrupt waits
+for one step. A fixed size, not a measured time, keeps answers the same from run to run."""
 LOGITS_BYTES = 64 << 20
 """Bounds the logits kept at once: vocabularies reach 262,144 tokens."""
 GPU_LAYERS = "LOCALPERS_GPU_LAYERS"
@@ -37,14 +42,20 @@ class LoadedModel:
     vocab: Any = field(init=False)
     rows: int = field(init=False)
     """Rows of logits that are kept at once, [rows, vocabulary]."""
+    step: int = field(init=False)
+    """Tokens computed at once."""
     context: Any = None
     adapter: Any = None
 
     def __post_init__(self) -> None:
         library = llama_cpp()
         self.vocab = library.llama_model_get_vocab(self.model)
+        self.step = BATCH_TOKENS
+        if not library.llama_supports_gpu_offload():
+            affordable = int(STEP_WORK / library.llama_model_n_params(self.model))
+            self.step = max(LEAST_BATCH_TOKENS, min(BATCH_TOKENS, affordable))
         row_bytes = 4 * library.llama_vocab_n_tokens(self.vocab)
-        self.rows = max(1, min(BATCH_TOKENS, LOGITS_BYTES // row_bytes))
+        self.rows = max(1, min(self.step, LOGITS_BYTES // row_bytes))
 
     def reserve(self, tokens: int) -> bool:
         """Make room for `tokens` in the KV cache; True if that emptied it.
@@ -66,8 +77,8 @@ class LoadedModel:
         library = llama_cpp()
         self._free_context()
         parameters = library.llama_context_default_params()
-        parameters.n_ctx = max(window, BATCH_TOKENS)  # a batch may not exceed it
-        parameters.n_batch = parameters.n_ubatch = BATCH_TOKENS
+        parameters.n_ctx = max(window, self.step)  # a batch may not exceed it
+        parameters.n_batch = parameters.n_ubatch = self.step
         parameters.n_outputs_max = self.rows
         parameters.n_outputs_max_per_seq = self.rows
         parameters.n_threads = parameters.n_threads_batch = threads()

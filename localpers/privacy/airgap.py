@@ -21,8 +21,9 @@ OFFLINE = {
     "DO_NOT_TRACK": "1",
     "ACCELERATE_DISABLE_RICH": "1",
     "TOKENIZERS_PARALLELISM": "false",
+    "TQDM_DISABLE": "1",
 }
-"""What the libraries read to stay silent and offline."""
+"""What the libraries read to stay offline, and off the terminal."""
 
 _CONNECTING = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 _RESOLVING = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"})

@@ -58,7 +58,7 @@ class Recipe(BaseModel):
 
     @classmethod
     def of(cls, fields: dict[str, Any]) -> Recipe:
-        """The recipe with these fields. Raises LocalpersError, naming the field, for a wrong one."""
+        """The recipe of these fields. Raises LocalpersError, naming the field, for a wrong one."""
         try:
             return cls.model_validate(fields)
         except ValidationError as error:

@@ -140,7 +140,9 @@ def test_bad_files_are_skipped_with_a_reason_and_the_rest_goes_on(
     (notes / "binary.txt").write_bytes(bytes(range(256)) * 40)
     (notes / "broken.pdf").write_bytes(b"%PDF-1.7 and then nothing")
     (notes / "broken.docx").write_bytes(b"PK\x03\x04 not a zip")
-    (notes / "latin.txt").write_bytes("Zwölf Boxkämpfer jagen Viktor über den Deich.".encode("latin-1"))
+    (notes / "latin.txt").write_bytes(
+        "Zwölf Boxkämpfer jagen Viktor über den Deich.".encode("latin-1")
+    )
     with (notes / "huge.txt").open("wb") as huge:
         huge.truncate(500 * 1024 * 1024)
     report = cli("ingest", notes, "--json").json
@@ -194,7 +196,9 @@ def test_a_name_that_is_not_utf8_survives_the_round_trip(cli: CommandLine, notes
     assert counts(ingest(cli, notes)) == (0, 0, 1, 3)
 
 
-@pytest.mark.parametrize("query", ['"', "AND", "*", "a OR", "NEAR(", "😀", "日本", "--", "(", "';--"])
+@pytest.mark.parametrize(
+    "query", ['"', "AND", "*", "a OR", "NEAR(", "😀", "日本", "--", "(", "';--"]
+)
 def test_a_query_may_hold_any_characters(cli: CommandLine, notes: Path, query: str) -> None:
     ingest(cli, notes)
     assert cli("search", "--json", "--", query).code == 0

@@ -1,0 +1,1 @@
+"""The learn flow: every step is a room's own; here is their order."""

@@ -1,0 +1,140 @@
+"""What a run needs before any training: preflight, split and examples. `--dry-run` ends here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+from localpers.datatypes import BaseModel, Example, Reporter, StoredDocument
+from localpers.inference.served import served_model
+from localpers.profile import Profile
+from localpers.prompts import PASSAGES
+from localpers.retrieval.retriever import Retriever
+from localpers.store import Store
+from localpers.tuning.context import OtherDocuments
+from localpers.tuning.device import choose_device
+from localpers.tuning.examples import ExampleMaker
+from localpers.tuning.preflight import Preflight, check, guess_seconds, most_tokens
+from localpers.tuning.recipe import Recipe
+from localpers.tuning.split import Split, split
+from localpers.weights import catalog
+from localpers.weights.tokenizer import Tokenizer
+
+MOST_HELD_OUT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user asked for. `budget` is in seconds for the whole command, inf for none;
+    `started` is time.monotonic() at its beginning.
+    """
+
+    base: str | None
+    recipe: Recipe
+    device: str
+    budget: float
+    resume: bool
+    started: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The examples of a run, and the documents that they came from."""
+
+    preflight: Preflight
+    examples: tuple[Example, ...]
+    held_out: tuple[Example, ...]
+    by: str
+    learned: tuple[str, ...]
+    """Content hashes of the documents learned from."""
+    tokens: int
+
+
+def prepare(profile: Profile, options: Options, reporter: Reporter) -> Prepared:
+    """Preflight and examples: everything that needs no training, for a run or for --dry-run.
+
+    Raises what tuning.preflight.check raises, and ModelNotFound.
+    """
+    reporter.stage("Checking")
+    base = _base(profile, options.base)
+    device = choose_device(options.device)
+    with Store.open(profile) as store:
+        documents = list(store.documents.all())
+        languages = store.documents.language_shares()
+        preflight = check(profile, base, device, options.recipe.quantization, documents, languages)
+        for line in preflight.warnings:
+            reporter.warn(line)
+        reporter.stage("Making examples")
+        return _examples(store, documents, preflight, options, reporter)
+
+
+def _examples(
+    store: Store,
+    documents: Sequence[StoredDocument],
+    preflight: Preflight,
+    options: Options,
+    reporter: Reporter,
+) -> Prepared:
+    recipe, base = options.recipe, preflight.base
+    parts = split(documents, recipe.held_out)
+    tokenizer = Tokenizer.open(base.path)
+    hashes = {document.id: document.content_hash for document in documents}
+    retriever = Retriever(store)
+    earlier = OtherDocuments(retriever, parts.train, recipe.passages, only_earlier=True)
+    maker = ExampleMaker(tokenizer, recipe, earlier, hashes)
+    enough = most_tokens(base, preflight.device, options.budget)
+    order = list(parts.train)
+    Random(recipe.seed).shuffle(order)
+    examples: list[Example] = []
+    tokens = 0
+    for number, document in enumerate(order, 1):
+        for example in maker.training([document]):
+            ids = tokenizer.example_ids(example.messages)
+            tokens += len(ids.prompt) + len(ids.completion)
+            examples.append(example)
+        reporter.progress(number, len(order), "", None)
+        if tokens >= enough:
+            break
+    return Prepared(
+        preflight=preflight,
+        examples=tuple(examples),
+        held_out=tuple(_held_out(parts, tokenizer, recipe, retriever, hashes)),
+        by=parts.by,
+        learned=tuple(sorted({example.content_hash for example in examples})),
+        tokens=tokens,
+    )
+
+
+def _held_out(
+    parts: Split,
+    tokenizer: Tokenizer,
+    recipe: Recipe,
+    retriever: Retriever,
+    hashes: dict[int, str],
+) -> list[Example]:
+    """Held-out examples in an order in which any beginning covers many documents."""
+    as_ask = OtherDocuments(retriever, parts.train, PASSAGES, only_earlier=False)
+    roomy = recipe.model_copy(update={"max_length": max(recipe.max_length, 2048)})
+    maker = ExampleMaker(tokenizer, roomy, as_ask, hashes)
+    order = list(parts.held_out)
+    Random(recipe.seed).shuffle(order)
+    by_task: dict[str, list[Example]] = {}
+    for document in order[:MOST_HELD_OUT]:
+        for example in maker.held_out([document]):
+            by_task.setdefault(example.task, []).append(example)
+    longest = max((len(found) for found in by_task.values()), default=0)
+    rounds = [found[at] for at in range(longest) for found in by_task.values() if at < len(found)]
+    return rounds[:MOST_HELD_OUT]
+
+
+def estimate_seconds(prepared: Prepared, options: Options) -> float:
+    """How long the whole run will take, roughly, the budget considered."""
+    tokens = int(prepared.tokens * options.recipe.epochs)
+    training = guess_seconds(prepared.preflight.base, prepared.preflight.device, tokens)
+    return min(options.budget, training * 1.3 + 30)
+
+
+def _base(profile: Profile, name: str | None) -> BaseModel:
+    chosen = name or profile.base()
+    return catalog.find(chosen) if chosen else served_model(profile, use_adapter=False).base

@@ -1,0 +1,94 @@
+"""What training leaves behind: the peft adapter, its numbers for GGUF, and reference logits."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from localpers.datatypes import TokenizedExample
+from localpers.profile import make_private
+from localpers.tuning.base import LoadedBase
+from localpers.tuning.device import import_torch
+from localpers.weights.adapter import LoraAdapter, LoraTensor
+from localpers.weights.parity import ReferenceLogits
+from localpers.weights.tokenizer import Tokenizer
+
+MOST_POSITIONS = 384
+MOST_REFERENCE_BYTES = 256_000_000
+
+
+def save_peft_adapter(model: Any, folder: Path, base_name: str) -> None:
+    """The adapter as peft writes it, for transformers elsewhere; no path of this machine."""
+    building = folder.with_name(f".{folder.name}")
+    shutil.rmtree(building, ignore_errors=True)
+    make_private(building)
+    model.save_pretrained(building, safe_serialization=True, save_embedding_layers=False)
+    config = building / "adapter_config.json"
+    settings = json.loads(config.read_text())
+    settings["base_model_name_or_path"] = base_name
+    config.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n")
+    (building / "README.md").unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    building.replace(folder)
+
+
+def with_peft_adapter(model: Any, folder: Path) -> Any:
+    """The transformers model with the adapter that save_peft_adapter wrote."""
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(model, str(folder), local_files_only=True)
+
+
+def lora_adapter(model: Any, base: LoadedBase, base_sha256: str) -> LoraAdapter:
+    """The trained matrices, each with the GGUF tensor that it belongs to."""
+    config = model.peft_config["default"]
+    tensors = []
+    for name, module in model.get_base_model().named_modules():
+        if name not in base.places or not hasattr(module, "lora_A"):
+            continue
+        place = base.places[name]
+        tensors.append(
+            LoraTensor(
+                module=place.tensor,
+                a=module.lora_A["default"].weight.detach().float().cpu().numpy(),
+                b=module.lora_B["default"].weight.detach().float().cpu().numpy(),
+                permuted=place.permuted,
+            )
+        )
+    return LoraAdapter(tuple(tensors), float(config.lora_alpha), int(config.r), base_sha256)
+
+
+def save_reference(
+    model: Any,
+    examples: Sequence[TokenizedExample],
+    tokenizer: Tokenizer,
+    folder: Path,
+) -> int:
+    """Logits of the model, in its own precision on the CPU, at the ends of a few sequences.
+
+    Returns the number of positions, at most MOST_POSITIONS and MOST_REFERENCE_BYTES.
+    """
+    torch = import_torch()
+    make_private(folder)
+    reference = ReferenceLogits(folder)
+    left = min(MOST_POSITIONS, MOST_REFERENCE_BYTES // (4 * tokenizer.size))
+    share = max(1, left // 4)
+    taken = 0
+    model.eval()
+    with torch.no_grad():
+        for example in examples:
+            if taken >= left:
+                break
+            tokens = [*example.prompt, *example.completion][: 3 * share]
+            rows = min(share, left - taken, len(tokens))
+            logits = model(
+                input_ids=torch.tensor([tokens]), logits_to_keep=rows, use_cache=False
+            ).logits[0]
+            text = tokenizer.decode(tokens, special=True)
+            known = tokenizer.encode(text, special=True, bos=True) == tokens
+            reference.add(tokens, logits.float().numpy(), text if known else "")
+            taken += rows
+    return taken

@@ -1,0 +1,100 @@
+"""What each optimizer step learns from, and how fast: decided by seed and step alone."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from localpers.datatypes import TokenizedExample
+from localpers.tuning.recipe import Recipe
+
+FINAL_RATE = 0.1
+"""Of the learning rate, reached at the last step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Indices of the examples of one optimizer step, and their tokens, prompts included."""
+
+    examples: tuple[int, ...]
+    tokens: int
+
+
+def steps(examples: Sequence[TokenizedExample], recipe: Recipe) -> Iterator[Step]:
+    """The steps, without end: pass after pass over the examples, each in an order of its own.
+
+    A step takes examples until the next one would exceed `recipe.batch_tokens`, and may reach from
+    one pass into the next.
+    """
+    lengths = [len(example.prompt) + len(example.completion) for example in examples]
+    chosen: list[int] = []
+    tokens = 0
+    for epoch in itertools.count():
+        order = list(range(len(examples)))
+        Random(f"{recipe.seed}:{epoch}").shuffle(order)
+        for index in order:
+            if chosen and tokens + lengths[index] > recipe.batch_tokens:
+                yield Step(tuple(chosen), tokens)
+                chosen, tokens = [], 0
+            chosen.append(index)
+            tokens += lengths[index]
+
+
+def steps_in_epochs(examples: Sequence[TokenizedExample], recipe: Recipe) -> int:
+    """How many steps `recipe.epochs` passes over the examples take."""
+    wanted = recipe.epochs * len(examples)
+    seen = count = 0
+    for step in steps(examples, recipe):
+        count += 1
+        seen += len(step.examples)
+        if seen >= wanted:
+            break
+    return count
+
+
+def steps_in_seconds(
+    examples: Sequence[TokenizedExample],
+    recipe: Recipe,
+    seconds: float,
+    seconds_per_token: float,
+) -> int:
+    """How many steps fit into `seconds`, at least one and at most what the epochs take."""
+    most = steps_in_epochs(examples, recipe)
+    spent, count = 0.0, 0
+    for step in steps(examples, recipe):
+        spent += step.tokens * seconds_per_token
+        if count == most or (count and spent > seconds):
+            break
+        count += 1
+    return count
+
+
+def learning_rate(step: int, total: int, recipe: Recipe) -> float:
+    """Linear warmup, then half a cosine down to FINAL_RATE of the peak, for step 0 … total - 1."""
+    warmup = max(1, round(total * recipe.warmup))
+    if step < warmup:
+        return recipe.learning_rate * (step + 1) / warmup
+    progress = (step - warmup) / max(1, total - warmup)
+    cosine = 0.5 * (1 + math.cos(math.pi * progress))
+    return recipe.learning_rate * (FINAL_RATE + (1 - FINAL_RATE) * cosine)
+
+
+def micro_batches(
+    step: Step, examples: Sequence[TokenizedExample], most_tokens: int
+) -> list[list[TokenizedExample]]:
+    """The step's examples by length, in groups of at most `most_tokens` tokens, padding counted."""
+    chosen = sorted(
+        (examples[index] for index in step.examples),
+        key=lambda example: len(example.prompt) + len(example.completion),
+    )
+    groups: list[list[TokenizedExample]] = []
+    for example in chosen:
+        length = len(example.prompt) + len(example.completion)
+        if groups and (len(groups[-1]) + 1) * length <= most_tokens:
+            groups[-1].append(example)
+        else:
+            groups.append([example])
+    return groups

@@ -1,0 +1,275 @@
+"""The training loop: knows no files but its checkpoint, no documents and no command line.
+
+Only completions are learned, and logits are computed at their positions alone: with a vocabulary
+of 50,000 to 260,000 they are the larger part of a small model's work. The number of steps is fixed
+before training starts and everything else follows from seed and step, so that a resumed run ends
+with the weights of an uninterrupted one, bit for bit on a CPU with the same number of threads.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from localpers.datatypes import TokenizedExample
+from localpers.errors import LocalpersError
+from localpers.tuning import checkpoint
+from localpers.tuning.checkpoint import TrainingState
+from localpers.tuning.device import Device, import_torch
+from localpers.tuning.recipe import Recipe
+from localpers.tuning.schedule import learning_rate, micro_batches, steps
+
+MICRO_TOKENS = {"cpu": 512, "mps": 2048}
+"""Tokens computed at once, padding counted; elsewhere GPU_MICRO_TOKENS."""
+GPU_MICRO_TOKENS = 8192
+LOGITS_BYTES = 1 << 30
+"""Bounds the float32 logits of the tokens computed at once: vocabularies reach 262,144 tokens."""
+OVERRUN = 1.1
+"""Share of the planned time after which training stops early, should it be slower than measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingProgress:
+    """After `step` of `total` steps; `loss` is the mean of the last few, in nats per token."""
+
+    step: int
+    total: int
+    loss: float
+    tokens: int
+    tokens_per_second: float
+    seconds_left: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingResult:
+    """`tokens` counts completion tokens trained on, repeats included; `seconds` the loop alone.
+
+    `steps` were done of the `planned` ones; fewer where training was slower than measured.
+    """
+
+    losses: tuple[float, ...]
+    steps: int
+    planned: int
+    tokens: int
+    seconds: float
+
+
+class Trainer:
+    """Trains one peft model; `examples` are learned in the order of tuning.schedule."""
+
+    def __init__(
+        self,
+        model: Any,
+        examples: Sequence[TokenizedExample],
+        recipe: Recipe,
+        device: Device,
+        folder: Path,
+        checkpointing: bool = False,
+    ) -> None:
+        self._torch = import_torch()
+        self._model = model.to(device.name)
+        self._model.train()
+        if checkpointing:
+            self._model.enable_input_require_grads()
+            self._model.gradient_checkpointing_enable()
+        self._examples = examples
+        self._recipe = recipe
+        self._device = device
+        self._folder = folder
+        most = LOGITS_BYTES // (4 * model.get_output_embeddings().weight.shape[0])
+        self._micro = min(MICRO_TOKENS.get(device.name, GPU_MICRO_TOKENS), most)
+        self._parameters = [p for p in model.parameters() if p.requires_grad]
+        self._optimizer = self._torch.optim.AdamW(
+            self._parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+        )
+        self._losses: list[float] = []
+        self._tokens = 0
+        self._seconds = 0.0
+        self._interrupted = False
+
+    def calibrate(self, batches: int = 3) -> float:
+        """Seconds per token, prompts included, on this device: measured, leaving no trace."""
+        random = self._torch.get_rng_state()
+        step = next(steps(self._examples, self._recipe))
+        groups = micro_batches(step, self._examples, self._micro)
+        chosen = [groups[len(groups) // 2], *groups[-batches + 1 :]]
+        seconds = tokens = 0.0
+        for number, group in enumerate(chosen):
+            began = time.monotonic()
+            self._backward(group, completion_tokens=1)
+            self._synchronize()
+            if number or len(chosen) == 1:  # The first one warms up.
+                seconds += time.monotonic() - began
+                tokens += sum(len(e.prompt) + len(e.completion) for e in group)
+        self._optimizer.zero_grad(set_to_none=True)
+        self._torch.set_rng_state(random)
+        return seconds / tokens
+
+    def train(
+        self,
+        total: int,
+        *,
+        planned_seconds: float = math.inf,
+        on_progress: Callable[[TrainingProgress], None] | None = None,
+    ) -> TrainingResult:
+        """Run the steps up to `total`, going on from the folder's checkpoint if there is one.
+
+        Raises KeyboardInterrupt once the state is saved, and LocalpersError where the loss is no
+        number any more.
+        """
+        done = self._restore()
+        saved_at = began = time.monotonic()
+        before = self._seconds
+        with self._catching_interrupts():
+            for number, step in islice(enumerate(steps(self._examples, self._recipe)), done, total):
+                loss = self._step(number, total, micro_batches(step, self._examples, self._micro))
+                if loss is None:
+                    self._save(number)
+                    raise KeyboardInterrupt
+                self._losses.append(loss)
+                self._seconds = before + time.monotonic() - began
+                if on_progress:
+                    on_progress(self._progress(number + 1, total))
+                if time.monotonic() - saved_at >= self._recipe.checkpoint_seconds:
+                    self._save(number + 1)
+                    saved_at = time.monotonic()
+                if self._seconds > planned_seconds * OVERRUN:
+                    break
+        self._save(len(self._losses))
+        return TrainingResult(
+            losses=tuple(self._losses),
+            steps=len(self._losses),
+            planned=total,
+            tokens=self._tokens,
+            seconds=round(self._seconds, 3),
+        )
+
+    def _step(self, number: int, total: int, groups: list[list[TokenizedExample]]) -> float | None:
+        """One optimizer step; its mean loss, or None if it was abandoned for an interrupt."""
+        completion_tokens = sum(len(e.completion) for group in groups for e in group)
+        loss = 0.0
+        for group in groups:
+            loss += self._backward(group, completion_tokens)
+            if self._interrupted:
+                self._optimizer.zero_grad(set_to_none=True)
+                return None
+        if not math.isfinite(loss):
+            raise LocalpersError(
+                f"Training diverged at step {number + 1} (the loss is {loss}): tune again with a "
+                "lower learning_rate in the recipe. Nothing was promoted."
+            )
+        self._torch.nn.utils.clip_grad_norm_(self._parameters, self._recipe.gradient_clip)
+        for parameters in self._optimizer.param_groups:
+            parameters["lr"] = learning_rate(number, total, self._recipe)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        self._tokens += completion_tokens
+        return loss
+
+    def _backward(self, group: list[TokenizedExample], completion_tokens: int) -> float:
+        """Adds the gradient of the group's summed loss / `completion_tokens`; returns that loss."""
+        torch = self._torch
+        width = max(len(e.prompt) + len(e.completion) for e in group)
+        first = min(len(e.prompt) for e in group) - 1
+        ids = torch.zeros((len(group), width), dtype=torch.long)
+        targets = torch.full((len(group), width - 1 - first), -100, dtype=torch.long)
+        mask = torch.zeros((len(group), width), dtype=torch.long)
+        for row, example in enumerate(group):
+            tokens = [*example.prompt, *example.completion]
+            ids[row, : len(tokens)] = torch.tensor(tokens)
+            mask[row, : len(tokens)] = 1
+            start = len(example.prompt) - 1 - first
+            targets[row, start : start + len(example.completion)] = torch.tensor(example.completion)
+        wanted = (targets != -100).any(dim=0).nonzero().flatten()
+        device = self._device.name
+        logits = self._model(
+            input_ids=ids.to(device),
+            attention_mask=mask.to(device) if len(group) > 1 else None,
+            logits_to_keep=(wanted + first).to(device),
+            use_cache=False,
+        ).logits
+        loss = torch.nn.functional.cross_entropy(
+            logits.float().flatten(0, 1),
+            targets[:, wanted].flatten().to(device),
+            ignore_index=-100,
+            reduction="sum",
+        )
+        loss = loss / completion_tokens
+        loss.backward()
+        return float(loss.detach())
+
+    def _progress(self, step: int, total: int) -> TrainingProgress:
+        recent = self._losses[-8:]
+        return TrainingProgress(
+            step=step,
+            total=total,
+            loss=sum(recent) / len(recent),
+            tokens=self._tokens,
+            tokens_per_second=self._tokens / self._seconds,
+            seconds_left=self._seconds / step * (total - step),
+        )
+
+    def _synchronize(self) -> None:
+        if self._device.name in ("cuda", "mps", "xpu"):
+            getattr(self._torch, self._device.name).synchronize()
+
+    def _save(self, step: int) -> None:
+        tensors = {"random": self._torch.get_rng_state()}
+        for number, parameter in enumerate(self._parameters):
+            tensors[f"parameter.{number}"] = parameter.detach().cpu().contiguous()
+            for name, value in self._optimizer.state.get(parameter, {}).items():
+                tensors[f"{name}.{number}"] = value.detach().cpu().contiguous()
+        checkpoint.save(
+            TrainingState(tensors, step, self._tokens, self._seconds, tuple(self._losses)),
+            self._folder,
+        )
+
+    def _restore(self) -> int:
+        """Take up the checkpoint; returns the number of steps that are done."""
+        state = checkpoint.load(self._folder)
+        if state is None:
+            return 0
+        torch = self._torch
+        with torch.no_grad():
+            for number, parameter in enumerate(self._parameters):
+                parameter.copy_(state.tensors[f"parameter.{number}"])
+                moments = {
+                    name: state.tensors[f"{name}.{number}"]
+                    for name in ("step", "exp_avg", "exp_avg_sq")
+                    if f"{name}.{number}" in state.tensors
+                }
+                if moments:
+                    self._optimizer.state[parameter] = {
+                        name: value if name == "step" else value.to(parameter.device)
+                        for name, value in moments.items()
+                    }
+        torch.set_rng_state(state.tensors["random"])
+        self._losses = list(state.losses)
+        self._tokens = state.tokens
+        self._seconds = state.seconds
+        return state.step
+
+    @contextmanager
+    def _catching_interrupts(self) -> Iterator[None]:
+        """Ctrl-C takes effect between two micro-batches, where the state is whole."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def remember(_signal: int, _frame: FrameType | None) -> None:
+            self._interrupted = True
+
+        previous = signal.signal(signal.SIGINT, remember)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, previous)

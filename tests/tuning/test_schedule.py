@@ -1,0 +1,85 @@
+"""What a step learns from follows from seed and step alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import islice
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from localpers.datatypes import TokenizedExample
+from localpers.tuning.recipe import Recipe
+from localpers.tuning.schedule import (
+    FINAL_RATE,
+    learning_rate,
+    micro_batches,
+    steps,
+    steps_in_epochs,
+    steps_in_seconds,
+)
+
+PAIRS = st.lists(
+    st.builds(
+        lambda prompt, completion: TokenizedExample((1,) * prompt, (2,) * completion),
+        st.integers(1, 60),
+        st.integers(1, 60),
+    ),
+    min_size=1,
+    max_size=20,
+)
+
+
+def length(example: TokenizedExample) -> int:
+    return len(example.prompt) + len(example.completion)
+
+
+@given(PAIRS, st.integers(1, 300), st.integers(0, 3))
+def test_two_epochs_show_every_example_twice_within_the_batch(
+    pairs: list[TokenizedExample], batch: int, seed: int
+) -> None:
+    recipe = Recipe(batch_tokens=batch, epochs=2, seed=seed)
+    total = steps_in_epochs(pairs, recipe)
+    taken = list(islice(steps(pairs, recipe), total))
+    seen = Counter(index for step in taken for index in step.examples)
+    # The last step may reach into a third pass; without it the second is not complete.
+    assert len(seen) == len(pairs) and min(seen.values()) == 2
+    assert seen.total() - len(taken[-1].examples) < 2 * len(pairs)
+    for step in taken:
+        assert step.tokens == sum(length(pairs[index]) for index in step.examples)
+        assert step.tokens <= batch or len(step.examples) == 1
+    assert taken == list(islice(steps(pairs, recipe), total))
+
+
+@given(PAIRS, st.integers(1, 300))
+def test_micro_batches_hold_the_step_once_and_keep_the_limit(
+    pairs: list[TokenizedExample], most: int
+) -> None:
+    step = next(steps(pairs, Recipe(batch_tokens=500)))
+    groups = micro_batches(step, pairs, most)
+    chosen = [pairs[index] for index in step.examples]
+    assert Counter(e for group in groups for e in group) == Counter(chosen)
+    for group in groups:
+        assert len(group) * max(map(length, group)) <= most or len(group) == 1
+
+
+@given(PAIRS, st.floats(0, 50))
+def test_steps_fit_the_time_and_the_epochs(pairs: list[TokenizedExample], seconds: float) -> None:
+    recipe = Recipe(batch_tokens=64)
+    count = steps_in_seconds(pairs, recipe, seconds, seconds_per_token=0.1)
+    assert 1 <= count <= steps_in_epochs(pairs, recipe)
+    spent = sum(step.tokens for step in islice(steps(pairs, recipe), count)) * 0.1
+    assert count == 1 or spent <= seconds + 1e-6
+
+
+@given(st.integers(1, 500), st.floats(0, 1))
+def test_the_rate_rises_to_its_peak_and_falls(total: int, warmup: float) -> None:
+    recipe = Recipe(warmup=warmup, learning_rate=1e-3)
+    rates = [learning_rate(step, total, recipe) for step in range(total)]
+    peak = rates.index(max(rates))
+    assert max(rates) == pytest.approx(1e-3)
+    assert rates[: peak + 1] == sorted(rates[: peak + 1])
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
+    assert min(rates) > 0
+    assert rates[-1] >= FINAL_RATE * 1e-3 * 0.999 or total == 1

@@ -1,0 +1,182 @@
+"""The loop on tiny models: it learns, it learns only completions, and it resumes bit for bit."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localpers.datatypes import BaseModel, TokenizedExample
+from localpers.errors import LocalpersError
+
+torch = pytest.importorskip("torch")
+
+from localpers.tuning.base import LoadedBase, load_base  # noqa: E402
+from localpers.tuning.device import Device  # noqa: E402
+from localpers.tuning.methods import adapt  # noqa: E402
+from localpers.tuning.recipe import Recipe  # noqa: E402
+from localpers.tuning.training import Trainer, TrainingProgress  # noqa: E402
+from tests.tuning.conftest import ARCHITECTURES  # noqa: E402
+
+CPU = Device("cpu", "", "float32", 1 << 33)
+RECIPE = Recipe(rank=4, learning_rate=1e-2, batch_tokens=64, max_length=64)
+STEPS = 6
+
+Load = Callable[[str], LoadedBase]
+Examples = list[TokenizedExample]
+
+
+@pytest.fixture
+def load(bases: dict[str, BaseModel], tmp_path: Path) -> Load:
+    return lambda name: load_base(bases[name], "float32", tmp_path)
+
+
+def weights(model: Any) -> list[Any]:
+    return [p.detach().clone() for p in model.parameters() if p.requires_grad]
+
+
+def same(one: list[Any], other: list[Any]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_loss_falls_and_the_base_stays(
+    load: Load, examples: Examples, tmp_path: Path, architecture: str
+) -> None:
+    base = load(architecture)
+    model = adapt(base, RECIPE)
+    frozen = {n: p.detach().clone() for n, p in model.named_parameters() if not p.requires_grad}
+    result = Trainer(model, examples, RECIPE, CPU, tmp_path / "state").train(20)
+    assert result.losses[-1] < 0.7 * result.losses[0]
+    assert result.steps == len(result.losses) == 20
+    assert all(torch.equal(p, frozen[n]) for n, p in model.named_parameters() if n in frozen)
+
+
+def test_a_resumed_run_ends_bit_for_bit_as_an_uninterrupted_one(
+    load: Load, examples: Examples, tmp_path: Path
+) -> None:
+    def interrupt_at_3(progress: TrainingProgress) -> None:
+        if progress.step == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    whole = adapt(load("llama"), RECIPE)
+    uninterrupted = Trainer(whole, examples, RECIPE, CPU, tmp_path / "whole").train(STEPS)
+
+    state = tmp_path / "state"
+    with pytest.raises(KeyboardInterrupt):
+        trainer = Trainer(adapt(load("llama"), RECIPE), examples, RECIPE, CPU, state)
+        trainer.train(STEPS, on_progress=interrupt_at_3)
+    second = adapt(load("llama"), with_seed(RECIPE, 1))
+    trainer = Trainer(second, examples, RECIPE, CPU, state)
+    trainer.calibrate()
+    resumed = trainer.train(STEPS)
+
+    assert same(weights(second), weights(whole))
+    assert resumed.losses == uninterrupted.losses
+    assert resumed.tokens == uninterrupted.tokens
+    assert not same(weights(whole), weights(adapt(load("llama"), RECIPE)))
+
+
+def with_seed(recipe: Recipe, seed: int) -> Recipe:
+    """Another start, so that what the checkpoint doesn't restore shows."""
+    return recipe.model_copy(update={"seed": seed})
+
+
+def test_a_run_that_resumes_a_finished_one_changes_nothing(
+    load: Load, examples: Examples, tmp_path: Path
+) -> None:
+    model = adapt(load("llama"), RECIPE)
+    first = Trainer(model, examples, RECIPE, CPU, tmp_path / "state").train(2)
+    again = adapt(load("llama"), RECIPE)
+    second = Trainer(again, examples, RECIPE, CPU, tmp_path / "state").train(2)
+    assert same(weights(model), weights(again))
+    assert second.losses == first.losses
+
+
+def gradient(load: Load, examples: Examples, folder: Path) -> list[Any]:
+    model = adapt(load("llama"), RECIPE)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(
+                    parameter, std=0.1, generator=torch.Generator().manual_seed(len(name))
+                )
+    trainer = Trainer(model, examples, RECIPE, CPU, folder)
+    trainer._backward(list(examples), sum(len(e.completion) for e in examples))
+    return [p.grad.clone() for p in model.parameters() if p.requires_grad]
+
+
+def test_a_padded_batch_has_the_gradient_of_its_members(
+    load: Load, examples: Examples, tmp_path: Path
+) -> None:
+    """Padding, differing prompts and the choice of positions must not change what is learned."""
+    pair = [examples[0], examples[1]]
+    assert len(pair[0].prompt) != len(pair[1].prompt)
+    total = sum(len(e.completion) for e in pair)
+    together = gradient(load, pair, tmp_path)
+    apart = [
+        sum(len(e.completion) / total * g for e, g in zip(pair, gradients, strict=True))
+        for gradients in zip(*(gradient(load, [e], tmp_path) for e in pair), strict=True)
+    ]
+    for one, other in zip(together, apart, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
+
+
+def test_only_the_completion_is_learned(load: Load, examples: Examples, tmp_path: Path) -> None:
+    """The loss is the mean negative log-likelihood of the completion by the model's own logits."""
+    example = examples[0]
+    model = adapt(load("llama"), RECIPE)
+    trainer = Trainer(model, [example], RECIPE, CPU, tmp_path)
+    loss = trainer._backward([example], len(example.completion))
+    with torch.no_grad():
+        logits = model(torch.tensor([example.prompt + example.completion])).logits[0]
+    first = len(example.prompt)
+    predictions = logits[first - 1 : -1].log_softmax(-1)
+    wanted = torch.tensor(example.completion)
+    expected = -predictions[torch.arange(len(wanted)), wanted].mean()
+    assert loss == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_a_diverging_run_stops_and_says_what_to_do(
+    load: Load, examples: Examples, tmp_path: Path
+) -> None:
+    model = adapt(load("llama"), RECIPE)
+    with torch.no_grad():
+        next(p for n, p in model.named_parameters() if "lora_B" in n).fill_(float("nan"))
+    with pytest.raises(LocalpersError, match="learning_rate"):
+        Trainer(model, examples, RECIPE, CPU, tmp_path / "state").train(2)
+    assert not (tmp_path / "state").exists()
+
+
+def test_calibrating_leaves_no_trace(load: Load, examples: Examples, tmp_path: Path) -> None:
+    model = adapt(load("llama"), RECIPE)
+    before, random = weights(model), torch.get_rng_state()
+    trainer = Trainer(model, examples, RECIPE, CPU, tmp_path / "state")
+    assert trainer.calibrate() > 0
+    assert same(weights(model), before)
+    assert torch.equal(torch.get_rng_state(), random)
+    assert all(p.grad is None for p in model.parameters())
+
+
+def test_gradient_checkpointing_learns_the_same(
+    load: Load, examples: Examples, tmp_path: Path
+) -> None:
+    losses = []
+    for checkpointing in (False, True):
+        model = adapt(load("llama"), RECIPE)
+        state = tmp_path / str(checkpointing)
+        losses.append(Trainer(model, examples, RECIPE, CPU, state, checkpointing).train(3).losses)
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_a_damaged_checkpoint_is_named(load: Load, examples: Examples, tmp_path: Path) -> None:
+    model = adapt(load("llama"), RECIPE)
+    state = tmp_path / "state"
+    Trainer(model, examples, RECIPE, CPU, state).train(1)
+    (file,) = state.iterdir()
+    file.write_bytes(file.read_bytes()[:50])
+    with pytest.raises(LocalpersError, match="without --resume"):
+        Trainer(model, examples, RECIPE, CPU, state).train(2)
