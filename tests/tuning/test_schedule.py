@@ -44,7 +44,7 @@ def test_two_epochs_show_every_example_twice_within_the_batch(
     taken = list(islice(steps(pairs, recipe), total))
     seen = Counter(index for step in taken for index in step.examples)
     # The last step may reach into a third pass; without it the second is not complete.
-    assert len(seen) == len(pairs) and min(seen.values()) == 2
+    assert len(seen) == len(pairs) and min(seen.values()) >= 2
     assert seen.total() - len(taken[-1].examples) < 2 * len(pairs)
     for step in taken:
         assert step.tokens == sum(length(pairs[index]) for index in step.examples)
