@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from localpers.datatypes import Message, RetrievedPassage
 
-PASSAGES = 4
+PASSAGES = 3
 """Retrieved passages in a prompt, unless the user asks for another number."""
 
 SYSTEM = (

@@ -40,17 +40,19 @@ def measure(
     served: ServedModel,
     examples: Sequence[Example],
     deadline: float = math.inf,
+    *,
+    fewest: int = 1,
     on_progress: Callable[[int], None] | None = None,
 ) -> Likelihood:
     """The likelihood of the examples' last messages under the very files that would answer.
 
-    Stops after the example during which `deadline` (time.monotonic) passes; an example that does
-    not fit the context window is left out with (0, 0).
+    Stops after the example during which `deadline` (time.monotonic) passes, but not before
+    `fewest` were measured; an example that does not fit the context window counts as (0, 0).
     """
     found: list[tuple[float, int]] = []
     with Engine.open(served) as engine:
         for number, example in enumerate(examples):
-            if time.monotonic() >= deadline:
+            if number >= fewest and time.monotonic() >= deadline:
                 break
             ids = engine.tokenizer.example_ids(example.messages)
             try:

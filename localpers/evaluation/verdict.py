@@ -44,22 +44,21 @@ def judge(
     As many examples are used as fit into `seconds`, which are shared equally among the models.
     """
 
-    def show(name: str) -> Callable[[int], None] | None:
-        if on_progress is None:
-            return None
-        report = on_progress
-        return lambda done: report(name, done, len(examples))
+    def report(name: str, total: int) -> Callable[[int], None]:
+        return lambda done: on_progress(name, done, total) if on_progress else None
 
-    share = seconds / (1 + len(candidates))
-    used = list(examples[:FEWEST_EXAMPLES])
-    first = measure(base, examples, time.monotonic() + share, show("base"))
-    if len(first.by_example) > len(used):
-        used = list(examples[: len(first.by_example)])
-    elif len(first.by_example) < len(used):
-        first = measure(base, used, on_progress=show("base"))
+    deadline = time.monotonic() + seconds / (1 + len(candidates))
+    first = measure(
+        base,
+        examples,
+        deadline,
+        fewest=FEWEST_EXAMPLES,
+        on_progress=report("base", len(examples)),
+    )
+    used = examples[: len(first.by_example)]
     metrics = {"base": first}
     for name, served in candidates.items():
-        metrics[name] = measure(served, used, on_progress=show(name))
+        metrics[name] = measure(served, used, on_progress=report(name, len(used)))
     return _decide(metrics)
 
 

@@ -62,10 +62,11 @@ class Workbench:
 def convert(
     bench: Workbench,
     examples: Sequence[TokenizedExample],
-    held_out: Sequence[TokenizedExample],
+    held_out: Sequence[str],
     plan_steps: PlanSteps,
 ) -> Converted:
-    """Train on `examples` (going on from a checkpoint), write adapter and models, compare them.
+    """Train on `examples` (going on from a checkpoint), write adapter and models, compare them on
+    the texts held out.
 
     Raises what loading, training and converting raise; an interrupt leaves a checkpoint.
     """
@@ -81,7 +82,7 @@ def convert(
 def _train(
     bench: Workbench,
     examples: Sequence[TokenizedExample],
-    held_out: Sequence[TokenizedExample],
+    held_out: Sequence[str],
     plan_steps: PlanSteps,
 ) -> tuple[TrainingResult, LoraAdapter, str]:
     reporter, recipe = bench.reporter, bench.recipe
@@ -110,7 +111,7 @@ def _train(
     if precise is not None:
         precision = "float32"
         model = with_peft_adapter(precise.model, bench.folder.peft_adapter)
-    save_reference(model.cpu(), held_out or examples, bench.tokenizer, bench.folder.reference)
+    save_reference(model.cpu(), held_out, bench.tokenizer, bench.folder.reference)
     return result, adapter, precision
 
 

@@ -14,13 +14,14 @@ from typing import Any
 
 from localpers.datatypes import Example, Reporter, ServedModel, TokenizedExample
 from localpers.errors import LocalpersError, ParityFailed
-from localpers.evaluation.verdict import Verdict, judge
+from localpers.evaluation.verdict import FEWEST_EXAMPLES, Verdict, judge
 from localpers.learning.conversion import Converted, Workbench, convert
 from localpers.learning.description import describe, fingerprint, parity_message
 from localpers.learning.preparation import Options, Prepared, prepare
 from localpers.profile import Profile
 from localpers.tuning.dataset import read_jsonl, write_jsonl
 from localpers.tuning.device import Device, choose_device
+from localpers.tuning.outcome import MOST_POSITIONS
 from localpers.tuning.recipe import Recipe
 from localpers.tuning.runs import RunFolder, interrupted_run, prune
 from localpers.weights import catalog
@@ -28,6 +29,8 @@ from localpers.weights.tokenizer import Tokenizer
 
 VERDICT_SHARE = 0.15
 """Of a budget, kept for the verdict; it takes what is left in the end."""
+EXAMPLE_TOKENS = 500
+"""A held-out example reads about so many, given that two of one document share their passages."""
 LEAST_TRAINING_SECONDS = 5.0
 LARGEST_KL = 1e-3
 """Nats per token between the merged F16 file and torch; beyond it the conversion is wrong."""
@@ -107,9 +110,8 @@ class _Run:
             tokenizer=self._tokenizer,
             reporter=self._reporter,
         )
-        converted = convert(
-            bench, self._tokenized(examples), self._tokenized(held_out), self._steps
-        )
+        unseen = sorted({e.messages[-1].content for e in held_out}, key=len, reverse=True)
+        converted = convert(bench, self._tokenized(examples), unseen, self._steps)
         merged = converted.parity["merged_f16"]
         limit = LARGEST_KL if converted.reference == "float32" else LARGEST_KL_BF16
         if merged.mean_kl > limit or merged.tokens_equal is False:
@@ -138,14 +140,16 @@ class _Run:
         return count, seconds
 
     def _after_training(self, seconds_per_token: float) -> float:
-        """Seconds for conversion, parity and verdict; a training token costs three forward ones.
+        """Seconds for conversion, parity and verdict, from the measured speed of training.
 
-        The three files are compared on some 500 tokens each, torch's own pass included; writing
-        and quantizing were measured at about 40 ms per million parameters on two cores.
+        Reading a token costs llama.cpp about as much as training on one costs torch (measured:
+        0.8 times, on two cores); writing, merging and quantizing take 50 ms per million parameters.
         """
-        parity = 4 * 500 * seconds_per_token / 3
+        reading = 0.8 * seconds_per_token
+        parity = 4 * MOST_POSITIONS * reading
         writing = 0.05 * self._base.parameters / 1e6
-        return parity + writing + max(6.0, VERDICT_SHARE * self._options.budget)
+        verdict = 3 * FEWEST_EXAMPLES * EXAMPLE_TOKENS * reading
+        return parity + writing + max(verdict, VERDICT_SHARE * self._options.budget)
 
     def _judge(self, held_out: Sequence[Example]) -> tuple[Verdict, ServedModel]:
         self._reporter.stage("Judging on held-out text")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -25,8 +24,6 @@ class Device:
 
 def import_torch() -> Any:
     """The module torch. Raises MissingExtra where it is not installed."""
-    # Threads that wait busily for their turn slow each other down tenfold on a busy machine.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         import torch
     except ImportError as error:

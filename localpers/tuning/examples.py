@@ -37,6 +37,7 @@ MOST_CONTINUATIONS = 3
 OPENING_SHARE = 0.2
 """Of a short text's words, given in the prompt (LaMP-7 gives 10 to 25%)."""
 SHORTEST_COMPLETION = 8
+HELD_OUT_ORDER = (Task.WRITE, Task.OPENING, Task.CONTINUE, Task.TITLE)
 
 Retrieve = Callable[[str, StoredDocument], Sequence[RetrievedPassage]]
 """(query, document asking) → passages of other, earlier documents."""
@@ -109,15 +110,18 @@ class ExampleMaker:
                     yield example
 
     def held_out(self, documents: Iterable[StoredDocument]) -> Iterator[Example]:
-        """One example for each document and task, all with retrieval, to judge models by."""
+        """One example for each document and task, to judge models by, cheap ones first.
+
+        All examples of a document carry the same passages, those found by its title and opening.
+        """
         for document in documents:
-            seen: set[Task] = set()
-            for task, given, completion in self._tasks(document):
-                if task in seen:
-                    continue
-                seen.add(task)
-                query = document.title if task is Task.WRITE else given
-                passages = self._retrieve(query, document)
+            tasks = {task: (given, words) for task, given, words in self._tasks(document)}
+            if not tasks:
+                continue
+            opening = tasks.get(Task.OPENING, ("", ""))[0]
+            passages = self._retrieve(f"{document.title}\n{opening}", document)
+            for task in sorted(tasks, key=HELD_OUT_ORDER.index):
+                given, completion = tasks[task]
                 text = request(task, document.kind, given)
                 example = self._example(document, task, text, completion, passages)
                 if example:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from localpers.datatypes import TokenizedExample
 from localpers.profile import make_private
 from localpers.tuning.base import LoadedBase
 from localpers.tuning.device import import_torch
@@ -16,7 +15,8 @@ from localpers.weights.adapter import LoraAdapter, LoraTensor
 from localpers.weights.parity import ReferenceLogits
 from localpers.weights.tokenizer import Tokenizer
 
-MOST_POSITIONS = 384
+SEQUENCES = 4
+MOST_POSITIONS = 512
 MOST_REFERENCE_BYTES = 256_000_000
 
 
@@ -61,13 +61,8 @@ def lora_adapter(model: Any, base: LoadedBase, base_sha256: str) -> LoraAdapter:
     return LoraAdapter(tuple(tensors), float(config.lora_alpha), int(config.r), base_sha256)
 
 
-def save_reference(
-    model: Any,
-    examples: Sequence[TokenizedExample],
-    tokenizer: Tokenizer,
-    folder: Path,
-) -> int:
-    """Logits of the model, in its own precision on the CPU, at the ends of a few sequences.
+def save_reference(model: Any, texts: Sequence[str], tokenizer: Tokenizer, folder: Path) -> int:
+    """Logits of the model, on the CPU and in its own precision, over the beginnings of texts.
 
     Returns the number of positions, at most MOST_POSITIONS and MOST_REFERENCE_BYTES.
     """
@@ -75,20 +70,18 @@ def save_reference(
     make_private(folder)
     reference = ReferenceLogits(folder)
     left = min(MOST_POSITIONS, MOST_REFERENCE_BYTES // (4 * tokenizer.size))
-    share = max(1, left // 4)
+    share = max(1, left // SEQUENCES)
     taken = 0
     model.eval()
     with torch.no_grad():
-        for example in examples:
-            if taken >= left:
+        for text in texts:
+            if taken + share > left:
                 break
-            tokens = [*example.prompt, *example.completion][: 3 * share]
-            rows = min(share, left - taken, len(tokens))
-            logits = model(
-                input_ids=torch.tensor([tokens]), logits_to_keep=rows, use_cache=False
-            ).logits[0]
-            text = tokenizer.decode(tokens, special=True)
-            known = tokenizer.encode(text, special=True, bos=True) == tokens
-            reference.add(tokens, logits.float().numpy(), text if known else "")
-            taken += rows
+            tokens = tokenizer.encode(text, bos=True)[:share]
+            logits = model(input_ids=torch.tensor([tokens]), use_cache=False).logits[0]
+            words = tokenizer.decode(tokens, special=True)
+            # Cut in the middle of a word, tokens do not always come back from their own text.
+            returns = tokenizer.encode(words, special=True, bos=True) == tokens
+            reference.add(tokens, logits.float().numpy(), words if returns else "")
+            taken += len(tokens)
     return taken

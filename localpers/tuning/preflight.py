@@ -13,17 +13,18 @@ from localpers.tuning.base import needs_checkpointing
 from localpers.tuning.device import Device
 from localpers.tuning.examples import require_enough
 from localpers.weights.gguf_file import read_metadata
+from localpers.weights.native import threads
 from localpers.weights.quantize import check_type
 from localpers.weights.suitability import trainable
 
 FOREIGN_SHARE = 0.2
 """Of the text, in languages that the base does not state; beyond it the user is warned."""
 REFERENCE_BYTES = 300_000_000
-_CPU_TOKENS = 300
+_CPU_TOKENS = 150
 _GPU_TOKENS = 20_000
 _STARTER = 135e6
-"""The speed at which a device trains a model of so many parameters, in tokens a second: a first
-guess for --dry-run; a run measures its own before it plans its steps."""
+"""The speed at which a core or a GPU trains a model of so many parameters, in tokens a second: a
+first guess for --dry-run; a run measures its own before it plans its steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +77,13 @@ def check(
 
 def guess_seconds(base: BaseModel, device: Device, tokens: int) -> float:
     """How long training on `tokens` takes, prompts included: an order of magnitude."""
-    rate = _CPU_TOKENS if device.name == "cpu" else _GPU_TOKENS
+    rate = _CPU_TOKENS * threads() if device.name == "cpu" else _GPU_TOKENS
     return tokens / (rate * _STARTER / max(base.parameters, 1))
 
 
 def most_tokens(base: BaseModel, device: Device, seconds: float) -> float:
     """More tokens than the device could learn from in `seconds`: no need to make more examples."""
-    generous = 6.0
+    generous = 3.0
     return generous * seconds / guess_seconds(base, device, 1)
 
 

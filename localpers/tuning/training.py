@@ -33,6 +33,10 @@ MICRO_TOKENS = {"cpu": 512, "mps": 2048}
 GPU_MICRO_TOKENS = 8192
 LOGITS_BYTES = 1 << 30
 """Bounds the float32 logits of the tokens computed at once: vocabularies reach 262,144 tokens."""
+SHAPE_STEP = 32
+"""Lengths are rounded up to it: oneDNN and GPUs prepare their kernels anew for every shape."""
+IGNORED = -100
+"""The target of a position that is not learned (torch's convention)."""
 OVERRUN = 1.1
 """Share of the planned time after which training stops early, should it be slower than measured."""
 
@@ -96,23 +100,23 @@ class Trainer:
         self._seconds = 0.0
         self._interrupted = False
 
-    def calibrate(self, batches: int = 3) -> float:
+    def calibrate(self) -> float:
         """Seconds per token, prompts included, on this device: measured, leaving no trace."""
         random = self._torch.get_rng_state()
         step = next(steps(self._examples, self._recipe))
-        groups = micro_batches(step, self._examples, self._micro)
-        chosen = [groups[len(groups) // 2], *groups[-batches + 1 :]]
-        seconds = tokens = 0.0
-        for number, group in enumerate(chosen):
-            began = time.monotonic()
-            self._backward(group, completion_tokens=1)
-            self._synchronize()
-            if number or len(chosen) == 1:  # The first one warms up.
-                seconds += time.monotonic() - began
-                tokens += sum(len(e.prompt) + len(e.completion) for e in group)
+        *_, group = micro_batches(step, self._examples, self._micro)
+        self._timed(group)  # Warms up: kernels are prepared for this shape.
+        seconds, tokens = self._timed(group)
         self._optimizer.zero_grad(set_to_none=True)
         self._torch.set_rng_state(random)
         return seconds / tokens
+
+    def _timed(self, group: list[TokenizedExample]) -> tuple[float, int]:
+        began = time.monotonic()
+        self._backward(group, completion_tokens=1)
+        self._synchronize()
+        tokens = sum(len(example.prompt) + len(example.completion) for example in group)
+        return time.monotonic() - began, tokens
 
     def train(
         self,
@@ -177,30 +181,26 @@ class Trainer:
 
     def _backward(self, group: list[TokenizedExample], completion_tokens: int) -> float:
         """Adds the gradient of the group's summed loss / `completion_tokens`; returns that loss."""
-        torch = self._torch
-        width = max(len(e.prompt) + len(e.completion) for e in group)
-        first = min(len(e.prompt) for e in group) - 1
+        torch, device = self._torch, self._device.name
+        width = _rounded(max(len(e.prompt) + len(e.completion) for e in group))
         ids = torch.zeros((len(group), width), dtype=torch.long)
-        targets = torch.full((len(group), width - 1 - first), -100, dtype=torch.long)
-        mask = torch.zeros((len(group), width), dtype=torch.long)
+        targets = torch.full((len(group), width), IGNORED, dtype=torch.long)
         for row, example in enumerate(group):
-            tokens = [*example.prompt, *example.completion]
-            ids[row, : len(tokens)] = torch.tensor(tokens)
-            mask[row, : len(tokens)] = 1
-            start = len(example.prompt) - 1 - first
-            targets[row, start : start + len(example.completion)] = torch.tensor(example.completion)
-        wanted = (targets != -100).any(dim=0).nonzero().flatten()
-        device = self._device.name
+            tokens = torch.tensor([*example.prompt, *example.completion])
+            start = len(example.prompt) - 1
+            ids[row, : len(tokens)] = tokens
+            targets[row, start : len(tokens) - 1] = tokens[start + 1 :]
+        first = min(len(e.prompt) for e in group) - 1
+        last = max(len(e.prompt) + len(e.completion) for e in group) - 1
+        wanted = torch.arange(max(0, last - _rounded(last - first)), last)
+        # No attention mask: padding stands at the end, where causal attention never looks.
         logits = self._model(
-            input_ids=ids.to(device),
-            attention_mask=mask.to(device) if len(group) > 1 else None,
-            logits_to_keep=(wanted + first).to(device),
-            use_cache=False,
+            input_ids=ids.to(device), logits_to_keep=wanted.to(device), use_cache=False
         ).logits
         loss = torch.nn.functional.cross_entropy(
             logits.float().flatten(0, 1),
             targets[:, wanted].flatten().to(device),
-            ignore_index=-100,
+            ignore_index=IGNORED,
             reduction="sum",
         )
         loss = loss / completion_tokens
@@ -273,3 +273,7 @@ class Trainer:
             yield
         finally:
             signal.signal(signal.SIGINT, previous)
+
+
+def _rounded(length: int) -> int:
+    return -(-length // SHAPE_STEP) * SHAPE_STEP
