@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -63,7 +62,7 @@ def _sync(
     line = ProgressLine("reading")
 
     def show(progress: SyncProgress) -> None:
-        line.update(progress.done, progress.total, os.path.basename(progress.path))
+        line.update(progress.done, progress.total, Path(progress.path).name)
 
     try:
         if Indexer(store).refresh(line.update):

@@ -10,7 +10,6 @@ from localpers.retrieval.analysis import analyse, query_terms
 from localpers.retrieval.bm25 import rank_passages
 from localpers.store import Store
 
-
 CANDIDATES = 50
 """How many of BM25's best `auto` looks at again, at least."""
 TITLE_WEIGHT = 0.5

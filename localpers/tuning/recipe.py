@@ -14,7 +14,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Recipe(BaseModel):
-    """Read from TOML by `Recipe.load`; the defaults are measured on small bases (docs/results.md).
+    """Read from TOML by `Recipe.load`; the defaults suit small bases.
 
     Lengths are in tokens. `alpha` / `rank` is the adapter's scale (Hu et al., 2021).
     """
@@ -26,13 +26,13 @@ class Recipe(BaseModel):
     alpha: Annotated[float, Field(gt=0)] = 16.0
     dropout: Share = 0.0
     targets: Literal["all-linear"] | tuple[str, ...] = "all-linear"
-    learning_rate: Annotated[float, Field(gt=0, lt=1)] = 3e-4
+    learning_rate: Annotated[float, Field(gt=0, lt=1)] = 5e-4
     warmup: Share = 0.1
     """Share of the steps during which the learning rate rises."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     epochs: Annotated[float, Field(gt=0)] = 2.0
     """Passes over the examples; a time budget may end earlier."""
-    batch_tokens: Annotated[int, Field(ge=1)] = 2048
+    batch_tokens: Annotated[int, Field(ge=1)] = 1024
     """Tokens, prompts included, that one optimizer step learns from."""
     max_length: Annotated[int, Field(ge=64)] = 768
     """Of prompt and completion together."""

@@ -16,7 +16,7 @@ from tests.conftest import CommandLine, write
 
 NOTES = {
     "bread.md": "# Sourdough\n\nFeed the starter twice a day.\n\n- flour\n- water\n",
-    "work/git.md": "---\ntitle: Git worktrees\ndate: 2023-04-05\n---\n\nOne clone, many branches.\n",
+    "work/git.md": "---\ntitle: Git worktrees\ndate: 2023-04-05\n---\n\nOne clone, all branches.\n",
     "log.txt": "Walked to the lighthouse and back.\n",
 }
 
@@ -223,7 +223,7 @@ def test_a_second_writer_is_told_who_writes_and_readers_are_not_blocked(
 ) -> None:
     ingest(cli, notes)
     script = (
-        "import sys, time; from localpers.profile import Profile; from localpers.store import Store\n"
+        "import time\nfrom localpers.profile import Profile\nfrom localpers.store import Store\n"
         "p = Profile.open()\n"
         "with p.writing('tune'), Store.open(p) as s, s.transaction():\n"
         "    print('held', flush=True); time.sleep(60)\n"

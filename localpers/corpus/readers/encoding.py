@@ -21,6 +21,9 @@ _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b")) + b"\x7f"
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _MAX_CONTROL_SHARE = 0.02
+_LIKELY = ("cp1252", "cp1250")
+"""Preferred where the bytes allow them: what Western and Central European files are in, if they are
+in no Unicode encoding."""
 _SAMPLE = 128 * 1024
 
 
@@ -96,10 +99,13 @@ def _by_statistics(data: bytes) -> str | None:
     sample = data[:_SAMPLE]
     if len(data) > _SAMPLE and b"\n" in sample:
         sample = sample[: sample.rindex(b"\n") + 1]
-    best = from_bytes(sample).best()
-    if best is None:
+    found = from_bytes(sample)
+    if not found:
         return None
-    return _plausible(data.decode(best.encoding, "replace"))
+    # Short texts fit code pages that nobody has written in for decades as well as today's.
+    names = {encoding for match in found for encoding in match.could_be_from_charset}
+    best = next((name for name in _LIKELY if name in names), found[0].encoding)
+    return _plausible(data.decode(best, "replace"))
 
 
 def _wide(data: bytes) -> str | None:

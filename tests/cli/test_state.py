@@ -1,0 +1,146 @@
+"""`status`, `doctor`, `export`, and what holds for every command."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from localpers.cli.app import app
+from localpers.profile import Profile
+from localpers.tuning.runs import RunFolder
+from localpers.weights.catalog import find
+from tests.conftest import CommandLine, write
+
+COMMANDS = sorted(
+    [command.callback.__name__ for command in app.registered_commands if command.callback]
+    + [group.name for group in app.registered_groups if group.name]
+)
+HEAVY = ("torch", "transformers", "peft", "llama_cpp", "rich")
+
+
+@pytest.fixture
+def tuned(tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
+    """A finished run whose merged model is the tiny base itself."""
+    monkeypatch.setenv("LOCALPERS_MODELS", str(tiny_models))
+    base = find("llama")
+    run = RunFolder.create(Profile.open())
+    run.model("q8_0").write_bytes(base.path.read_bytes())
+    run.finish(
+        {
+            "run": run.id,
+            "created": "2024-01-01",
+            "base": {"name": "llama", "sha256": base.sha256},
+            "method": "lora",
+            "examples": 3,
+            "reason": "better",
+            "served": {"model": run.model("q8_0").name, "adapter": None, "scale": 1.0},
+        }
+    )
+    return run
+
+
+def test_status_of_an_empty_profile(cli: CommandLine) -> None:
+    state = cli("status", "--json").json
+    assert state["index"]["documents"] == 0 and state["runs"] == []
+    assert "ingest" in cli("status").out
+
+
+def test_status_tells_index_runs_and_who_answers(
+    cli: CommandLine, tuned: RunFolder, tmp_path: Path
+) -> None:
+    cli("ingest", write(tmp_path / "n", {"a.md": "# A\n\nThe river was low that summer, again."}))
+    Profile.open().promote(tuned.id)
+    state = cli("status", "--json").json
+    assert state["index"]["documents"] == 1 and state["promoted"] == tuned.id
+    assert tuned.id in cli("status").out
+
+
+def test_doctor_is_healthy_with_a_model_and_says_what_is_missing_without(
+    cli: CommandLine, tiny_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCALPERS_MODELS", str(tiny_models))
+    outcome = cli("doctor", "--json")
+    assert outcome.code == 0 and outcome.json["healthy"] is True
+    monkeypatch.setenv("LOCALPERS_MODELS", str(tmp_path / "none"))
+    outcome = cli("doctor")
+    assert outcome.code == 1 and "models pull" in outcome.out
+
+
+def test_export_makes_a_folder_for_other_runtimes(
+    cli: CommandLine, tuned: RunFolder, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+    assert "tune" in cli("export", folder).err
+    outcome = cli("export", folder, "--run", tuned.id, "--json")
+    assert outcome.code == 0, outcome.err
+    modelfile = (folder / "Modelfile").read_text()
+    model = modelfile.splitlines()[0].removeprefix("FROM ./")
+    assert (folder / model).read_bytes() == tuned.model("q8_0").read_bytes()
+    assert 'SYSTEM """' in modelfile
+    assert {file["name"] for file in outcome.json["files"]} == {"Modelfile", "README.txt", model}
+    outcome = cli("export", folder, "--run", tuned.id)
+    assert outcome.code == 1 and "not an empty folder" in outcome.err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_documented(command: str) -> None:
+    root = Path(__file__).parents[2]
+    assert f"localpers {command}" in (root / "docs/commands.md").read_text()
+
+
+def test_help_and_search_start_light() -> None:
+    code = (
+        "import sys; from localpers.cli.app import main\n"
+        "try: main(sys.argv[1:])\nexcept SystemExit: pass\n"
+        "print('LOADED', *sorted(sys.modules), file=sys.stderr)"
+    )
+    for arguments in (["--help"], ["search", "anything"], ["ask", "--help"], ["status"]):
+        outcome = subprocess.run(
+            [sys.executable, "-c", code, *arguments], capture_output=True, text=True
+        )
+        loaded = outcome.stderr.split("LOADED", 1)[1].split()
+        assert [name for name in HEAVY if name in loaded] == [], arguments
+
+
+def test_a_failure_shows_no_traceback_without_debug(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("with a secret in it")
+
+    monkeypatch.setattr("localpers.store.Store.open", fail)
+    outcome = cli("status")
+    assert outcome.code == 1 and outcome.out == ""
+    assert outcome.err.count("\n") == 1 and "secret" not in outcome.err
+    with pytest.raises(RuntimeError):
+        cli("status", "--debug")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--nonsense",), ("fly",), ("search",), ("ask", "x", "-k", "0"), ("ingest",)],
+)
+def test_wrong_usage_exits_with_2(cli: CommandLine, arguments: tuple[str, ...]) -> None:
+    outcome = cli(*arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+
+
+def test_version_and_module_are_the_same_command(cli: CommandLine) -> None:
+    version = cli("--version").out
+    outcome = subprocess.run(
+        [sys.executable, "-m", "localpers", "--version"], capture_output=True, text=True
+    )
+    assert outcome.stdout == version and version.startswith("localpers ")
+
+
+def test_a_damaged_profile_file_is_named(cli: CommandLine) -> None:
+    profile = Profile.open()
+    (profile.root / "profile.json").write_text("{not json")
+    outcome = cli("status")
+    assert outcome.code == 1 and "profile.json" in outcome.err
+    (profile.root / "profile.json").write_text(json.dumps({"promoted": "gone"}))
+    assert "Runs" in cli("ask", "x").err or "kept" in cli("ask", "x").err
