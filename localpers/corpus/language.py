@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -11,7 +12,7 @@ from localpers.retrieval.analysis import SNOWBALL
 
 OTHERS = ("bg", "cs", "fa", "he", "hr", "ja", "ko", "pl", "sk", "sl", "th", "uk", "vi", "zh")
 """Languages worth telling from those that have a stemmer."""
-SAMPLE_CHARACTERS = 800
+SAMPLE_CHARACTERS = 500
 FEWEST_LETTERS = 20
 SURE = 0.9
 
@@ -39,10 +40,23 @@ def detect_language(text: str, blocks: Sequence[Block]) -> str:
     return str(language) if probability >= SURE else ""
 
 
-@cache
+def warm_up() -> None:
+    """Begin to load the language model (half a second, most of it unpacking) beside other work."""
+    threading.Thread(target=_identifier, daemon=True).start()
+
+
 def _identifier() -> Any:
+    with _loading:
+        return _loaded()
+
+
+@cache
+def _loaded() -> Any:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     identifier.set_languages({*SNOWBALL, *OTHERS} & set(identifier.nb_classes))
     return identifier
+
+
+_loading = threading.Lock()

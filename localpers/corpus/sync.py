@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from localpers.corpus import passages as passages_module
-from localpers.corpus.language import detect_language
+from localpers.corpus.language import detect_language, warm_up
 from localpers.corpus.passages import split_passages
 from localpers.corpus.readers import reader_for
 from localpers.corpus.walk import FoundFile, Walk
@@ -29,7 +29,7 @@ from localpers.store.documents import UNFINISHED, StoredFile
 
 READER_VERSION = 1000 * passages_module.VERSION + 1
 """Raised whenever a reader makes something else of the same file: files are then read again."""
-COMMIT_SECONDS = 1.0
+COMMIT_SECONDS = 2.0
 COMMIT_CHARACTERS = 8_000_000
 LARGEST_HASHED = 256 * 1024 * 1024
 
@@ -99,6 +99,8 @@ def sync(
     """
     began = time.monotonic()
     plans = [_plan(store, root, again) for root in _roots(paths)]
+    if any(plan.changed for plan in plans):
+        warm_up()
     run = _Run(store, again, dry_run, on_progress, sum(len(plan.changed) for plan in plans))
     with run:
         for plan in plans:
@@ -139,7 +141,7 @@ def _plan(store: Store, root: str, again: bool) -> _Plan:
     for found in walk:
         found_any = True
         before = known.pop(found.path, None)
-        if reader_for(Path(found.path)) is None and before is None:
+        if before is None and reader_for(Path(found.path)) is None:
             continue
         if before is not None and not again and _same(before, found):
             plan.unchanged.append(before)

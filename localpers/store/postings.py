@@ -8,8 +8,9 @@ or removing a document thus rewrites one small row per term, in the same transac
 
 from __future__ import annotations
 
+import struct
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,16 +89,13 @@ class Postings:
             row = self._db.conn.execute(
                 "SELECT data FROM postings WHERE term = ? AND block = ?", (term, block)
             ).fetchone()
-            kept: dict[int, int] = {}
-            if row is not None:
-                kept = dict(np.frombuffer(row[0], POSTING).tolist())
-            for offset in gone.get(block, {}):
+            kept = dict(_unpack(row[0])) if row is not None else {}
+            for offset in gone.get(block, ()):
                 kept.pop(offset, None)
             kept.update(new.get(block, {}))
             if kept:
-                data = np.array(sorted(kept.items()), POSTING).tobytes()
                 self._db.conn.execute(
-                    "INSERT OR REPLACE INTO postings VALUES (?, ?, ?)", (term, block, data)
+                    "INSERT OR REPLACE INTO postings VALUES (?, ?, ?)", (term, block, _pack(kept))
                 )
             else:
                 self._db.conn.execute(
@@ -127,6 +125,16 @@ class Postings:
         for block, data in rows:
             lengths[block * BLOCK_SIZE : (block + 1) * BLOCK_SIZE] = np.frombuffer(data, "<u4")
         return lengths
+
+
+def _pack(frequencies: Mapping[int, int]) -> bytes:
+    """(offset, frequency) by offset, as POSTING has them; most are a handful, too few for numpy."""
+    flat = [number for posting in sorted(frequencies.items()) for number in posting]
+    return struct.pack(f"<{len(flat)}H", *flat)
+
+
+def _unpack(data: bytes) -> Iterator[tuple[int, int]]:
+    return struct.iter_unpack("<HH", data)
 
 
 def _by_block(values: Mapping[int, int]) -> dict[int, dict[int, int]]:
