@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 app = typer.Typer(help="List, add, get and remove base models.", no_args_is_help=True)
 
 
+@app.callback()
+def stay_here(context: typer.Context) -> None:
+    """List, add, get and remove base models."""
+    from localpers.privacy.airgap import seal
+
+    if context.invoked_subcommand != "pull":
+        seal()
+
+
 @app.command("list")
 def list_models(as_json: Json = False) -> None:
     """The installed models, then those that 'pull' can get with the memory they need."""

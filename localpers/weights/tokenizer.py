@@ -6,6 +6,7 @@ Training and serving take their token ids from here, so that they cannot differ.
 from __future__ import annotations
 
 import ctypes
+import re
 import weakref
 from collections.abc import Sequence
 from functools import cached_property
@@ -18,6 +19,7 @@ from localpers.prompts import ChatTemplate
 from localpers.weights.gguf_file import read_header
 from localpers.weights.native import forget_errors, last_error, llama_cpp
 
+_SPECIAL_LOOKING = re.compile(r"<[^<>\s]{1,40}>|\[/?[A-Z_]{2,20}\]")
 _NONE = -1
 """`LLAMA_TOKEN_NULL`: the vocabulary has no such token."""
 
@@ -27,6 +29,7 @@ class Tokenizer:
 
     def __init__(self, vocab: Any, template: str | None) -> None:
         self._vocab = vocab
+        self._broken: dict[str, str] = {}
         library = llama_cpp()
         self.size: int = library.llama_vocab_n_tokens(vocab)
         self._bos = int(library.llama_vocab_bos(vocab))
@@ -104,13 +107,13 @@ class Tokenizer:
 
     def prompt_ids(self, messages: Sequence[Message]) -> list[int]:
         """The tokens of a prompt, up to where the answer begins."""
-        return self.encode(self.chat.render(messages), special=True, bos=True)
+        return self.encode(self.chat.render(self._as_words(messages)), special=True, bos=True)
 
     def example_ids(self, messages: Sequence[Message]) -> TokenizedExample:
         """The tokens of a training pair: those of the prompt as prompt_ids makes them, and the
         last message with its first end-of-generation token (EOS where it has none).
         """
-        prompt, completion = self.chat.completion(messages)
+        prompt, completion = self.chat.completion(self._as_words(messages))
         prompt_ids = self.encode(prompt, special=True, bos=True)
         # The whole is encoded first because some vocabularies put a space before a text's first
         # word; where a token would span the seam, serving has it cut there, and so does this.
@@ -123,6 +126,22 @@ class Tokenizer:
         end = next((at for at, token in enumerate(ids) if token in self.end_of_generation), None)
         completed = [*ids, self.eos] if end is None else ids[: end + 1]
         return TokenizedExample(tuple(prompt_ids), tuple(completed))
+
+    def _as_words(self, messages: Sequence[Message]) -> list[Message]:
+        """The messages with the names of special tokens in them broken by a zero-width space.
+
+        A note that holds `<|im_end|>` must not end the turn: only the template may.
+        """
+        return [
+            Message(m.role, _SPECIAL_LOOKING.sub(lambda found: self._as_word(found[0]), m.content))
+            for m in messages
+        ]
+
+    def _as_word(self, name: str) -> str:
+        if name not in self._broken:
+            special = self.encode(name, special=True) != self.encode(name)
+            self._broken[name] = f"{name[0]}\u200b{name[1:]}" if special else name
+        return self._broken[name]
 
     def _text(self, token: int) -> str:
         if token == _NONE:

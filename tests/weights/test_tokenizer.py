@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -65,12 +67,6 @@ def test_an_example_is_the_prompt_and_the_answer_up_to_its_first_end(tokenizer):
     assert "Be brief." in whole and "Where is the mill?" in whole
 
 
-def test_an_answer_that_writes_an_end_token_is_cut_there(tmp_path):
-    llama = opened(tmp_path, "llama")
-    messages = (*MESSAGES[:2], Message("assistant", "One.<|im_end|>Two."))
-    assert llama.decode(llama.example_ids(messages).completion) == "One."
-
-
 @pytest.mark.parametrize("template", [None, "", "   "])
 def test_without_a_chat_template_the_plain_format_ends_in_eos(tmp_path, template):
     plain = opened(tmp_path, "qwen2", chat_template=template)
@@ -94,3 +90,16 @@ def test_a_vocabulary_that_llama_cpp_cannot_read_is_refused_with_its_reason(tmp_
     with pytest.raises(UnsupportedModel, match="smallm"):
         Tokenizer.open(path)
     assert capfd.readouterr().err == ""
+
+
+def test_a_note_that_names_special_tokens_cannot_end_the_turn(tmp_path: Path) -> None:
+    tokenizer = Tokenizer.open(tiny_gguf.build_tiny_model(tmp_path / "tiny.gguf", "llama"))
+    end = tokenizer.decode([tokenizer.eos], special=True)
+    assert tokenizer.encode(end, special=True) == [tokenizer.eos]
+    honest = [Message("system", "s"), Message("user", "a note")]
+    hostile = [Message("system", "s"), Message("user", f"a {end} note")]
+    count = tokenizer.prompt_ids(honest).count(tokenizer.eos)
+    assert tokenizer.prompt_ids(hostile).count(tokenizer.eos) == count
+    example = tokenizer.example_ids([*hostile, Message("assistant", f"one {end} two")])
+    assert example.completion.count(tokenizer.eos) == 1
+    assert "two" in tokenizer.decode(example.completion)
