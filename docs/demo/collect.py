@@ -27,7 +27,8 @@ def collect(folder: Path) -> int:
         metadata = distribution.metadata
         kind = (metadata["Description-Content-Type"] or "text/x-rst").split(";")[0].strip()
         body = str(metadata.get_payload() or metadata["Description"] or "")
-        if kind in SUFFIXES and len(body) >= SHORTEST:
+        ours = metadata["Name"] == "localpers"
+        if kind in SUFFIXES and len(body) >= SHORTEST and not ours:
             (folder / f"{metadata['Name']}{SUFFIXES[kind]}").write_text(body)
             count += 1
     return count

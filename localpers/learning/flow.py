@@ -45,10 +45,11 @@ def learn(profile: Profile, options: Options, reporter: Reporter) -> dict[str, A
     the trained one (the run is kept, not promoted), and what prepare and the trainer raise;
     KeyboardInterrupt leaves a run that `options.resume` continues.
     """
-    folder = interrupted_run(profile) if options.resume else None
+    folder = interrupted_run(profile)
+    if folder is not None and not options.resume:
+        reporter.warn(f"Run {folder.id} was interrupted; --resume goes on with it. Starting anew.")
+        folder = None
     if folder is None:
-        if options.resume:
-            reporter.warn("No interrupted run is there to resume: starting a new one.")
         prepared = prepare(profile, options, reporter)
         folder = RunFolder.create(profile)
         _save_plan(folder, prepared, options)

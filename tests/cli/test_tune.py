@@ -124,7 +124,7 @@ def test_too_little_text_is_declined_with_the_counts(cli: CommandLine, tmp_path:
 def test_mistakes_are_one_line_that_says_how_to_go_on(
     cli: CommandLine, indexed: Path, arguments: tuple[str, ...], code: int, expected: str
 ) -> None:
-    outcome = cli("tune", *arguments)
+    outcome = cli("tune", "--base", "llama", *arguments)
     assert (outcome.code, outcome.out) == (code, "")
     last = outcome.err.strip().splitlines()[-1]
     assert expected in last and "Traceback" not in outcome.err
@@ -171,7 +171,7 @@ def test_an_interrupted_run_resumes_to_the_same_weights(
 ) -> None:
     """Interrupted by Ctrl-C in a process of its own, resumed here, against one run in one go."""
     path = tmp_path / "recipe.toml"
-    path.write_text(RECIPE.replace("epochs = 0.2", "epochs = 3"))
+    path.write_text(RECIPE.replace("epochs = 0.2", "epochs = 0.6").replace("= 0.2", "= 0.01"))
     arguments = ["tune", "--base", "llama", "--recipe", str(path), "--budget", "none"]
     process = subprocess.Popen(
         [sys.executable, "-m", "localpers", *arguments], stderr=subprocess.PIPE, text=True
