@@ -40,8 +40,8 @@ def status(context: typer.Context, as_json: Json = False) -> None:
 
 
 def _state(profile: Profile) -> dict[str, Any]:
+    from localpers.runs import finished_runs, interrupted_run
     from localpers.store import Store
-    from localpers.tuning.runs import finished_runs, interrupted_run
 
     with Store.open(profile) as store:
         totals = store.documents.totals()

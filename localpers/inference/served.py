@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from localpers.datatypes import BaseModel, ServedModel
-from localpers.errors import LocalpersError, ModelNotFound, RunNotFound
+from localpers.errors import LocalpersError, ModelNotFound
 from localpers.profile import Profile
+from localpers.runs import find_run
 from localpers.weights import catalog
 from localpers.weights.adapter import check_base
-
-DESCRIPTION = "run.json"
 
 
 def served_model(
@@ -35,25 +33,13 @@ def served_model(
     return _tuned(profile.runs / run, description)
 
 
-def kept_runs(profile: Profile) -> list[str]:
-    """The ids of the finished runs, newest first."""
-    return sorted(
-        (path.parent.name for path in profile.runs.glob(f"*/{DESCRIPTION}")), reverse=True
-    )
-
-
 def _describe(profile: Profile, run: str) -> dict[str, Any]:
-    kept = kept_runs(profile)
-    if run not in kept:
-        raise RunNotFound(
-            f"No run '{run}' is kept (kept: {', '.join(kept) or 'none'}): choose one with --run, "
-            "or run 'localpers tune'."
-        )
+    """Of a finished run that can answer. Raises RunNotFound, and LocalpersError for another."""
+    description = find_run(profile, run).describe()
     try:
-        description = json.loads((profile.runs / run / DESCRIPTION).read_text(encoding="utf-8"))
         if description["base"]["name"] and description["base"]["sha256"] and description["served"]:
-            return dict(description)
-    except (OSError, ValueError, KeyError, TypeError):
+            return description
+    except (KeyError, TypeError):
         pass
     raise LocalpersError(
         f"Run '{run}' describes no model that can answer: ask with --base NAME, or tune again."

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from localpers.datatypes import BaseModel, Reporter, TokenizedExample
+from localpers.runs import RunFolder
 from localpers.tuning.base import LoadedBase, load_base
 from localpers.tuning.device import Device
 from localpers.tuning.methods import adapt
@@ -23,7 +24,6 @@ from localpers.tuning.outcome import (
     with_peft_adapter,
 )
 from localpers.tuning.recipe import Recipe
-from localpers.tuning.runs import RunFolder
 from localpers.tuning.schedule import steps_in_seconds
 from localpers.tuning.training import Trainer, TrainingProgress, TrainingResult
 from localpers.weights.adapter import LoraAdapter, write_adapter_gguf

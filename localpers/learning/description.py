@@ -13,7 +13,7 @@ from localpers import __version__
 from localpers.datatypes import BaseModel, ServedModel
 from localpers.evaluation.verdict import Verdict
 from localpers.learning.conversion import Converted
-from localpers.tuning.runs import RunFolder
+from localpers.runs import RunFolder
 from localpers.weights.digest import compute_sha256
 from localpers.weights.parity import Parity
 

@@ -19,11 +19,11 @@ from localpers.learning.conversion import Converted, Workbench, convert
 from localpers.learning.description import describe, fingerprint, parity_message
 from localpers.learning.preparation import Options, Prepared, prepare
 from localpers.profile import Profile
+from localpers.runs import RunFolder, interrupted_run, prune
 from localpers.tuning.dataset import read_jsonl, write_jsonl
 from localpers.tuning.device import Device, choose_device
 from localpers.tuning.outcome import MOST_POSITIONS
 from localpers.tuning.recipe import Recipe
-from localpers.tuning.runs import RunFolder, interrupted_run, prune
 from localpers.weights import catalog
 from localpers.weights.tokenizer import Tokenizer
 

@@ -11,7 +11,7 @@ import pytest
 
 from localpers.cli.app import app
 from localpers.profile import Profile
-from localpers.tuning.runs import RunFolder
+from localpers.runs import RunFolder
 from localpers.weights.catalog import find
 from tests.conftest import CommandLine, write
 

@@ -171,7 +171,7 @@ def test_an_interrupted_run_resumes_to_the_same_weights(
 ) -> None:
     """Interrupted by Ctrl-C in a process of its own, resumed here, against one run in one go."""
     path = tmp_path / "recipe.toml"
-    path.write_text(RECIPE.replace("epochs = 0.2", "epochs = 0.6").replace("= 0.2", "= 0.01"))
+    path.write_text(RECIPE.replace("checkpoint_seconds = 0.2", "checkpoint_seconds = 0.01"))
     arguments = ["tune", "--base", "llama", "--recipe", str(path), "--budget", "none"]
     process = subprocess.Popen(
         [sys.executable, "-m", "localpers", *arguments], stderr=subprocess.PIPE, text=True
@@ -206,7 +206,7 @@ def test_old_runs_are_pruned_and_the_promoted_one_stays(
     cli: CommandLine, indexed: Path, tmp_path: Path, home: Path
 ) -> None:
     from localpers.profile import Profile
-    from localpers.tuning.runs import KEPT_RUNS, RunFolder, finished_runs, prune
+    from localpers.runs import KEPT_RUNS, RunFolder, finished_runs, prune
 
     profile = Profile.open()
     runs = []
