@@ -140,3 +140,11 @@ def test_any_json_is_posts_or_no_document(tmp_path: Path, items: list[Any]) -> N
         document.text.encode("utf-8")
         assert document.blocks
         assert document.part
+
+
+@pytest.mark.parametrize("when", ["1e999", "-1e999", "NaN", "1" + "0" * 400, "5"])
+def test_a_time_that_is_none_does_not_hang(tmp_path, when):
+    path = tmp_path / "posts.json"
+    path.write_text(f'[{{"id": 1, "text": "one", "ts": {when}}}]')
+    (post,) = reader_for(path)(path)
+    assert post.text == "one" and post.date is None

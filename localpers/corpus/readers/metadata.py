@@ -107,10 +107,11 @@ def _lenient_date(text: str) -> str | None:
 
 def iso_timestamp(seconds: float) -> str | None:
     """A Unix time in seconds, milli- or microseconds (told apart by size) as ISO 8601, UTC."""
-    while abs(seconds) > 1e11:
-        seconds /= 1000
-    if seconds < 1e8:  # Before 1973 it is a counter, not a time.
+    # Before 1973 it is a counter, not a time; JSON can write infinities (1e999) and NaN.
+    if not 1e8 <= seconds <= 1e17:
         return None
+    while seconds > 1e11:
+        seconds /= 1000
     try:
         return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
     except (ValueError, OverflowError, OSError):
