@@ -166,6 +166,7 @@ def test_what_is_no_better_is_kept_but_not_promoted(
     assert tried.json["adapter"] == run["run"]
 
 
+@pytest.mark.timeout(900)  # Three runs, which another busy process slows down tenfold.
 def test_an_interrupted_run_resumes_to_the_same_weights(
     cli: CommandLine, indexed: Path, tmp_path: Path, home: Path
 ) -> None:
