@@ -68,6 +68,7 @@ class Profile:
             raise LocalpersError(
                 f"'{name}' cannot name a profile: use letters, digits, '-', '_' and '.'."
             )
+        make_private(home())
         profile = cls(name, make_private(home() / "profiles") / name)
         make_private(profile.root)
         make_private(profile.runs)
@@ -115,6 +116,16 @@ class Profile:
     def _change_settings(self, **changes: str | None) -> None:
         settings = self.settings() | changes
         write_atomically(self._settings, json.dumps(settings, indent=2) + "\n")
+
+    def is_being_written(self) -> bool:
+        """Whether a command holds the profile for writing just now."""
+        from filelock import FileLock, Timeout
+
+        try:
+            with FileLock(self.root / "writer.lock", mode=FILE_MODE, timeout=0):
+                return False
+        except Timeout:
+            return True
 
     @contextmanager
     def writing(self, command: str, wait: float = WRITER_WAIT_SECONDS) -> Iterator[None]:

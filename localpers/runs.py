@@ -123,8 +123,10 @@ def find_run(profile: Profile, id: str) -> RunFolder:
     for run in runs:
         if run.id == id:
             return run
-    kept = ", ".join(run.id for run in runs) or "none; run 'localpers tune'"
-    raise RunNotFound(f"No run '{id}' is kept. Runs: {kept}.")
+    kept = ", ".join(run.id for run in runs) or "none"
+    raise RunNotFound(
+        f"No run '{id}' is kept (kept: {kept}): choose one with --run, or run 'localpers tune'."
+    )
 
 
 def prune(profile: Profile) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import warnings
@@ -86,6 +87,9 @@ def _lift_global_options(arguments: list[str]) -> list[str]:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 mendable, 2 usage, 130 interrupted."""
     os.umask(0o077)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     arguments = _lift_global_options(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     try:
@@ -99,9 +103,12 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         _complain(str(error))
         code = error.exit_code
-    except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
-        code = 0
+    except SystemExit:
+        code = 0  # So typer leaves when the reader of a pipe has gone: no failure of ours.
+    except OSError as error:
+        if debug:
+            raise
+        code = _report_system(error)
     except Exception as error:
         if debug:
             raise
@@ -111,6 +118,12 @@ def main(arguments: list[str] | None = None) -> None:
         )
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _report_system(error: OSError) -> int:
+    where = f"{error.filename}: " if error.filename else ""
+    _complain(f"{where}{error.strerror or type(error).__name__}. Check it and run this again.")
+    return 1
 
 
 def _report_usage(error: typer.TyperException) -> int:

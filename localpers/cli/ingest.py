@@ -95,6 +95,6 @@ def _next_change(paths: list[Path]) -> bool:
     from watchfiles import watch
 
     notice("Watching for changes; Ctrl-C stops.")
-    for _ in watch(*paths, raise_interrupt=False, debounce=1000):
+    for _ in watch(*(path.expanduser() for path in paths), raise_interrupt=False, debounce=1000):
         return True
     return False

@@ -11,6 +11,8 @@ from localpers.cli.console import printable
 REDRAW_SECONDS = 0.1
 QUIET_SECONDS = 0.5
 PIPE_SECONDS = 10.0
+SETTLED_SECONDS = 3.0
+"""Before, the pace says little: libraries and models are still being loaded."""
 
 
 class ProgressLine:
@@ -30,7 +32,7 @@ class ProgressLine:
         if now - self._began < QUIET_SECONDS or now - max(self._drawn_at, 0.0) < pause:
             return
         self._drawn_at = now
-        if left is None and done:
+        if left is None and done and now - self._began > SETTLED_SECONDS:
             left = (now - self._began) / done * (total - done)
         parts = [f"{self._verb} {done:,}/{total:,}"]
         if left is not None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from localpers.cli.console import Json, print_json, say
+from localpers.cli.console import Json, notice, print_json, say
 from localpers.profile import Profile
 
 
@@ -33,7 +33,9 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     for run in state["runs"]:
         mark = "*" if run["run"] == state["promoted"] else " "
         say(f"  {mark} {run['run']}  {run['base']}  {run['examples']} examples  {run['reason']}")
-    if state["interrupted"]:
+    if state["interrupted"] and state["writing"]:
+        say(f"  Run {state['interrupted']} is under way.")
+    elif state["interrupted"]:
         say(f"  Run {state['interrupted']} was interrupted: 'localpers tune --resume' goes on.")
     if not index["documents"]:
         say("  Nothing is indexed yet: run 'localpers ingest FOLDER'.")
@@ -46,7 +48,13 @@ def _state(profile: Profile) -> dict[str, Any]:
     with Store.open(profile) as store:
         totals = store.documents.totals()
         shares = store.documents.language_shares()
-    runs = [run.describe() for run in finished_runs(profile)]
+    runs = []
+    for run in finished_runs(profile):
+        description = run.describe()
+        if description.get("run") == run.id:
+            runs.append(description)
+        else:
+            notice(f"{run.description} describes no run: remove the folder.")
     unfinished = interrupted_run(profile)
     return {
         "profile": profile.name,
@@ -65,7 +73,7 @@ def _state(profile: Profile) -> dict[str, Any]:
             {
                 "run": run["run"],
                 "created": run["created"],
-                "base": run["base"]["name"],
+                "base": run["base"],
                 "method": run["method"],
                 "examples": run["examples"],
                 "promoted": run["run"] == profile.promoted(),
@@ -74,4 +82,5 @@ def _state(profile: Profile) -> dict[str, Any]:
             for run in runs
         ],
         "interrupted": unfinished.id if unfinished else None,
+        "writing": profile.is_being_written(),
     }

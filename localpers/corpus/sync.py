@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,10 +18,11 @@ from pathlib import Path
 from localpers.corpus import passages as passages_module
 from localpers.corpus.language import detect_language, warm_up
 from localpers.corpus.passages import split_passages
-from localpers.corpus.readers import reader_for
+from localpers.corpus.readers import Reader, reader_for
+from localpers.corpus.readers.metadata import date_in_name
 from localpers.corpus.walk import FoundFile, Walk
 from localpers.datatypes import Document
-from localpers.errors import NotADocument, SourceMissing, UnreadableFile
+from localpers.errors import LocalpersError, NotADocument, SourceMissing, UnreadableFile
 from localpers.profile import home
 from localpers.retrieval.indexing import Indexer
 from localpers.store import Store
@@ -257,7 +258,11 @@ class _Run:
         try:
             digest = _digest(found)
             if before is None:
-                moved = vanished.pop((digest, found.size), None)
+                moved = vanished.get((digest, found.size))
+                if moved is not None and not self._reads_alike(moved, found.path):
+                    moved = None
+                if moved is not None:
+                    del vanished[digest, found.size]
             known = before or moved
             row = StoredFile(
                 id=known.id if known else 0,
@@ -279,6 +284,15 @@ class _Run:
                 self.counts.unchanged += self._store.documents.count_in([before.id])
         return moved
 
+    def _reads_alike(self, vanished: StoredFile, path: str) -> bool:
+        """Whether the file's new name changes nothing: a name decides about reader, title, date."""
+        old, new = Path(vanished.path), Path(path)
+        return (
+            reader_for(old) is reader_for(new)
+            and date_in_name(old) == date_in_name(new)
+            and (old.stem == new.stem or not self._store.documents.has_title(vanished.id, old.stem))
+        )
+
     def _is_read(self, known: StoredFile, row: StoredFile) -> bool:
         return not self._again and (known.sha256, known.reader_version) == (
             row.sha256,
@@ -286,6 +300,7 @@ class _Run:
         )
 
     def _keep(self, row: StoredFile) -> None:
+        self._store.documents.redate(row.id, _iso(row.mtime_ns))
         if row.skipped is not None:
             self.skipped.append(Skipped(row.path, row.skipped))
         self.counts.unchanged += self._store.documents.count_in([row.id])
@@ -298,7 +313,7 @@ class _Run:
         seen: set[str] = set()
         reader = reader_for(Path(row.path))
         try:
-            for document in reader(Path(row.path)) if reader else ():
+            for document in _read(reader, Path(row.path)) if reader else ():
                 self._put(row, _with_own_part(document, seen), before)
                 self._breathe()
         except NotADocument:
@@ -351,6 +366,21 @@ def _with_own_part(document: Document, seen: set[str]) -> Document:
 def _content_hash(document: Document) -> str:
     fields = [document.title, document.kind, document.date or "", *document.tags, document.text]
     return hashlib.sha256("\0".join(fields).encode()).hexdigest()
+
+
+def _read(reader: Reader, path: Path) -> Iterator[Document]:
+    """The reader's documents; what it stumbles over unforeseen is this file's fault alone."""
+    documents = iter(reader(path))
+    while True:
+        try:
+            document = next(documents)
+        except StopIteration:
+            return
+        except (LocalpersError, OSError, MemoryError):
+            raise
+        except Exception as error:
+            raise UnreadableFile(f"cannot be read ({type(error).__name__})") from error
+        yield document
 
 
 def _iso(mtime_ns: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,9 @@ IGNORE_FILES = (".gitignore", ".localpersignore")
 NEVER_ENTERED = frozenset(
     {"node_modules", "bower_components", "__pycache__", "site-packages", "venv", "$RECYCLE.BIN"}
 )
+
+LATEST_NS = 2**63 - 1
+"""The last time, in nanoseconds since 1970, that fits 64 bits: in the year 2262."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +40,11 @@ class Walk:
 
     def __iter__(self) -> Iterator[FoundFile]:
         status = os.stat(self.root)
-        if not os.path.isdir(self.root):
-            yield FoundFile(self.root, status.st_size, status.st_mtime_ns)
+        if not stat.S_ISDIR(status.st_mode):
+            if stat.S_ISREG(status.st_mode):
+                yield _found(self.root, status)
+            else:
+                self.unreadable[self.root] = "not a regular file"
             return
         self._visited.add((status.st_dev, status.st_ino))
         yield from self._folder(self.root, ())
@@ -60,8 +67,7 @@ class Walk:
                     if not _ignored(rules, entry.path, folder=True) and self._enters(entry):
                         yield from self._folder(entry.path, rules)
                 elif not _ignored(rules, entry.path, folder=False) and self._belongs(entry):
-                    status = entry.stat()
-                    yield FoundFile(entry.path, status.st_size, status.st_mtime_ns)
+                    yield _found(entry.path, entry.stat())
             except OSError as error:
                 self.unreadable[entry.path] = _reason(error)
 
@@ -95,6 +101,11 @@ class Walk:
         except ValueError:
             self.unreadable[ignore_file] = "malformed ignore rules"
         return ()
+
+
+def _found(path: str, status: os.stat_result) -> FoundFile:
+    # Some file systems know times that SQLite's integers do not.
+    return FoundFile(path, status.st_size, max(-LATEST_NS, min(status.st_mtime_ns, LATEST_NS)))
 
 
 def _ignored(rules: tuple[tuple[str, Any], ...], path: str, *, folder: bool) -> bool:

@@ -18,6 +18,8 @@ FASTER_IS_WORTH = 0.01
 """Nats per token for which the merged file is preferred to base + adapter: it reads prompts and
 writes a good deal faster."""
 FEWEST_EXAMPLES = 4
+SLOWER = 1.3
+"""How much longer a candidate takes than the base, on average: an adapter costs time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def judge(
     def report(name: str, total: int) -> Callable[[int], None]:
         return lambda done: on_progress(name, done, total) if on_progress else None
 
-    deadline = time.monotonic() + seconds / (1 + len(candidates))
+    deadline = time.monotonic() + seconds / (1 + SLOWER * len(candidates))
     first = measure(
         base,
         examples,
@@ -71,7 +73,9 @@ def _decide(metrics: Mapping[str, Likelihood]) -> Verdict:
         return Verdict(metrics, best, None, "no held-out text fits the context window")
     figures = f"{metrics[best].perplexity:.2f} against the base's {base.perplexity:.2f}"
     if base.nll - metrics[best].nll > 0:
-        return Verdict(metrics, best, best, f"perplexity of held-out text is {figures}")
+        number = len(base.by_example)
+        reason = f"perplexity of {number} held-out texts is {figures}"
+        return Verdict(metrics, best, best, reason)
     return Verdict(
         metrics, best, None, f"no better than the base: perplexity of held-out text is {figures}"
     )

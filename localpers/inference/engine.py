@@ -26,6 +26,9 @@ from localpers.inference.sampling import sampler
 from localpers.weights.native import llama_cpp
 from localpers.weights.tokenizer import Tokenizer
 
+MOST_BARREN = 32
+"""Tokens without a letter or digit after which an answer has ended."""
+
 
 class Finish(StrEnum):
     """Why an answer ended: by itself, at `max_tokens`, or with the context window full."""
@@ -111,7 +114,9 @@ class Engine:
         """Stream the continuation of `prompt_ids`, up to and without the first of `stop`.
 
         Temperature 0 takes the most likely token; `seed` None draws one. Ends at the model's
-        end-of-generation token, after `max_tokens`, or when the context window is full. The texts
+        end-of-generation token, after `max_tokens`, when the context window is full, or when
+        MOST_BARREN tokens brought no letter or digit: small models can lose themselves in blank
+        lines and rules, which penalties on repetition do not see. The texts
         together are valid Unicode; bytes that form no character become U+FFFD.
         Raises LocalpersError for a prompt that is empty or fills the window.
         """
@@ -120,6 +125,7 @@ class Engine:
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         held = StopStrings(stop)
         finish = Finish.LENGTH
+        barren = 0
         with sampler(self._loaded.vocab, temperature, seed) as chain:
             self._advance_to(prompt_ids[:-1])
             token = prompt_ids[-1]
@@ -134,10 +140,12 @@ class Engine:
                     break
                 text = held.feed(decoder.decode(self._bytes_of(token)))
                 yield Piece(text)
-                if held.met:
+                barren = 0 if any(map(str.isalnum, text)) else barren + 1
+                if held.met or barren == MOST_BARREN:
+                    finish = Finish.STOP
                     break
         rest = "" if held.met else held.feed(decoder.decode(b"", final=True)) + held.rest()
-        yield Piece(rest, Finish.STOP if held.met else finish)
+        yield Piece(rest, finish)
 
     def log_likelihood(
         self, prompt_ids: Sequence[int], completion_ids: Sequence[int]

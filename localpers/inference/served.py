@@ -28,7 +28,7 @@ def served_model(
         return ServedModel(model, model.path)
     description = _describe(profile, run)
     if not use_adapter:
-        model = catalog.find(str(description["base"]["name"]))
+        model = catalog.find(str(description["base_model"]["name"]))
         return ServedModel(model, model.path)
     return _tuned(profile.runs / run, description)
 
@@ -37,7 +37,11 @@ def _describe(profile: Profile, run: str) -> dict[str, Any]:
     """Of a finished run that can answer. Raises RunNotFound, and LocalpersError for another."""
     description = find_run(profile, run).describe()
     try:
-        if description["base"]["name"] and description["base"]["sha256"] and description["served"]:
+        if (
+            description["base_model"]["name"]
+            and description["base_model"]["sha256"]
+            and description["served"]
+        ):
             return description
     except (KeyError, TypeError):
         pass
@@ -47,7 +51,7 @@ def _describe(profile: Profile, run: str) -> dict[str, Any]:
 
 
 def _tuned(folder: Path, description: dict[str, Any]) -> ServedModel:
-    served, recorded = description["served"], description["base"]
+    served, recorded = description["served"], description["base_model"]
     adapter = folder / served["adapter"] if served.get("adapter") else None
     merged = folder / served["model"] if served.get("model") else None
     for path in (adapter, merged):

@@ -32,7 +32,8 @@ def describe(
     return {
         "run": folder.id,
         "created": plan["created"],
-        "base": {
+        "base": base.name,
+        "base_model": {
             **plan["base"],
             "architecture": base.architecture,
             "quantization": base.quantization,
@@ -49,10 +50,8 @@ def describe(
         "seconds": training.seconds,
         "losses": [round(loss, 5) for loss in training.losses],
         "quantization": dataclasses.asdict(converted.quantization),
-        "parity": {
-            "reference": converted.reference,
-            **{name: dataclasses.asdict(found) for name, found in converted.parity.items()},
-        },
+        "parity": {name: dataclasses.asdict(found) for name, found in converted.parity.items()},
+        "parity_reference": converted.reference,
         "metrics": _metrics(verdict),
         "promoted": verdict is not None and verdict.winner is not None,
         "reason": verdict.reason if verdict else "the converted model differs from torch",

@@ -24,9 +24,10 @@ class Store:
     Writers hold `Profile.writing` besides; `transaction` makes a change visible whole or not.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         import sqlite_utils
 
+        self._path = path
         self.db: Any = sqlite_utils.Database(connection)
         self.documents = Documents(self.db)
         self.postings = Postings(self.db)
@@ -36,9 +37,15 @@ class Store:
         """Open or create the profile's database. Raises LocalpersError where it is no database."""
         _make_private(profile.database)
         # Autocommit: transactions begin and end only where the code says so.
-        connection = sqlite3.connect(
-            profile.database, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
+        try:
+            connection = sqlite3.connect(
+                profile.database,
+                timeout=BUSY_SECONDS,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+        except sqlite3.Error as error:
+            raise _explained(error, profile.database) from error
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
@@ -52,14 +59,11 @@ class Store:
             migrate(connection)
         except sqlite3.DatabaseError as error:
             connection.close()
-            raise LocalpersError(
-                f"{profile.database} cannot be used ({error}): move it away and ingest again; "
-                "your own files are untouched."
-            ) from error
+            raise _explained(error, profile.database) from error
         except BaseException:
             connection.close()
             raise
-        return cls(connection)
+        return cls(connection, profile.database)
 
     def begin(self) -> None:
         self.db.conn.execute("BEGIN IMMEDIATE")
@@ -118,6 +122,20 @@ class Store:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+        if isinstance(error, sqlite3.DatabaseError):
+            raise _explained(error, self._path) from error
+
+
+def _explained(error: sqlite3.Error, path: Path) -> LocalpersError:
+    """What SQLite complains of, and what to do about it."""
+    if isinstance(error, sqlite3.OperationalError):
+        return LocalpersError(
+            f"{path} cannot be used now ({error}): check that the disk is not full and that you "
+            "may write there, and run this again."
+        )
+    return LocalpersError(
+        f"{path} is damaged ({error}): move it away and ingest again; your own files are untouched."
+    )
 
 
 def _make_private(database: Path) -> None:

@@ -105,6 +105,19 @@ class Documents:
         )
         return {part: (id, content_hash) for part, id, content_hash in rows}
 
+    def has_title(self, file: int, title: str) -> bool:
+        """Whether a document of the file is called `title`."""
+        row = self._db.conn.execute(
+            "SELECT 1 FROM documents WHERE file = ? AND title = ?", (file, title)
+        ).fetchone()
+        return row is not None
+
+    def redate(self, file: int, date: str) -> None:
+        """Give `date` to those documents of a file that have none of their own."""
+        self._db.conn.execute(
+            "UPDATE documents SET date = ? WHERE file = ? AND date_from = 'file'", (date, file)
+        )
+
     def count_in(self, files: Iterable[int]) -> int:
         """How many documents these files hold."""
         count = 0

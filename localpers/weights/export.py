@@ -32,6 +32,7 @@ def export(
     The chat template travels inside the GGUF file. Raises LocalpersError for a folder that is not
     empty, or a disk that is full; then nothing is left behind.
     """
+    folder = folder.resolve()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise LocalpersError(f"{folder} is not an empty folder: name a new one.")
     if '"""' in system:

@@ -279,3 +279,49 @@ def test_a_copied_folder_is_indexed_in_its_own_right(cli: CommandLine, notes: Pa
     ingest(cli, notes)
     shutil.copytree(notes, notes.with_name("copy"))
     assert counts(ingest(cli, notes.with_name("copy"))) == (3, 0, 0, 0)
+
+
+def test_a_file_from_the_far_future_is_read(cli: CommandLine, notes: Path) -> None:
+    os.utime(notes / "log.txt", (14_000_000_000, 14_000_000_000))
+    assert counts(ingest(cli, notes)) == (3, 0, 0, 0)
+    assert counts(ingest(cli, notes)) == (0, 0, 0, 3)
+
+
+def test_a_new_name_that_asks_for_another_reader_is_read_anew(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    notes = write(tmp_path / "n", {"a.json": "# Heading\n\nquokka\n", "keep.md": "# Keep\n\nx\n"})
+    ingest(cli, notes)
+    assert paths_found(cli, "quokka") == []
+    (notes / "a.json").rename(notes / "a.md")
+    ingest(cli, notes)
+    assert paths_found(cli, "quokka") == ["a.md"]
+
+
+def test_a_pipe_is_no_document_and_holds_nobody_up(cli: CommandLine, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.md")
+    report = cli("ingest", tmp_path / "pipe.md", "--json").json
+    assert [s["reason"] for s in report["skipped"]] == ["not a regular file"]
+
+
+def test_a_touched_file_without_a_date_takes_the_new_one(cli: CommandLine, notes: Path) -> None:
+    os.utime(notes / "log.txt", (1_600_000_000, 1_600_000_000))
+    ingest(cli, notes)
+    os.utime(notes / "log.txt", (1_700_000_000, 1_700_000_000))
+    ingest(cli, notes)
+    (hit,) = cli("search", "lighthouse", "--json").json
+    assert hit["date"].startswith("2023-11-14")
+
+
+def test_a_reader_that_stumbles_costs_one_file(
+    cli: CommandLine, notes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from localpers.corpus.readers import markdown
+
+    def stumble(path: Path, *_: object) -> str:
+        raise RecursionError(path)
+
+    monkeypatch.setattr(markdown, "read_text", stumble)
+    report = cli("ingest", notes, "--json").json
+    assert report["added"] == 1
+    assert {s["reason"] for s in report["skipped"]} == {"cannot be read (RecursionError)"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -33,7 +34,8 @@ def tuned(tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
         {
             "run": run.id,
             "created": "2024-01-01",
-            "base": {"name": "llama", "sha256": base.sha256},
+            "base": "llama",
+            "base_model": {"name": "llama", "sha256": base.sha256},
             "method": "lora",
             "examples": 3,
             "reason": "better",
@@ -144,3 +146,51 @@ def test_a_damaged_profile_file_is_named(cli: CommandLine) -> None:
     assert outcome.code == 1 and "profile.json" in outcome.err
     (profile.root / "profile.json").write_text(json.dumps({"promoted": "gone"}))
     assert "Runs" in cli("ask", "x").err or "kept" in cli("ask", "x").err
+
+
+def test_a_closed_pipe_is_no_failure(cli: CommandLine, tmp_path: Path) -> None:
+    cli("ingest", write(tmp_path / "n", {f"{i}.md": "# A\n\nriver " * 200 for i in range(40)}))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "localpers", "search", "river", "-k", "500"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.read(10)
+    process.stdout.close()
+    assert process.wait(30) == 0 and process.stderr.read() == b""
+
+
+@pytest.mark.parametrize("stated", ["/dev/null/x", "/proc/nowhere"])
+def test_a_home_that_cannot_be_made_is_one_line(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch, stated: str
+) -> None:
+    monkeypatch.setenv("LOCALPERS_HOME", stated)
+    outcome = cli("status")
+    assert outcome.code == 1 and outcome.err.count("\n") == 1 and stated in outcome.err
+
+
+def test_an_open_home_is_closed(cli: CommandLine, home: Path) -> None:
+    home.chmod(0o755)
+    cli("status")
+    assert home.stat().st_mode & 0o077 == 0
+
+
+def test_damaged_pages_are_one_line(cli: CommandLine, tmp_path: Path) -> None:
+    cli("ingest", write(tmp_path / "n", {f"{i}.md": f"# A{i}\n\nriver {i}" for i in range(300)}))
+    database = Profile.open().database
+    content = bytearray(database.read_bytes())
+    content[4096:] = b"\xff" * (len(content) - 4096)
+    database.write_bytes(content)
+    for command in (["search", "river"], ["status"], ["doctor"]):
+        outcome = cli(*command)
+        assert outcome.code == 1 and "Unexpected" not in outcome.err, command
+
+
+def test_output_in_another_encoding_still_comes(tmp_path: Path) -> None:
+    outcome = subprocess.run(
+        [sys.executable, "-m", "localpers", "search", "日本語"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+    )
+    assert outcome.returncode == 0 and b"Traceback" not in outcome.stderr

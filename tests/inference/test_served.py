@@ -40,7 +40,8 @@ def add_run(profile: Profile, models: Path, id: str, **served: Any) -> Path:
     write_adapter_gguf(LoraAdapter((), 8.0, 4, sha256_of(base)), base, folder / "adapter.gguf")
     description = {
         "run": id,
-        "base": {"name": "small", "sha256": sha256_of(base)},
+        "base": "tiny",
+        "base_model": {"name": "small", "sha256": sha256_of(base)},
         "served": served or {"model": "model-q4_k_m.gguf", "adapter": None, "scale": 1.0},
     }
     (folder / "run.json").write_text(json.dumps(description))
@@ -114,7 +115,13 @@ def test_unknown_runs_list_those_kept(profile: Profile, models: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", ["", "[]", "{}", '{"base": {"name": "small", "sha256": "0"}, "served": null}']
+    "damage",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"base": "tiny", "base_model": {"name": "small", "sha256": "0"}, "served": null}',
+    ],
 )
 def test_a_damaged_description_is_one_line(profile: Profile, models: Path, damage: str) -> None:
     folder = add_run(profile, models, "broken")
