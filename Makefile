@@ -9,7 +9,7 @@ TORCH_INDEX ?=
 # The folder that `make demo` reads; by default Markdown that this machine already has.
 NOTES ?=
 BUDGET ?= 4m
-QUESTION ?= $(if $(NOTES),What have I been working on lately?,What does localpers do with my notes?)
+QUESTION ?= $(if $(NOTES),What have I been working on lately?,In two sentences: what is localpers?)
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -46,16 +46,16 @@ help: ## Show this list
 
 demo: install starter ## Set up, index a folder, tune for a few minutes and ask (NOTES=~/notes BUDGET=4m)
 	@if [ -z "$(NOTES)" ]; then echo "==> Collecting Markdown that this machine has (seconds)"; \
-	  $(BIN)/python docs/demo/collect.py $(DEMO_NOTES); fi
+	  $(BIN)/python docs/demo/collect.py "$(DEMO_NOTES)"; fi
 	@echo "==> Indexing $(DEMO_NOTES) (seconds)"
-	@$(LOCALPERS) ingest $(DEMO_NOTES)
+	@$(LOCALPERS) ingest "$(DEMO_NOTES)"
 	@echo "==> Tuning on it (at most $(BUDGET); Ctrl-C keeps what is done, 'make demo' goes on)"
-	@if [ -f $(BUILD)/demo-tuned-$(DEMO_PROFILE) ]; then echo "Tuned already; 'localpers tune' does it again."; \
-	  else $(LOCALPERS) tune --budget $(BUDGET) --resume; code=$$?; \
-	    if [ $$code -eq 0 ]; then touch $(BUILD)/demo-tuned-$(DEMO_PROFILE); \
-	    elif [ $$code -ne 1 ]; then exit $$code; else echo "Going on with the base model."; fi; fi
+	@if $(LOCALPERS) status --json | grep -q '"runs": \[\]'; then \
+	    $(LOCALPERS) tune --budget $(BUDGET) --resume; code=$$?; \
+	    if [ $$code -eq 1 ]; then echo "Going on with the base model."; elif [ $$code -ne 0 ]; then exit $$code; fi; \
+	  else echo "Tuned already; '$(LOCALPERS) tune' does it again."; fi
 	@echo "==> Asking: $(QUESTION)"
-	@$(LOCALPERS) ask "$(QUESTION)"
+	@$(LOCALPERS) ask "$(QUESTION)" --max-tokens 160
 	@echo
 	@echo "Now ask your own: $(LOCALPERS) ask \"...\""
 

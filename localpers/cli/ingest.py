@@ -33,6 +33,7 @@ def ingest(
     as_json: Json = False,
 ) -> None:
     """Index the notes in folders and files; run it again and only changes are read."""
+    from localpers.errors import ProfileBusy, SourceMissing
     from localpers.profile import Profile
     from localpers.store import Store
 
@@ -49,8 +50,11 @@ def ingest(
         changed = _next_change(paths)
         if not changed:
             break
-        with profile.writing("ingest"), Store.open(profile) as store:
-            _tell(_sync(store, paths), dry_run=False)
+        try:
+            with profile.writing("ingest"), Store.open(profile) as store:
+                _tell(_sync(store, paths), dry_run=False)
+        except (ProfileBusy, SourceMissing) as error:
+            notice(f"{error} Still watching.")
 
 
 def _sync(

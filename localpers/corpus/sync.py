@@ -138,7 +138,7 @@ def _plan(store: Store, root: str, again: bool) -> _Plan:
     known = {file.path: file for file in store.documents.files_below(root)}
     had_any = bool(known)
     found_any = False
-    walk = Walk(root, excluded=(str(home()),))
+    walk = Walk(root, excluded=(os.path.realpath(home()),))
     for found in walk:
         found_any = True
         before = known.pop(found.path, None)

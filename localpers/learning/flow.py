@@ -49,6 +49,8 @@ def learn(profile: Profile, options: Options, reporter: Reporter) -> dict[str, A
     if folder is not None and not options.resume:
         reporter.warn(f"Run {folder.id} was interrupted; --resume goes on with it. Starting anew.")
         folder = None
+    elif folder is not None and options.recipe != Recipe.of(folder.load_plan()["recipe"]):
+        reporter.warn("An interrupted run goes on with its own base, device and recipe.")
     if folder is None:
         prepared = prepare(profile, options, reporter)
         folder = RunFolder.create(profile)
