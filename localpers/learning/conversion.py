@@ -14,7 +14,6 @@ from typing import Any
 
 from localpers.datatypes import BaseModel, Reporter, TokenizedExample
 from localpers.runs import RunFolder
-from localpers.tuning.base import LoadedBase, load_base
 from localpers.tuning.device import Device
 from localpers.tuning.methods import adapt
 from localpers.tuning.outcome import (
@@ -25,6 +24,7 @@ from localpers.tuning.outcome import (
 )
 from localpers.tuning.recipe import Recipe
 from localpers.tuning.schedule import steps_in_seconds
+from localpers.tuning.torch_base import LoadedBase, load_base
 from localpers.tuning.training import Trainer, TrainingProgress, TrainingResult
 from localpers.weights.adapter import LoraAdapter, write_adapter_gguf
 from localpers.weights.merge import merge

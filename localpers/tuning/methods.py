@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from localpers.errors import LocalpersError
-from localpers.tuning.base import LoadedBase
 from localpers.tuning.recipe import Recipe
+from localpers.tuning.torch_base import LoadedBase
 
 Method = Callable[[LoadedBase, Recipe], Any]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from localpers.profile import make_private
-from localpers.tuning.base import LoadedBase
 from localpers.tuning.device import import_torch
+from localpers.tuning.torch_base import LoadedBase
 from localpers.weights.adapter import LoraAdapter, LoraTensor
 from localpers.weights.parity import ReferenceLogits
 from localpers.weights.tokenizer import Tokenizer

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from localpers.datatypes import BaseModel, StoredDocument
 from localpers.errors import LocalpersError, UnsupportedModel
 from localpers.profile import Profile
-from localpers.tuning.base import needs_checkpointing
 from localpers.tuning.device import Device
 from localpers.tuning.examples import require_enough
+from localpers.tuning.torch_base import needs_checkpointing
 from localpers.weights.gguf_file import read_metadata
 from localpers.weights.native import threads
 from localpers.weights.quantize import check_type

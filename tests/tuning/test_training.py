@@ -14,10 +14,10 @@ from localpers.errors import LocalpersError
 
 torch = pytest.importorskip("torch")
 
-from localpers.tuning.base import LoadedBase, load_base  # noqa: E402
 from localpers.tuning.device import Device  # noqa: E402
 from localpers.tuning.methods import adapt  # noqa: E402
 from localpers.tuning.recipe import Recipe  # noqa: E402
+from localpers.tuning.torch_base import LoadedBase, load_base  # noqa: E402
 from localpers.tuning.training import Trainer, TrainingProgress  # noqa: E402
 from tests.tuning.conftest import ARCHITECTURES  # noqa: E402
 

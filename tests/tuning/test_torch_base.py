@@ -18,11 +18,11 @@ from localpers.weights.gguf_file import dequantized, read_header
 
 torch = pytest.importorskip("torch")
 
-from localpers.tuning.base import LoadedBase, load_base, memory_needed, needs_checkpointing  # noqa: E402
 from localpers.tuning.device import Device, choose_device  # noqa: E402
 from localpers.tuning.methods import adapt  # noqa: E402
 from localpers.tuning.outcome import lora_adapter, save_peft_adapter  # noqa: E402
 from localpers.tuning.recipe import Recipe  # noqa: E402
+from localpers.tuning.torch_base import LoadedBase, load_base, memory_needed, needs_checkpointing  # noqa: E402
 from tests.tuning.conftest import ARCHITECTURES  # noqa: E402
 
 PER_LAYER = 7
