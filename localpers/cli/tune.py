@@ -153,7 +153,6 @@ def _tell(run: dict[str, Any]) -> None:
         f"Run {run['run']}: {run['examples']} examples, {run['tokens']:,} completion tokens in "
         f"{run['steps']} steps, {training} of training, {duration(run['seconds_total'])} in all"
     )
-    say(f"Loss {run['losses'][0]:.3f} → {run['losses'][-1]:.3f} nats per token")
     names = {
         "merged_f16": "merged, F16",
         "adapter": "base + adapter",
