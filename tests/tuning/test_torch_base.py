@@ -59,7 +59,7 @@ def test_every_matrix_is_found_in_the_file_with_its_row_order(
 def test_a_weight_that_differs_from_the_file_is_refused(
     bases: dict[str, BaseModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from localpers.tuning import base as module
+    from localpers.tuning import torch_base as module
 
     load_from_gguf = module._from_gguf
 
