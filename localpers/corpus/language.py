@@ -12,7 +12,7 @@ from localpers.retrieval.analysis import SNOWBALL
 
 OTHERS = ("bg", "cs", "fa", "he", "hr", "ja", "ko", "pl", "sk", "sl", "th", "uk", "vi", "zh")
 """Languages worth telling from those that have a stemmer."""
-SAMPLE_CHARACTERS = 500
+SAMPLE_CHARACTERS = 400
 FEWEST_LETTERS = 20
 SURE = 0.9
 

@@ -79,18 +79,27 @@ class Documents:
 
     def put_file(self, file: StoredFile) -> int:
         """Insert a file (id 0) or replace one's columns; returns its id."""
-        columns = {
-            "path": _to_column(file.path),
-            "size": file.size,
-            "mtime_ns": file.mtime_ns,
-            "sha256": file.sha256,
-            "reader_version": file.reader_version,
-            "skipped": file.skipped,
-        }
+        row = (
+            _to_column(file.path),
+            file.size,
+            file.mtime_ns,
+            file.sha256,
+            file.reader_version,
+            file.skipped,
+        )
         if file.id:
-            self._db["files"].update(file.id, columns)
+            self._db.conn.execute(
+                "UPDATE files SET path = ?, size = ?, mtime_ns = ?, sha256 = ?,"
+                " reader_version = ?, skipped = ? WHERE id = ?",
+                (*row, file.id),
+            )
             return file.id
-        return int(self._db["files"].insert(columns).last_pk)
+        cursor = self._db.conn.execute(
+            "INSERT INTO files (path, size, mtime_ns, sha256, reader_version, skipped)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            row,
+        )
+        return int(cursor.lastrowid)
 
     def remove_file(self, id: int) -> None:
         """Remove a file's row with its documents and passages (their postings apart)."""

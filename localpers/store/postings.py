@@ -84,7 +84,8 @@ class Postings:
         self.discard()
 
     def _write_term(self, term: str, added: Mapping[int, int], removed: set[int]) -> None:
-        new, gone = _by_block(added), _by_block(dict.fromkeys(removed, 0))
+        new = _by_block(added)
+        gone = _by_block(dict.fromkeys(removed, 0)) if removed else {}
         for block in new.keys() | gone.keys():
             row = self._db.conn.execute(
                 "SELECT data FROM postings WHERE term = ? AND block = ?", (term, block)
