@@ -1,0 +1,90 @@
+"""Metrics of generated text and of predicted labels, all as fractions but the errors of ratings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+_TOKEN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003134f]|[^\W_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """How much of a reference a text repeats: F1 of ROUGE-1 and ROUGE-L (Lin, 2004), chrF2
+    (Popović, 2015).
+    """
+
+    rouge_1: float
+    rouge_l: float
+    chrf: float
+
+
+def overlap(prediction: str, reference: str) -> Overlap:
+    """ROUGE by rouge-score without stemming, as LaMP has it, chrF by sacrebleu.
+
+    rouge-score's own tokens are runs of a-z and 0-9; here letters of every script count, and each
+    Chinese, Japanese or Korean character is a token, so that texts in ASCII score the same.
+    """
+    scores = _rouge().score(reference, prediction)
+    return Overlap(
+        rouge_1=float(scores["rouge1"].fmeasure),
+        rouge_l=float(scores["rougeL"].fmeasure),
+        chrf=float(_chrf().sentence_score(prediction, [reference]).score) / 100,
+    )
+
+
+class _Tokens:
+    """What rouge-score takes for a tokenizer."""
+
+    def tokenize(self, text: str) -> list[str]:
+        return tokens(text)
+
+
+def tokens(text: str) -> list[str]:
+    """The words of a text in lower case; Chinese, Japanese and Korean by character."""
+    return _TOKEN.findall(text.lower())
+
+
+@cache
+def _rouge() -> Any:
+    from rouge_score.rouge_scorer import RougeScorer
+
+    return RougeScorer(["rouge1", "rougeL"], tokenizer=_Tokens())
+
+
+@cache
+def _chrf() -> Any:
+    from sacrebleu.metrics import CHRF
+
+    return CHRF()
+
+
+def accuracy(predicted: Sequence[str], true: Sequence[str]) -> float:
+    return sum(map(str.__eq__, predicted, true)) / max(len(true), 1)
+
+
+def macro_f1(predicted: Sequence[str], true: Sequence[str]) -> float:
+    """The mean over the labels that occur in `true` or `predicted` of their F1, as scikit-learn
+    has it.
+    """
+    labels = sorted({*true, *predicted})
+    return sum(_f1(label, predicted, true) for label in labels) / max(len(labels), 1)
+
+
+def _f1(label: str, predicted: Sequence[str], true: Sequence[str]) -> float:
+    hits = sum(p == t == label for p, t in zip(predicted, true, strict=True))
+    return 2 * hits / (predicted.count(label) + true.count(label))
+
+
+def mae(predicted: Sequence[float], true: Sequence[float]) -> float:
+    """Mean absolute error."""
+    return sum(abs(p - t) for p, t in zip(predicted, true, strict=True)) / max(len(true), 1)
+
+
+def rmse(predicted: Sequence[float], true: Sequence[float]) -> float:
+    """Root of the mean squared error."""
+    squares = ((p - t) ** 2 for p, t in zip(predicted, true, strict=True))
+    return float((sum(squares) / max(len(true), 1)) ** 0.5)
