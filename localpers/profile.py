@@ -18,6 +18,8 @@ from localpers.errors import LocalpersError, ProfileBusy
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 WRITER_WAIT_SECONDS = 10.0
+MOST_EARLIER = 20
+"""Promotions that `rollback` can undo."""
 
 
 def home() -> Path:
@@ -102,8 +104,22 @@ class Profile:
         run = self.settings().get("promoted")
         return str(run) if run else None
 
+    def earlier(self) -> list[str | None]:
+        """What answered before, the latest last: ids of runs, None for the base itself."""
+        return [str(run) if run else None for run in self.settings().get("earlier", [])]
+
     def promote(self, run: str | None) -> None:
-        self._change_settings(promoted=run)
+        """Let `run` answer from now on (None: the base), and remember what answered until now."""
+        now = self.promoted()
+        if run != now:
+            earlier = [*self.earlier(), now][-MOST_EARLIER:]
+            self._change_settings(promoted=run, earlier=earlier)
+
+    def return_to(self, run: str | None) -> None:
+        """Let `run`, one of `earlier`, answer again; what came after it is forgotten."""
+        earlier = self.earlier()
+        last = len(earlier) - 1 - earlier[::-1].index(run)
+        self._change_settings(promoted=run, earlier=earlier[:last])
 
     def base(self) -> str | None:
         """The name of the base model that this profile was last tuned on."""
@@ -113,7 +129,7 @@ class Profile:
     def choose_base(self, name: str) -> None:
         self._change_settings(base=name)
 
-    def _change_settings(self, **changes: str | None) -> None:
+    def _change_settings(self, **changes: str | list[str | None] | None) -> None:
         settings = self.settings() | changes
         write_atomically(self._settings, json.dumps(settings, indent=2) + "\n")
 

@@ -18,6 +18,8 @@ from localpers.profile import Profile, make_private, write_atomically
 
 KEPT_RUNS = 3
 """Finished runs kept besides the promoted one; older ones are removed when a new one finishes."""
+BASE = "base"
+"""What the base itself is called where runs are named by their ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +131,37 @@ def find_run(profile: Profile, id: str) -> RunFolder:
     )
 
 
+def rollback(profile: Profile, to: str | None = None) -> str | None:
+    """Let what answered before answer again: `to` (a run's id, or BASE), else the latest of them
+    that is still kept.
+
+    Returns its id, None for the base itself. Raises LocalpersError where nothing answered before,
+    RunNotFound for a run that never did or is gone.
+    """
+    kept = {run.id for run in finished_runs(profile)}
+    there = [run for run in profile.earlier() if run is None or run in kept]
+    wanted = None if to == BASE else to
+    if to is not None and wanted not in there:
+        names = ", ".join(run or BASE for run in reversed(there)) or "none"
+        raise RunNotFound(f"'{to}' did not answer before, or is gone: choose among {names}.")
+    if not there:
+        raise LocalpersError(
+            "Nothing answered before what answers now: 'localpers status' lists the runs, and "
+            "'localpers ask --no-adapter' answers with the base."
+        )
+    profile.return_to(wanted if to is not None else there[-1])
+    return profile.promoted()
+
+
 def prune(profile: Profile) -> list[str]:
-    """Remove interrupted runs and all finished ones but the promoted and the KEPT_RUNS newest.
+    """Remove interrupted runs and all finished ones but the promoted, the one that answered before
+    it, and the KEPT_RUNS newest.
 
     Returns the ids of the removed runs.
     """
     promoted = profile.promoted()
     others = [run for run in finished_runs(profile) if run.id != promoted]
-    keep = {promoted, *(run.id for run in others[:KEPT_RUNS])}
+    keep = {promoted, *profile.earlier()[-1:], *(run.id for run in others[:KEPT_RUNS])}
     removed = [run for run in _folders(profile) if run.id not in keep]
     for run in removed:
         # The description goes first: a folder removed halfway must not look like a run.

@@ -16,6 +16,7 @@ from localpers.cli.ask import ask
 from localpers.cli.doctor import doctor
 from localpers.cli.export import export
 from localpers.cli.ingest import ingest
+from localpers.cli.rollback import rollback
 from localpers.cli.search import search
 from localpers.cli.status import status
 from localpers.cli.tune import tune
@@ -60,7 +61,7 @@ def root(
         seal()
 
 
-for command in (ingest, search, tune, ask, status, doctor, export):
+for command in (ingest, search, tune, ask, rollback, status, doctor, export):
     app.command()(command)
 app.add_typer(models.app, name="models")
 

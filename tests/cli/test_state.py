@@ -194,3 +194,25 @@ def test_output_in_another_encoding_still_comes(tmp_path: Path) -> None:
         capture_output=True,
     )
     assert outcome.returncode == 0 and b"Traceback" not in outcome.stderr
+
+
+def test_rollback_undoes_one_promotion_after_the_other(cli: CommandLine, tuned: RunFolder) -> None:
+    profile = Profile.open()
+    assert "Nothing answered before" in cli("rollback").err
+    profile.promote(tuned.id)
+    profile.promote("gone")
+    assert cli("rollback", "--json").json == {"promoted": tuned.id, "before": "gone"}
+    assert cli("rollback", "--json").json == {"promoted": None, "before": tuned.id}
+    assert cli("rollback").code == 1 and tuned.is_finished
+
+
+def test_rollback_goes_to_what_is_named_and_passes_over_what_is_gone(
+    cli: CommandLine, tuned: RunFolder
+) -> None:
+    profile = Profile.open()
+    for run in (tuned.id, "gone", "now"):
+        profile.promote(run)
+    refused = cli("rollback", "--to", "gone")
+    assert refused.code == 1 and tuned.id in refused.err and profile.promoted() == "now"
+    assert tuned.id in cli("rollback").out
+    assert "base model answers again" in cli("rollback", "--to", "base").out

@@ -1,0 +1,34 @@
+"""`localpers rollback`: what answered before the last promotion answers again."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from localpers.cli.console import Json, print_json, say
+
+
+def rollback(
+    context: typer.Context,
+    to: Annotated[
+        str | None, typer.Option(help="A run that answered before, or 'base'; by default the last.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Undo a promotion: let what answered before answer again. Nothing is deleted."""
+    from localpers.profile import Profile
+    from localpers.runs import rollback as roll_back
+
+    profile = Profile.open(context.obj)
+    with profile.writing("rollback"):
+        before = profile.promoted()
+        now = roll_back(profile, to)
+    if as_json:
+        print_json({"promoted": now, "before": before})
+        return
+    say(f"{_name(now)} answers again, instead of {_name(before)}.")
+
+
+def _name(run: str | None) -> str:
+    return f"run {run}" if run else "the base model"
