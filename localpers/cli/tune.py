@@ -122,7 +122,7 @@ def _tell_plan(prepared: Prepared, options: Options, as_json: bool) -> None:
                 "seconds_estimate": round(seconds),
                 "tokens": prepared.tokens,
                 "examples": [example_as_json(example) for example in prepared.examples],
-                "held_out": len(prepared.held_out),
+                "held_out": len(prepared.trials),
             }
         )
         return
@@ -133,7 +133,7 @@ def _tell_plan(prepared: Prepared, options: Options, as_json: bool) -> None:
     counts = Counter(example.task for example in prepared.examples)
     kinds = ", ".join(f"{number} {task}" for task, number in counts.most_common())
     say(f"{len(prepared.examples)} examples ({kinds}), {prepared.tokens:,} tokens")
-    say(f"{len(prepared.held_out)} examples from other documents are held out to judge by")
+    say(f"{len(prepared.trials)} examples from other documents are held out to judge by")
     say(
         f"Base {flight.base.name} on {flight.device.name} ({flight.device.description}): "
         f"about {duration(seconds)}"
