@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from localpers.cli.console import Json, notice, print_json, say
-from localpers.cli.progress import ProgressLine, duration
+from localpers.cli.console import Json, print_json, say
+from localpers.cli.progress import TerminalReporter, duration
 
 if TYPE_CHECKING:
     from localpers.learning.preparation import Options, Prepared
@@ -56,7 +56,7 @@ def tune(
     fields |= {name: value for name, value in stated.items() if value is not None}
     options = Options(base, Recipe.of(fields), device, seconds, resume, started)
     profile = Profile.open(context.obj)
-    reporter = _Terminal()
+    reporter = TerminalReporter()
     with profile.writing("tune"):
         try:
             if dry_run:
@@ -80,28 +80,6 @@ def _seconds(budget: str) -> float:
     if not found or not float(found[1]):
         raise typer.BadParameter(f"'{budget}' is no time: write 90s, 10m, 2h or none.")
     return float(found[1]) * UNITS[found[2] or "m"]
-
-
-class _Terminal:
-    """Shows each stage on a line of its own, and progress in place."""
-
-    def __init__(self) -> None:
-        self._line = ProgressLine("")
-
-    def stage(self, name: str) -> None:
-        self.clear()
-        notice(f"{name} …")
-        self._line = ProgressLine(name.split()[0])
-
-    def progress(self, done: int, total: int, detail: str, left: float | None) -> None:
-        self._line.update(done, total, detail, left)
-
-    def warn(self, line: str) -> None:
-        self.clear()
-        notice(f"Note: {line}")
-
-    def clear(self) -> None:
-        self._line.clear()
 
 
 def _tell_plan(prepared: Prepared, options: Options, as_json: bool) -> None:

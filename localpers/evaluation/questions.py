@@ -78,9 +78,15 @@ def make_questions(
         seen.add(document.content_hash)
         chance = Random(f"{seed}:{document.content_hash}")
         candidates = list(_candidates(document, lexicon))
+        facts = [question for question in candidates if _is_fact(question.term)]
         if candidates:
-            found.append(chance.choice(candidates))
+            found.append(chance.choice(facts or candidates))
     return tuple(found)
+
+
+def _is_fact(term: str) -> bool:
+    """A number, a name or an identifier, which no other word could stand for."""
+    return any(character.isdigit() or character.isupper() for character in term)
 
 
 def _candidates(document: StoredDocument, lexicon: Lexicon) -> Iterator[NotesQuestion]:
@@ -108,7 +114,7 @@ def _sentences(document: StoredDocument) -> Iterator[str]:
         text = document.text[block.start : block.end]
         for match in _SENTENCE.finditer(" ".join(text.split())):
             sentence = match[0].strip()
-            if _MARKUP.search(sentence) or not sentence[-1:] in ".!?。！？":
+            if _MARKUP.search(sentence) or sentence[-1:] not in ".!?。！？":
                 continue
             if FEWEST_WORDS <= _length(sentence) <= MOST_WORDS:
                 yield sentence
@@ -130,7 +136,7 @@ def _distinctive(sentence: str, title: str, lexicon: Lexicon) -> re.Match[str] |
         if word.start() < earliest or len(shown) < 2 or told:
             continue
         terms = lexicon.terms(word[0])
-        weight = max((lexicon.idf([term]) for term in terms), default=0.0)
+        weight = max((lexicon.idf([term]) for term in terms), default=0.0) + _is_fact(word[0])
         if weight > best[0]:
             best = (weight, word)
     return best[1]

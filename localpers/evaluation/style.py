@@ -31,13 +31,14 @@ class StyleProfile:
         for part in self._parts.values():
             self._whole.update(part)
 
-    def similarity(self, text: str, without: str = "") -> float:
+    def similarity(self, text: str, without: str | None = None) -> float:
         """Cosine of the n-gram frequencies' square roots, 0 to 1, leaving one group out.
 
         0 where there is nothing to compare. Only values against the same profile are comparable:
         a larger profile is more similar to everything.
         """
-        own = self._parts.get(without, Counter())
+        nothing: Counter[str] = Counter()
+        own = nothing if without is None else self._parts.get(without, nothing)
         grams = _ngrams(text)
         total = self._whole.total() - own.total()
         if not grams or not total:
