@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ LABEL = 170
 ROW = 30
 MARGIN = 14
 _TICKS = 5
+_ALIKE = 1e-9
+"""Values that differ by less are one value, whatever their last digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ def bars(rows: Sequence[Bar], title: str, digits: int) -> Markup:
     """Horizontal points with their intervals, one row each, on an axis that spans them all."""
     low = min(row.interval.low for row in rows)
     high = max(row.interval.high for row in rows)
-    pad = (high - low or abs(high) or 1.0) * 0.08
+    pad = 0.08 * _span(low, high)
     axis = _Axis(max(0.0, low - pad) if low >= 0 else low - pad, high + pad, LABEL, WIDTH - 64)
     height = ROW * len(rows) + 34
     parts = [_open(WIDTH, height, title), *_grid(axis, ROW * len(rows) + 6, digits)]
@@ -104,13 +107,22 @@ class _Axis:
         return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
 
     def ticks(self) -> list[float]:
-        step = (self.high - self.low) / (_TICKS - 1)
-        return [self.low + step * n for n in range(_TICKS)]
+        """Round values within, a few of them."""
+        rough = (self.high - self.low) / _TICKS
+        power = 10.0 ** math.floor(math.log10(rough))
+        step = next(power * n for n in (1, 2, 5, 10) if power * n >= rough)
+        first = math.ceil(self.low / step)
+        return [step * n for n in range(first, math.floor(self.high / step) + 1)]
+
+
+def _span(low: float, high: float) -> float:
+    span = high - low
+    return span if span > _ALIKE * abs(high) else abs(high) or 1.0
 
 
 def _upward(values: Sequence[float], bottom: float) -> _Axis:
     low, high = min(values), max(values)
-    pad = (high - low or abs(high) or 1.0) * 0.12
+    pad = 0.12 * _span(low, high)
     return _Axis(low - pad, high + pad, bottom, 12)
 
 

@@ -89,7 +89,7 @@ def describe(name: str) -> str:
     model = "The tuned model" if condition.adapter else "The base model as it was downloaded"
     notes = {
         "": "without any notes in the prompt",
-        "auto": "with the notes that a search finds, as `ask` does it",
+        "auto": "with the notes that a search finds, as “localpers ask” does it",
         "mismatched": "with another person's notes: a control",
         "random": "with random notes of one's own: a control",
         "recency": "with the latest notes",
