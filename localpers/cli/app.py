@@ -14,6 +14,7 @@ from localpers import __version__
 from localpers.cli import models
 from localpers.cli.ask import ask
 from localpers.cli.doctor import doctor
+from localpers.cli.eval import evaluate
 from localpers.cli.export import export
 from localpers.cli.ingest import ingest
 from localpers.cli.rollback import rollback
@@ -63,6 +64,7 @@ def root(
 
 for command in (ingest, search, tune, ask, rollback, status, doctor, export):
     app.command()(command)
+app.command("eval")(evaluate)
 app.add_typer(models.app, name="models")
 
 

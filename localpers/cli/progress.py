@@ -6,7 +6,7 @@ import shutil
 import sys
 import time
 
-from localpers.cli.console import printable
+from localpers.cli.console import notice, printable
 
 REDRAW_SECONDS = 0.1
 QUIET_SECONDS = 0.5
@@ -64,3 +64,25 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+class TerminalReporter:
+    """Shows each stage on a line of its own, and progress in place."""
+
+    def __init__(self) -> None:
+        self._line = ProgressLine("")
+
+    def stage(self, name: str) -> None:
+        self.clear()
+        notice(f"{name} …")
+        self._line = ProgressLine(name.split()[0])
+
+    def progress(self, done: int, total: int, detail: str, left: float | None) -> None:
+        self._line.update(done, total, detail, left)
+
+    def warn(self, line: str) -> None:
+        self.clear()
+        notice(f"Note: {line}")
+
+    def clear(self) -> None:
+        self._line.clear()

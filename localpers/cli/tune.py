@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from localpers.cli.console import Json, notice, print_json, say
-from localpers.cli.progress import ProgressLine, duration
+from localpers.cli.console import Json, print_json, say
+from localpers.cli.progress import TerminalReporter, duration
 
 if TYPE_CHECKING:
     from localpers.learning.preparation import Options, Prepared
@@ -56,7 +56,7 @@ def tune(
     fields |= {name: value for name, value in stated.items() if value is not None}
     options = Options(base, Recipe.of(fields), device, seconds, resume, started)
     profile = Profile.open(context.obj)
-    reporter = _Terminal()
+    reporter = TerminalReporter()
     with profile.writing("tune"):
         try:
             if dry_run:
@@ -82,28 +82,6 @@ def _seconds(budget: str) -> float:
     return float(found[1]) * UNITS[found[2] or "m"]
 
 
-class _Terminal:
-    """Shows each stage on a line of its own, and progress in place."""
-
-    def __init__(self) -> None:
-        self._line = ProgressLine("")
-
-    def stage(self, name: str) -> None:
-        self.clear()
-        notice(f"{name} …")
-        self._line = ProgressLine(name.split()[0])
-
-    def progress(self, done: int, total: int, detail: str, left: float | None) -> None:
-        self._line.update(done, total, detail, left)
-
-    def warn(self, line: str) -> None:
-        self.clear()
-        notice(f"Note: {line}")
-
-    def clear(self) -> None:
-        self._line.clear()
-
-
 def _tell_plan(prepared: Prepared, options: Options, as_json: bool) -> None:
     from localpers.learning.preparation import estimate_seconds
     from localpers.tuning.dataset import as_json as example_as_json
@@ -122,7 +100,7 @@ def _tell_plan(prepared: Prepared, options: Options, as_json: bool) -> None:
                 "seconds_estimate": round(seconds),
                 "tokens": prepared.tokens,
                 "examples": [example_as_json(example) for example in prepared.examples],
-                "held_out": len(prepared.held_out),
+                "held_out": len(prepared.trials),
             }
         )
         return
@@ -133,7 +111,7 @@ def _tell_plan(prepared: Prepared, options: Options, as_json: bool) -> None:
     counts = Counter(example.task for example in prepared.examples)
     kinds = ", ".join(f"{number} {task}" for task, number in counts.most_common())
     say(f"{len(prepared.examples)} examples ({kinds}), {prepared.tokens:,} tokens")
-    say(f"{len(prepared.held_out)} examples from other documents are held out to judge by")
+    say(f"{len(prepared.trials)} examples from other documents are held out to judge by")
     say(
         f"Base {flight.base.name} on {flight.device.name} ({flight.device.description}): "
         f"about {duration(seconds)}"

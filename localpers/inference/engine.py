@@ -169,6 +169,12 @@ class Engine:
             parts.append(self._log_probabilities(np.asarray(targets)))
         return np.concatenate(parts)
 
+    def forget(self) -> None:
+        """Empty the KV cache, so that what follows is computed as by an Engine just opened: how a
+        prompt is cut into steps moves the last digits.
+        """
+        self._forget_from(0)
+
     def _log_probabilities(self, targets: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """ln p of `targets` [n] under the n rows of logits of the last step."""
         pointer = self._library.llama_get_logits(self._loaded.context)

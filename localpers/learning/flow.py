@@ -14,12 +14,15 @@ from typing import Any
 
 from localpers.datatypes import Example, Reporter, ServedModel, TokenizedExample
 from localpers.errors import LocalpersError, ParityFailed
+from localpers.evaluation.surroundings import Surroundings
+from localpers.evaluation.trials import Trial, as_example, read_trials, write_trials
 from localpers.evaluation.verdict import FEWEST_EXAMPLES, Verdict, judge
 from localpers.learning.conversion import Converted, Workbench, convert
 from localpers.learning.description import describe, fingerprint, parity_message
 from localpers.learning.preparation import Options, Prepared, prepare
 from localpers.profile import Profile
 from localpers.runs import RunFolder, interrupted_run, prune
+from localpers.store import Store
 from localpers.tuning.dataset import read_jsonl, write_jsonl
 from localpers.tuning.device import Device, choose_device
 from localpers.tuning.outcome import MOST_POSITIONS
@@ -29,8 +32,8 @@ from localpers.weights.tokenizer import Tokenizer
 
 VERDICT_SHARE = 0.15
 """Of a budget, kept for the verdict; it takes what is left in the end."""
-EXAMPLE_TOKENS = 500
-"""A held-out example reads about so many, given that two of one document share their passages."""
+EXAMPLE_TOKENS = 900
+"""A held-out example reads about so many, passages included."""
 LEAST_TRAINING_SECONDS = 5.0
 LARGEST_KL = 1e-3
 """Nats per token between the merged F16 file and torch; beyond it the conversion is wrong."""
@@ -60,7 +63,7 @@ def learn(profile: Profile, options: Options, reporter: Reporter) -> dict[str, A
 
 def _save_plan(folder: RunFolder, prepared: Prepared, options: Options) -> None:
     write_jsonl(prepared.examples, folder.examples)
-    write_jsonl(prepared.held_out, folder.held_out)
+    write_trials(prepared.trials, folder.held_out)
     base = prepared.preflight.base
     folder.save_plan(
         {
@@ -75,7 +78,13 @@ def _save_plan(folder: RunFolder, prepared: Prepared, options: Options) -> None:
                 "split_by": prepared.by,
                 "learned": prepared.learned,
                 "fingerprint": fingerprint(prepared.learned),
-            },
+                "held_out": prepared.held_out,
+            }
+            | (
+                {"retrievable": prepared.retrievable}
+                if prepared.retrievable != prepared.learned
+                else {}
+            ),
         }
     )
 
@@ -103,7 +112,7 @@ class _Run:
 
     def go(self) -> dict[str, Any]:
         examples = read_jsonl(self._folder.examples)
-        held_out = read_jsonl(self._folder.held_out)
+        trials = read_trials(self._folder.held_out)
         bench = Workbench(
             folder=self._folder,
             base=self._base,
@@ -113,14 +122,14 @@ class _Run:
             tokenizer=self._tokenizer,
             reporter=self._reporter,
         )
-        unseen = sorted({e.messages[-1].content for e in held_out}, key=len, reverse=True)
+        unseen = sorted({trial.completion for trial in trials}, key=len, reverse=True)
         converted = convert(bench, self._tokenized(examples), unseen, self._steps)
         merged = converted.parity["merged_f16"]
         limit = LARGEST_KL if converted.reference == "float32" else LARGEST_KL_BF16
         if merged.mean_kl > limit or merged.tokens_equal is False:
             self._finish(converted, len(examples), None, None)
             raise ParityFailed(parity_message(self._folder, merged, limit))
-        verdict, served = self._judge(held_out)
+        verdict, served = self._judge(self._with_passages(trials))
         return self._finish(converted, len(examples), verdict, served)
 
     def _tokenized(self, examples: Sequence[Example]) -> list[TokenizedExample]:
@@ -153,6 +162,18 @@ class _Run:
         writing = 0.05 * self._base.parameters / 1e6
         verdict = 3 * FEWEST_EXAMPLES * EXAMPLE_TOKENS * reading
         return parity + writing + max(verdict, VERDICT_SHARE * self._options.budget)
+
+    def _with_passages(self, trials: Sequence[Trial]) -> list[Example]:
+        """The trials as `ask` would answer them, from what was not held out."""
+        data = self._plan["data"]
+        with Store.open(self._profile) as store:
+            allowed = frozenset(data.get("retrievable", data["learned"]))
+            around = Surroundings(store, allowed, seed=self._recipe.seed)
+            window, hashes = self._base.context_length, around.hashes
+            return [
+                as_example(t, around.find("auto", t.query), self._tokenizer, window, hashes)
+                for t in trials
+            ]
 
     def _judge(self, held_out: Sequence[Example]) -> tuple[Verdict, ServedModel]:
         self._reporter.stage("Judging on held-out text")

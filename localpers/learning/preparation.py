@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from random import Random
 
 from localpers.datatypes import BaseModel, Example, Reporter, StoredDocument
+from localpers.evaluation.trials import Trial, make_trials
 from localpers.inference.served import served_model
 from localpers.profile import Profile
-from localpers.prompts import PASSAGES
 from localpers.retrieval.retriever import Retriever
 from localpers.store import Store
 from localpers.tuning.context import OtherDocuments
@@ -17,11 +17,9 @@ from localpers.tuning.device import choose_device
 from localpers.tuning.examples import ExampleMaker
 from localpers.tuning.preflight import Preflight, check, guess_seconds, most_tokens
 from localpers.tuning.recipe import Recipe
-from localpers.tuning.split import Split, split
+from localpers.tuning.split import split
 from localpers.weights import catalog
 from localpers.weights.tokenizer import Tokenizer
-
-MOST_HELD_OUT = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +42,14 @@ class Prepared:
 
     preflight: Preflight
     examples: tuple[Example, ...]
-    held_out: tuple[Example, ...]
+    trials: tuple[Trial, ...]
     by: str
     learned: tuple[str, ...]
     """Content hashes of the documents learned from."""
+    retrievable: tuple[str, ...]
+    """Content hashes of the documents that may be retrieved while judging: all not held out."""
+    held_out: tuple[str, ...]
+    """Content hashes of the documents held out."""
     tokens: int
 
 
@@ -80,8 +82,7 @@ def _examples(
     parts = split(documents, recipe.held_out)
     tokenizer = Tokenizer.open(base.path)
     hashes = {document.id: document.content_hash for document in documents}
-    retriever = Retriever(store)
-    earlier = OtherDocuments(retriever, parts.train, recipe.passages, only_earlier=True)
+    earlier = OtherDocuments(Retriever(store), parts.train, recipe.passages, only_earlier=True)
     maker = ExampleMaker(tokenizer, recipe, earlier, hashes)
     enough = most_tokens(base, preflight.device, options.budget)
     order = list(parts.train)
@@ -99,31 +100,13 @@ def _examples(
     return Prepared(
         preflight=preflight,
         examples=tuple(examples),
-        held_out=tuple(_held_out(parts, tokenizer, recipe, retriever, hashes)),
+        trials=tuple(make_trials(tokenizer, recipe, parts.held_out)),
         by=parts.by,
         learned=tuple(sorted({example.content_hash for example in examples})),
+        retrievable=tuple(sorted({document.content_hash for document in parts.train})),
+        held_out=tuple(sorted({document.content_hash for document in parts.held_out})),
         tokens=tokens,
     )
-
-
-def _held_out(
-    parts: Split,
-    tokenizer: Tokenizer,
-    recipe: Recipe,
-    retriever: Retriever,
-    hashes: dict[int, str],
-) -> list[Example]:
-    """Held-out examples: two of each document first, one after the other, since a model that has
-    read their common passages goes on from there.
-    """
-    as_ask = OtherDocuments(retriever, parts.train, PASSAGES, only_earlier=False)
-    roomy = recipe.model_copy(update={"max_length": max(recipe.max_length, 2048)})
-    maker = ExampleMaker(tokenizer, roomy, as_ask, hashes)
-    order = list(parts.held_out)
-    Random(recipe.seed).shuffle(order)
-    made = [list(maker.held_out([document])) for document in order[:MOST_HELD_OUT]]
-    first = [example for examples in made for example in examples[:2]]
-    return (first + [example for examples in made for example in examples[2:]])[:MOST_HELD_OUT]
 
 
 def estimate_seconds(prepared: Prepared, options: Options) -> float:

@@ -37,7 +37,6 @@ MOST_CONTINUATIONS = 3
 OPENING_SHARE = 0.2
 """Of a short text's words, given in the prompt (LaMP-7 gives 10 to 25%)."""
 SHORTEST_COMPLETION = 8
-HELD_OUT_ORDER = (Task.WRITE, Task.OPENING, Task.CONTINUE, Task.TITLE)
 
 Retrieve = Callable[[str, StoredDocument], Sequence[RetrievedPassage]]
 """(query, document asking) → passages of other, earlier documents."""
@@ -100,7 +99,7 @@ class ExampleMaker:
         """The training examples of the documents, retrieval in `retrieval_share` of them."""
         for document in documents:
             chance = Random(f"{self._recipe.seed}:{document.content_hash}")
-            for task, given, completion in self._tasks(document):
+            for task, given, completion in self.tasks(document):
                 text = request(task, document.kind, given, chance)
                 query = document.title if task is Task.WRITE else given
                 with_passages = chance.random() < self._recipe.retrieval_share
@@ -109,26 +108,22 @@ class ExampleMaker:
                 if example:
                     yield example
 
-    def held_out(self, documents: Iterable[StoredDocument]) -> Iterator[Example]:
-        """One example for each document and task, to judge models by, cheap ones first.
-
-        All examples of a document carry the same passages, those found by its title and opening.
+    def fitting(self, task: Task, text: str, completion: str, most: int) -> str | None:
+        """The completion of the request `text`, halved where both are longer than `most` tokens;
+        None where it is still too long, or too short to tell anything.
         """
-        for document in documents:
-            tasks = {task: (given, words) for task, given, words in self._tasks(document)}
-            if not tasks:
-                continue
-            opening = tasks.get(Task.OPENING, ("", ""))[0]
-            passages = self._retrieve(f"{document.title}\n{opening}", document)
-            for task in sorted(tasks, key=HELD_OUT_ORDER.index):
-                given, completion = tasks[task]
-                text = request(task, document.kind, given)
-                example = self._example(document, task, text, completion, passages)
-                if example:
-                    yield example
+        prompt = build_messages(text)
+        for words in (completion, _shortened(completion)):
+            ids = self._tokenizer.example_ids((*prompt, Message("assistant", words)))
+            if len(ids.prompt) + len(ids.completion) <= most:
+                short = task is not Task.TITLE and len(ids.completion) < SHORTEST_COMPLETION
+                return None if short else words
+        return None
 
-    def _tasks(self, document: StoredDocument) -> Iterator[tuple[Task, str, str]]:
-        """(task, what is given, completion) in a fixed order."""
+    def tasks(self, document: StoredDocument) -> Iterator[tuple[Task, str, str]]:
+        """(task, what is given, completion) in a fixed order, a task several times where the
+        document is long; completions are not cut to any length yet.
+        """
         text = self._text(document)
         if not text.pieces:
             return

@@ -20,6 +20,7 @@ from localpers.datatypes import (
     StoredDocument,
 )
 from localpers.errors import LocalpersError, TooLittleText
+from localpers.evaluation.trials import make_trials
 from localpers.tuning.context import OtherDocuments
 from localpers.tuning.dataset import read_jsonl, write_jsonl
 from localpers.tuning.examples import ExampleMaker, own_words, require_enough
@@ -85,10 +86,10 @@ def tokenizer(bases: dict[str, BaseModel]) -> Tokenizer:
 
 def made(
     tokenizer: Tokenizer, documents: Sequence[StoredDocument], recipe: Recipe
-) -> tuple[list[Example], list[Example]]:
+) -> list[Example]:
     others = OtherDocuments(Everything(documents), documents, 2, only_earlier=True)  # type: ignore[arg-type]
     maker = ExampleMaker(tokenizer, recipe, others, {d.id: d.content_hash for d in documents})
-    return list(maker.training(documents)), list(maker.held_out(documents))
+    return list(maker.training(documents))
 
 
 @st.composite
@@ -109,9 +110,9 @@ def test_examples_fit_hold_own_words_and_see_only_earlier_documents(
     tokenizer: Tokenizer, documents: list[StoredDocument], longest: int, seed: int
 ) -> None:
     recipe = Recipe(max_length=longest, retrieval_share=0.7, seed=seed)
-    training, held_out = made(tokenizer, documents, recipe)
+    training = made(tokenizer, documents, recipe)
     by_id = {d.id: d for d in documents}
-    for example in (*training, *held_out):
+    for example in training:
         ids = tokenizer.example_ids(example.messages)
         assert len(ids.prompt) + len(ids.completion) <= longest
         completion = example.messages[-1]
@@ -121,7 +122,7 @@ def test_examples_fit_hold_own_words_and_see_only_earlier_documents(
         assert example.content_hash == asking.content_hash
         earlier = {d.content_hash for d in documents if d.id < asking.id}
         assert set(example.sources) <= earlier - {asking.content_hash}
-    assert made(tokenizer, documents, recipe) == (training, held_out)
+    assert made(tokenizer, documents, recipe) == training
 
 
 def test_passages_are_of_earlier_documents_and_never_of_a_copy() -> None:
@@ -138,7 +139,7 @@ def test_completions_are_pieces_of_the_document(tokenizer: Tokenizer) -> None:
     parts = [
         (BlockKind.PARAGRAPH, f"The river was low in {n}, and the mill idle.") for n in range(60)
     ]
-    (training, _) = made(tokenizer, [document(0, parts)], Recipe())
+    training = made(tokenizer, [document(0, parts)], Recipe())
     text = document(0, parts).text
     tasks = {example.task for example in training}
     assert tasks == {"write_from_title", "write_from_opening", "continue", "title_from_body"}
@@ -153,8 +154,7 @@ def test_an_email_is_asked_for_as_one(tokenizer: Tokenizer) -> None:
         0, [(BlockKind.PARAGRAPH, "He had promised to return the book on Tuesday.")] * 2,
         "The book", Kind.EMAIL,
     )  # fmt: skip
-    (_, held_out) = made(tokenizer, [mail], Recipe())
-    requests = [example.messages[-2].content for example in held_out]
+    requests = [trial.request for trial in make_trials(tokenizer, Recipe(), [mail])]
     assert any("e-mail with the subject “The book”" in request for request in requests)
     assert any("subject line" in request for request in requests)
 
@@ -164,7 +164,7 @@ def test_retrieval_share_is_kept(tokenizer: Tokenizer) -> None:
     documents = [document(n, words) for n in range(25)]
     shares = {}
     for share in (0.0, 0.5, 1.0):
-        training, _ = made(tokenizer, documents[:1] + documents, Recipe(retrieval_share=share))
+        training = made(tokenizer, documents[:1] + documents, Recipe(retrieval_share=share))
         later = [example for example in training if example.document > 2]
         shares[share] = sum(bool(example.sources) for example in later) / len(later)
     assert shares[0.0] == 0

@@ -1,0 +1,123 @@
+"""`localpers eval`: does it write like the person, and does it still use the notes?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from localpers.cli.console import Json, notice, print_json, say
+from localpers.cli.progress import TerminalReporter, duration
+
+if TYPE_CHECKING:
+    from localpers.evaluation.results import Evaluation
+
+SAMPLE = 12
+COLUMNS = (
+    ("nll", "nats/token", 3),
+    ("bits_per_byte", "bits/byte", 3),
+    ("rouge_1", "ROUGE-1", 3),
+    ("rouge_l", "ROUGE-L", 3),
+    ("chrf", "chrF", 3),
+    ("style", "style", 3),
+    ("copied", "copied", 1),
+)
+REPORT = "report.html"
+
+
+def evaluate(
+    context: typer.Context,
+    conditions: Annotated[
+        str | None,
+        typer.Option(
+            help="Separated by commas: base, rag, rag:bm25, rag:recency, rag:mismatched, "
+            "rag:random, peft, rag+peft, …"
+        ),
+    ] = None,
+    sample: Annotated[int, typer.Option(min=1, help="Held-out documents used.")] = SAMPLE,
+    run: Annotated[str | None, typer.Option(help="The tuning run to evaluate.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Where the report goes, instead of beside the run.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Compare base, notes and tuned model on your own held-out writing; makes a report."""
+    from localpers.evaluation.conditions import parse_conditions
+    from localpers.evaluation.evaluate import Wanted
+    from localpers.evaluation.evaluate import evaluate as measure
+    from localpers.evaluation.figures import as_document
+    from localpers.evaluation.report import write_report
+    from localpers.profile import Profile
+
+    chosen = parse_conditions(conditions) if conditions else None
+    profile = Profile.open(context.obj)
+    reporter = TerminalReporter()
+    try:
+        evaluation, subject = measure(profile, Wanted(chosen, sample, run, seed), reporter)
+    finally:
+        reporter.clear()
+    path = report.absolute() if report else subject.folder / REPORT
+    write_report(evaluation, path)
+    document = as_document(evaluation) | {"report": str(path)}
+    if as_json:
+        print_json(document)
+        return
+    _tell(evaluation, document)
+    if report and not path.is_relative_to(profile.root):
+        notice("The report holds words of yours; it lies outside of the profile now.")
+
+
+def _tell(evaluation: Evaluation, found: dict[str, Any]) -> None:
+    which = f"run {evaluation.run}" if evaluation.run else "no run yet"
+    say(
+        f"{found['documents']} held-out documents, {found['trials']} tasks, base "
+        f"{evaluation.base}, {which}, {duration(evaluation.seconds)}"
+    )
+    say(
+        f"Texts are written to {evaluation.settings['text_tokens']} tokens at most, titles to "
+        f"{evaluation.settings['title_tokens']}. Means with 95% intervals over documents:"
+    )
+    width = max(len(name) for name in found["conditions"]) + 2
+    say()
+    say(" " * width + "".join(f"{label:>22}" for _, label, _ in COLUMNS))
+    for name, figures in found["conditions"].items():
+        cells = (_cell(figures, metric, digits) for metric, _, digits in COLUMNS)
+        say(f"{name:<{width}}" + "".join(f"{cell:>22}" for cell in cells))
+    _tell_questions(found, width)
+    _tell_neutral(found)
+    if evaluation.verdict:
+        promoted = "promoted" if evaluation.verdict["promoted"] else "not promoted"
+        say(f"The run was {promoted}: {evaluation.verdict['reason']}.")
+    say(f"Report: {found['report']}")
+
+
+def _cell(figures: dict[str, Any], metric: str, digits: int) -> str:
+    low, high = figures["ci"][metric]
+    return f"{figures[metric]:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"
+
+
+def _tell_questions(found: dict[str, Any], width: int) -> None:
+    if not found["questions"]:
+        return
+    say()
+    say("Questions that the notes answer:")
+    for name, figures in found["questions"].items():
+        say(
+            f"{name:<{width}}{figures['right']:.0%} right, {figures['cited']:.0%} cited, "
+            f"{figures['right_and_cited']:.0%} both, {figures['nll']:.3f} nats/token of the "
+            f"true words (of {figures['asked']})"
+        )
+
+
+def _tell_neutral(found: dict[str, Any]) -> None:
+    from localpers.evaluation.neutral import MARGIN
+
+    say()
+    shown = ", ".join(f"{name} {value:.2f}" for name, value in found["neutral"].items())
+    line = f"Perplexity of neutral text: {shown}"
+    if {"base", "tuned"} <= found["neutral"].keys():
+        change = found["neutral"]["tuned"] / found["neutral"]["base"] - 1
+        line += f" ({change:+.1%}; up to {MARGIN:+.0%} is allowed)"
+    say(line)

@@ -1,0 +1,115 @@
+"""What is evaluated: a run's models, what it held out, what may be retrieved, what it learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from localpers.datatypes import ServedModel, StoredDocument
+from localpers.errors import LocalpersError
+from localpers.evaluation.trials import Trial, make_trials, read_trials
+from localpers.inference.served import served_model
+from localpers.profile import Profile, make_private
+from localpers.runs import RunFolder, find_run, finished_runs
+from localpers.store import Store
+from localpers.tuning.recipe import Recipe
+from localpers.tuning.requests import Task
+from localpers.tuning.split import split
+from localpers.weights.tokenizer import Tokenizer
+
+TASKS = (Task.TITLE.value, Task.OPENING.value, Task.WRITE.value)
+"""What is evaluated; a continuation from the middle is judged by the verdict alone."""
+FEWEST_DOCUMENTS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """`tuned` is None where there is no run yet. `retrievable` and `learned` are content hashes;
+    `description` is run.json, empty without a run; `folder` is where results are kept.
+    """
+
+    base: ServedModel
+    tuned: ServedModel | None
+    trials: tuple[Trial, ...]
+    retrievable: frozenset[str]
+    learned: frozenset[str]
+    split_by: str
+    description: Mapping[str, Any]
+    folder: Path
+
+    @property
+    def run(self) -> str | None:
+        return self.tuned.run if self.tuned else None
+
+    def sample(self, documents: int) -> list[Trial]:
+        """The trials of TASKS of the first so many documents, document by document."""
+        first = list(dict.fromkeys(trial.content_hash for trial in self.trials))[:documents]
+        return [
+            trial
+            for content_hash in first
+            for trial in self.trials
+            if trial.content_hash == content_hash and trial.task in TASKS
+        ]
+
+
+def find_subject(profile: Profile, store: Store, run: str | None) -> Subject:
+    """The run `run`, else the promoted one, else the newest; without any, the base alone on the
+    documents that a run would hold out.
+
+    Documents that were removed since are left out. Raises RunNotFound, ModelNotFound, WrongBase,
+    and LocalpersError where nothing is held out.
+    """
+    documents = {document.content_hash: document for document in store.documents.all()}
+    runs = finished_runs(profile)
+    chosen = run or profile.promoted() or (runs[0].id if runs else None)
+    if chosen is None:
+        return _untuned(profile, list(documents.values()))
+    folder = find_run(profile, chosen)
+    subject = _of_run(profile, folder, documents)
+    if not subject.trials:
+        raise LocalpersError(
+            f"Nothing that run '{chosen}' held out is indexed any more: ingest it, or tune again."
+        )
+    return subject
+
+
+def _of_run(
+    profile: Profile, folder: RunFolder, documents: Mapping[str, StoredDocument]
+) -> Subject:
+    description = folder.describe()
+    data = description.get("data", {})
+    trials = [t for t in read_trials(folder.held_out) if t.content_hash in documents]
+    learned = frozenset(data.get("learned", ()))
+    return Subject(
+        base=served_model(profile, folder.id, use_adapter=False),
+        tuned=served_model(profile, folder.id),
+        trials=tuple(trials),
+        retrievable=frozenset(data.get("retrievable", learned)),
+        learned=learned,
+        split_by=str(data.get("split_by", "")),
+        description=description,
+        folder=folder.path,
+    )
+
+
+def _untuned(profile: Profile, documents: Sequence[StoredDocument]) -> Subject:
+    base = served_model(profile, use_adapter=False)
+    recipe = Recipe()
+    parts = split(documents, recipe.held_out)
+    trials = make_trials(Tokenizer.open(base.model), recipe, parts.held_out)
+    if len(documents) < FEWEST_DOCUMENTS or not trials:
+        raise LocalpersError(
+            f"{len(documents)} documents are indexed, too few to hold any out: ingest more."
+        )
+    return Subject(
+        base=base,
+        tuned=None,
+        trials=tuple(trials),
+        retrievable=frozenset(document.content_hash for document in parts.train),
+        learned=frozenset(),
+        split_by=parts.by,
+        description={},
+        folder=make_private(profile.root / "evaluation"),
+    )
