@@ -9,17 +9,11 @@ from localpers.evaluation.lamp.tasks import Answer, Task
 from localpers.evaluation.metrics import overlap
 
 _PREFIX = re.compile(
-    r"^\W*(?:the\s+)?(?:(?:suggested|proposed|possible|generated|new)\s+)?"
-    r"(?:headline|title|subject(?:\s+line)?|subject|tweet|tag|score|rating|answer|email|article)"
-    r"\s*(?:is)?\s*[:：]\s*",
+    r"^\W*(?:the\s+|my\s+)?(?:(?:suggested|proposed|possible|generated|new)\s+)?"
+    r"(?:headline|title|subject(?:\s+line)?|tweet|tag|score|rating|answer|email|article)"
+    r"(?:\s+(?:for|of)\s+(?:the|this|your)\s+\w+)?(?:\s+is)?\s*[:：]\s*",
     re.IGNORECASE,
 )
-_ANNOUNCING = re.compile(
-    r"^\W*(?:here|sure|certainly|of course|(?:the\s+)?(?:headline|title|subject|tweet|answer))\b",
-    re.IGNORECASE,
-)
-_LISTED = re.compile(r"^(?:\d+[.)]|[-*•])\s")
-_MARKS = re.compile(r"^(?:#{1,6}\s+|[-*•]\s+|>\s+)")
 _QUOTES = {'"': '"', "“": "”", "'": "'", "«": "»", "„": "“", "「": "」", "『": "』", "*": "*"}
 _RATING = re.compile(r"(?<![\d.])([1-5])(?:\.0+)?(?![\d.]*\d)")
 _REFERENCE = re.compile(r"(?<!\d)([12])(?!\d)")

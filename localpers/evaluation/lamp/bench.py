@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from localpers.datatypes import BaseModel
+from localpers.errors import UnsupportedModel
 from localpers.evaluation.lamp import data
 from localpers.evaluation.lamp.data import Dataset, User
 from localpers.evaluation.lamp.prompts import Form
@@ -24,9 +25,11 @@ from localpers.evaluation.lamp.settings import (
     needs_stranger,
 )
 from localpers.evaluation.lamp.summary import Summary, summarize
-from localpers.evaluation.lamp.workers import run_assignments
+from localpers.evaluation.lamp.workers import fitting_jobs, run_assignments
 from localpers.profile import home, make_private
 from localpers.tuning.recipe import Recipe
+from localpers.weights.gguf_file import read_metadata
+from localpers.weights.suitability import trainable
 
 Progress = Callable[[int, int, str], None]
 """(answers done, answers in all, who is next)."""
@@ -142,9 +145,13 @@ def _work(
         return
     total = sum(assignment.answers for assignment in assignments)
     training = needs_adapter(request.conditions)
-    for done, record in enumerate(
-        run_assignments(settings, assignments, request.jobs, training), 1
-    ):
+    if training and (reason := trainable(read_metadata(request.base.path))):
+        raise UnsupportedModel(
+            f"{request.base.name} cannot be tuned: {reason}. Measure it with --conditions "
+            "base,rag, or choose another base."
+        )
+    jobs = request.jobs or fitting_jobs(request.base, training, request.device, len(assignments))
+    for done, record in enumerate(run_assignments(settings, assignments, jobs), 1):
         results.add(record)
         if on_progress:
             on_progress(done, total, record.user)
