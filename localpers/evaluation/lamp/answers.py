@@ -14,6 +14,12 @@ _PREFIX = re.compile(
     r"(?:\s+(?:for|of)\s+(?:the|this|your)\s+\w+)?(?:\s+is)?\s*[:：]\s*",
     re.IGNORECASE,
 )
+_ANNOUNCING = re.compile(
+    r"^\W*(?:here|sure|certainly|of course|(?:the\s+)?(?:headline|title|subject|tweet|answer))\b",
+    re.IGNORECASE,
+)
+_LISTED = re.compile(r"^(?:\d+[.)]|[-*•])\s")
+_MARKS = re.compile(r"^(?:#{1,6}\s+|[-*•]\s+|>\s+)")
 _QUOTES = {'"': '"', "“": "”", "'": "'", "«": "»", "„": "“", "「": "」", "『": "』", "*": "*"}
 _RATING = re.compile(r"(?<![\d.])([1-5])(?:\.0+)?(?![\d.]*\d)")
 _REFERENCE = re.compile(r"(?<!\d)([12])(?!\d)")
@@ -30,9 +36,9 @@ def cleaned(text: str) -> str:
     lines = [line.strip() for line in text.split("\n") if line.strip()]
     line = lines[0] if lines else ""
     if len(lines) > 1 and _announces(line, lines[1]):
-        line = lines[1]
+        line = _LISTED.sub("", lines[1])
     line = _without_quotes(_MARKS.sub("", line))
-    return _without_quotes(_PREFIX.sub("", line, count=1)).rstrip(":： ")
+    return _without_quotes(_PREFIX.sub("", line, count=1).strip(" :：*")).strip(" :：*")
 
 
 def _ends_openly(line: str) -> bool:
