@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from localpers import __version__
-from localpers.cli import models
+from localpers.cli import bench, models
 from localpers.cli.ask import ask
 from localpers.cli.doctor import doctor
 from localpers.cli.eval import evaluate
@@ -66,6 +66,7 @@ for command in (ingest, search, tune, ask, rollback, status, doctor, export):
     app.command()(command)
 app.command("eval")(evaluate)
 app.add_typer(models.app, name="models")
+app.add_typer(bench.app, name="bench")
 
 
 def _lift_global_options(arguments: list[str]) -> list[str]:

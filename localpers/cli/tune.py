@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import re
 import time
 from collections import Counter
 from pathlib import Path
@@ -12,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from localpers.cli.console import Json, print_json, say
+from localpers.cli.durations import seconds_in
 from localpers.cli.progress import TerminalReporter, duration
 
 if TYPE_CHECKING:
     from localpers.learning.preparation import Options, Prepared
 
 EXAMPLES_SHOWN = 3
-UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
 def tune(
@@ -44,7 +42,7 @@ def tune(
 ) -> None:
     """Tune a small adapter on the indexed notes; it answers only if it proves better."""
     started = time.monotonic()
-    seconds = _seconds(budget)
+    seconds = seconds_in(budget)
 
     from localpers.learning.flow import learn
     from localpers.learning.preparation import Options, prepare
@@ -71,15 +69,6 @@ def tune(
         print_json(description)
     else:
         _tell(description)
-
-
-def _seconds(budget: str) -> float:
-    if budget == "none":
-        return math.inf
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", budget.strip().lower())
-    if not found or not float(found[1]):
-        raise typer.BadParameter(f"'{budget}' is no time: write 90s, 10m, 2h or none.")
-    return float(found[1]) * UNITS[found[2] or "m"]
 
 
 def _tell_plan(prepared: Prepared, options: Options, as_json: bool) -> None:

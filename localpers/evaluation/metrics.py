@@ -66,17 +66,19 @@ def accuracy(predicted: Sequence[str], true: Sequence[str]) -> float:
     return sum(map(str.__eq__, predicted, true)) / max(len(true), 1)
 
 
-def macro_f1(predicted: Sequence[str], true: Sequence[str]) -> float:
-    """The mean over the labels that occur in `true` or `predicted` of their F1, as scikit-learn
-    has it.
+def macro_f1(
+    predicted: Sequence[str], true: Sequence[str], labels: Sequence[str] | None = None
+) -> float:
+    """The mean of the F1 of `labels`, by default those that occur in `true` or `predicted`, as
+    scikit-learn has it.
     """
-    labels = sorted({*true, *predicted})
+    labels = sorted({*true, *predicted}) if labels is None else labels
     return sum(_f1(label, predicted, true) for label in labels) / max(len(labels), 1)
 
 
 def _f1(label: str, predicted: Sequence[str], true: Sequence[str]) -> float:
     hits = sum(p == t == label for p, t in zip(predicted, true, strict=True))
-    return 2 * hits / (predicted.count(label) + true.count(label))
+    return 2 * hits / max(predicted.count(label) + true.count(label), 1)
 
 
 def mae(predicted: Sequence[float], true: Sequence[float]) -> float:

@@ -10,6 +10,8 @@ from typing import Any
 _ERROR_LEVEL = 4
 """`GGML_LOG_LEVEL_ERROR` of ggml.h (llama-cpp-python's own table is off by one)."""
 
+THREADS = "LOCALPERS_THREADS"
+
 _errors: deque[str] = deque(maxlen=8)
 _keep_alive: list[Any] = []
 """A callback that Python collects while C still holds it crashes the process."""
@@ -32,9 +34,14 @@ def llama_cpp() -> Any:
 
 
 def threads() -> int:
-    """The physical cores that this process may use; hyperthreads slow matrix products down."""
+    """The physical cores that this process may use; hyperthreads slow matrix products down.
+
+    THREADS overrules it: processes that work side by side each take their part.
+    """
     import psutil
 
+    if (stated := os.environ.get(THREADS, "")).isdigit() and int(stated):
+        return int(stated)
     cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
     return int(min(cores, allowed))

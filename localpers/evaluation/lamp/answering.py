@@ -1,0 +1,97 @@
+"""One model answers the questions of one user, all conditions under the same rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from localpers.datatypes import Message
+from localpers.evaluation.lamp.answers import is_complete, prediction_of, scores_of
+from localpers.evaluation.lamp.data import Item, Question, User
+from localpers.evaluation.lamp.prompts import Prompter
+from localpers.evaluation.lamp.records import Record
+from localpers.evaluation.lamp.retrieval import Retrieval
+from localpers.evaluation.lamp.settings import Settings
+from localpers.evaluation.lamp.tasks import Answer, Task, labels_in
+from localpers.inference.engine import Engine
+from localpers.weights.tokenizer import Tokenizer
+
+LONGER_THAN_OWN = 1.25
+"""Times the profile's longest but a tenth, an answer may be: languages differ in their tokens."""
+MOST_ANSWER_TOKENS = 256
+SAMPLE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Everything that answering one user's questions needs but the model."""
+
+    settings: Settings
+    user: User
+    retrieval: Retrieval
+    prompter: Prompter
+    longest: int
+
+    @classmethod
+    def of(
+        cls, settings: Settings, user: User, other: User | None, tokenizer: Tokenizer, n_ctx: int
+    ) -> Desk:
+        """`n_ctx` is the context of the model in tokens."""
+        task = settings.task
+        longest = _longest_answer(task, user.profile, tokenizer)
+        room = n_ctx - 2 * longest
+        return cls(
+            settings=settings,
+            user=user,
+            retrieval=Retrieval(user, other, settings.seed),
+            prompter=Prompter(task, settings.instruction, tokenizer, settings.form, room),
+            longest=longest,
+        )
+
+    def answer(self, engine: Engine, question: Question, source: str, condition: str) -> Record:
+        """The record of `question` with items from `source` ("" for none) in its prompt.
+
+        Raises LocalpersError where the question alone does not fit the model's context.
+        """
+        task = self.settings.task
+        items = self.retrieval.for_question(source, question, self.settings.form.passages)
+        prompt = self.prompter.messages(question.input, items, paper=source == "paper")
+        text = self._written(engine, prompt)
+        labels = labels_in(task, question.input) or _labels_of(task, self.user.profile)
+        prediction = prediction_of(task, text, labels)
+        ids = engine.tokenizer.example_ids((*prompt, Message("assistant", question.gold)))
+        logs = engine.log_likelihood(ids.prompt, ids.completion)
+        return Record(
+            user=self.user.id,
+            question=question.id,
+            condition=condition,
+            text=text,
+            prediction=prediction,
+            gold=question.gold,
+            scores=scores_of(task, prediction, question.gold),
+            nats=-float(logs.sum()),
+            tokens=len(ids.completion),
+        )
+
+    def _written(self, engine: Engine, prompt: Sequence[Message]) -> str:
+        """What the model writes, greedily, until its first line that is an answer has ended."""
+        text = ""
+        for piece in engine.generate(engine.tokenizer.prompt_ids(prompt), self.longest):
+            text += piece.text
+            if is_complete(text):
+                break
+        return text.strip()
+
+
+def _longest_answer(task: Task, profile: Sequence[Item], tokenizer: Tokenizer) -> int:
+    """In tokens, the same for every condition of a user."""
+    if task.answer is not Answer.TEXT:
+        return task.longest
+    texts = [item.wanted or item.given for item in profile[-SAMPLE:]]
+    lengths = sorted(len(tokenizer.encode(text)) for text in texts)
+    usual = lengths[int(0.9 * (len(lengths) - 1))] if lengths else 0
+    return max(task.longest, min(MOST_ANSWER_TOKENS, int(LONGER_THAN_OWN * usual)))
+
+
+def _labels_of(task: Task, profile: Sequence[Item]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(item.wanted for item in profile)) if task.wanted else ()

@@ -1,0 +1,163 @@
+"""Adapters, one user after another, on one base that is loaded into torch once."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from localpers.datatypes import Message, TokenizedExample
+from localpers.evaluation.lamp.answering import Desk
+from localpers.evaluation.lamp.settings import Settings
+from localpers.profile import make_private
+from localpers.tuning.device import choose_device
+from localpers.tuning.methods import adapt
+from localpers.tuning.outcome import lora_adapter
+from localpers.tuning.recipe import Recipe
+from localpers.tuning.schedule import steps, steps_in_seconds
+from localpers.tuning.torch_base import load_base, needs_checkpointing
+from localpers.tuning.training import Trainer
+from localpers.weights.adapter import write_adapter_gguf
+from localpers.weights.tokenizer import Tokenizer
+
+FEWEST_EXAMPLES = 4
+STEPS_PER_PASS = 8
+"""At least, also over a profile of a few short texts."""
+FEWEST_STEPS = 30
+MOST_PASSES = 6.0
+"""To which passes are raised for FEWEST_STEPS: more would learn a small profile by heart."""
+SPARE = 1.5
+"""Times the examples that the budget has room for are made; the pace may prove better."""
+PATIENCE = 0.25
+"""Of the budget, that making examples may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """An adapter's file and how it came about; `loss` in nats per token over the last steps."""
+
+    path: Path
+    examples: int
+    steps: int
+    tokens: int
+    seconds: float
+    loss: float
+
+    @property
+    def details(self) -> dict[str, Any]:
+        facts = asdict(self)
+        del facts["path"]
+        return facts
+
+
+class AdapterTrainer:
+    """Trains one adapter at a time; files of its own lie in `workspace`."""
+
+    def __init__(self, settings: Settings, tokenizer: Tokenizer, workspace: Path) -> None:
+        """Raises MissingExtra without torch, UnsupportedModel, and OutOfMemory."""
+        self._settings = settings
+        self._tokenizer = tokenizer
+        self._workspace = make_private(workspace)
+        self._device = choose_device(settings.device)
+        self._checkpointing = needs_checkpointing(settings.base, self._device)
+        self._base = load_base(settings.base, self._device.dtype, workspace)
+        self._seconds_per_token = 0.0
+
+    def train(self, desk: Desk, seconds: float, name: str) -> Trained | None:
+        """An adapter for the profile at `desk`, in about `seconds`, written to a file after `name`.
+
+        None where the profile holds too little to learn from.
+        """
+        began = time.monotonic()
+        examples = list(self._examples(desk, began, seconds))
+        if len(examples) < FEWEST_EXAMPLES:
+            return None
+        recipe = _fitted(self._settings.recipe, examples, self._settings.seed)
+        checkpoint = self._workspace / "checkpoint"
+        shutil.rmtree(checkpoint, ignore_errors=True)
+        model = adapt(self._base, recipe)
+        try:
+            trainer = Trainer(
+                model, examples, recipe, self._device, checkpoint, self._checkpointing
+            )
+            if not self._seconds_per_token:
+                self._seconds_per_token = trainer.calibrate()
+            left = max(1.0, seconds - (time.monotonic() - began))
+            total = steps_in_seconds(examples, recipe, left, self._seconds_per_token)
+            result = trainer.train(total, planned_seconds=left)
+            read = sum(step.tokens for step in islice(steps(examples, recipe), result.steps))
+            self._seconds_per_token = result.seconds / max(read, 1)
+            adapter = lora_adapter(model, self._base, self._settings.base.sha256)
+        finally:
+            self._take_off(model)
+            shutil.rmtree(checkpoint, ignore_errors=True)
+        path = self._settings.folder / _file_name(name)
+        write_adapter_gguf(adapter, self._settings.base.path, path)
+        recent = result.losses[-8:]
+        return Trained(
+            path=path,
+            examples=len(examples),
+            steps=result.steps,
+            tokens=result.tokens,
+            seconds=round(time.monotonic() - began, 2),
+            loss=round(sum(recent) / len(recent), 4),
+        )
+
+    def _take_off(self, model: Any) -> None:
+        """Make the base bare again, so that the next adapter does not stand on this one."""
+        bare = model.unload()
+        bare.__dict__.pop("peft_config", None)
+        self._base = replace(self._base, model=bare)
+
+    def _examples(self, desk: Desk, began: float, seconds: float) -> Iterator[TokenizedExample]:
+        """Of each item two: with others in the prompt, as questions will have them, and plain."""
+        order = list(range(len(desk.user.profile)))
+        Random(f"{self._settings.seed}:{desk.user.id}").shuffle(order)
+        pace = self._seconds_per_token
+        most = SPARE * seconds / pace if pace else math.inf
+        tokens = 0
+        for number in order:
+            for example in self._of_item(desk, number):
+                tokens += len(example.prompt) + len(example.completion)
+                yield example
+            if tokens >= most or time.monotonic() - began > PATIENCE * seconds:
+                break
+
+    def _of_item(self, desk: Desk, number: int) -> Iterator[TokenizedExample]:
+        form, recipe = self._settings.form, self._settings.recipe
+        pair = desk.prompter.pair(number, desk.user.profile[number], self._settings.seed)
+        if pair is None:
+            return
+        answer = Message("assistant", pair.answer)
+        room = recipe.max_length - len(self._tokenizer.encode(pair.answer)) - 4
+        plain = desk.prompter.messages(pair.input, ())
+        items = desk.retrieval.for_item(number, form.passages)
+        augmented = desk.prompter.messages(pair.input, items, room=room)
+        for prompt in dict.fromkeys((augmented, plain)):
+            example = self._tokenizer.example_ids((*prompt, answer))
+            if len(example.prompt) + len(example.completion) <= recipe.max_length:
+                yield example
+
+
+def _fitted(recipe: Recipe, examples: Sequence[TokenizedExample], seed: int) -> Recipe:
+    """The recipe with steps small and passes many enough for a small profile."""
+    lengths = [len(example.prompt) + len(example.completion) for example in examples]
+    share = max(max(lengths), sum(lengths) // STEPS_PER_PASS)
+    batch = min(recipe.batch_tokens, share)
+    steps_per_pass = max(1.0, sum(lengths) / batch)
+    passes = max(recipe.epochs, min(MOST_PASSES, FEWEST_STEPS / steps_per_pass))
+    return recipe.model_copy(update={"batch_tokens": batch, "epochs": passes, "seed": seed})
+
+
+def _file_name(user: str) -> str:
+    """A name that every file system takes, and that tells users apart."""
+    digest = hashlib.sha256(user.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{re.sub(r'[^A-Za-z0-9_-]', '_', user)[:60]}-{digest}.gguf"

@@ -1,0 +1,188 @@
+"""`localpers bench lamp` on a tiny base and small generated sets."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localpers.evaluation.lamp.tasks import TASKS
+from tests.conftest import CommandLine, Outcome
+from tests.lamp_files import write_lamp
+
+UNTUNED = "base,rag,rag:paper,rag:recency,rag:random,rag:mismatched"
+
+
+@pytest.fixture(autouse=True)
+def models(tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCALPERS_MODELS", str(tiny_models))
+
+
+def bench(cli: CommandLine, *arguments: object) -> Outcome:
+    outcome = cli("bench", "lamp", *arguments, "--base", "llama", "--json")
+    assert outcome.code == 0, outcome.err
+    return outcome
+
+
+def lines(path: str | Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in Path(path).read_text().splitlines()]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_is_measured_by_its_own_metrics(
+    cli: CommandLine, tmp_path: Path, home: Path, task: str
+) -> None:
+    found = bench(cli, write_lamp(tmp_path, task), "--conditions", UNTUNED).json
+    assert (found["task"], found["users"], found["questions"]) == (task, 2, 4)
+    assert list(found["conditions"]) == UNTUNED.split(",")
+    metrics = {*TASKS[task].metrics, "nll"}
+    for name, condition in found["conditions"].items():
+        numbers = {key for key, value in condition.items() if isinstance(value, float | int)}
+        assert numbers == metrics
+        assert all(low <= condition[m] <= high for m, (low, high) in condition["interval"].items())
+        assert bool(condition["relative"]) is (name != "base")
+    configuration, *records = lines(found["results"])
+    assert configuration["configuration"]["task"] == task
+    assert len(records) == 4 * 6
+    assert {record["condition"] for record in records} == set(UNTUNED.split(","))
+    for record in records:
+        assert record["nll"] > 0 and "\n" not in record["prediction"]
+    assert [path for path in home.rglob("*") if path.stat().st_mode & 0o077] == []
+
+
+def test_adapters_are_trained_served_and_removed(
+    cli: CommandLine, tmp_path: Path, home: Path
+) -> None:
+    pytest.importorskip("torch")
+    folder = write_lamp(tmp_path, "LaMP_4", users=2, questions=1, items=12, dates=True)
+    names = "base,rag,peft,rag+peft,chosen"
+    found = bench(cli, folder, "--conditions", names, "--budget", "4s", "--jobs", 1).json
+    assert list(found["conditions"]) == names.split(",")
+    assert found["conditions"]["peft"]["nll"] < found["conditions"]["base"]["nll"]
+    records = {(r["question"], r["condition"]): r for r in lines(found["results"])[1:]}
+    trained = records["0", "peft"]["details"]["adapter"]
+    assert trained["steps"] > 1 and trained["examples"] > 12
+    choice = records["0", "chosen"]["details"]["choice"]
+    assert choice["condition"] in ("base", "rag", "peft", "rag+peft")
+    assert list(home.rglob("*.gguf")) == [] and found["adapters"] is None
+
+
+@pytest.mark.parametrize("task", ["LaMP_1", "LaMP_7"])
+def test_tasks_whose_items_are_no_pairs_are_learned_from_too(
+    cli: CommandLine, tmp_path: Path, task: str
+) -> None:
+    pytest.importorskip("torch")
+    folder = write_lamp(tmp_path, task, users=1, questions=1)
+    arguments = ("--conditions", "peft", "--budget", "1s", "--keep")
+    found = bench(cli, folder, *arguments).json
+    assert len(list(Path(found["adapters"]).glob("*.gguf"))) == 1
+    assert lines(found["results"])[1]["details"]["adapter"]["steps"] >= 1
+
+
+def test_a_profile_too_small_to_learn_from_leaves_the_base(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    pytest.importorskip("torch")
+    folder = write_lamp(tmp_path, "LaMP_4", users=1, items=1)
+    found = bench(cli, folder, "--conditions", "base,peft,chosen").json
+    base = found["conditions"]["base"]["nll"]
+    assert found["conditions"]["peft"]["nll"] == pytest.approx(base, rel=1e-3)
+    assert lines(found["results"])[-1]["details"]["adapter"] is None
+
+
+def test_an_empty_profile_is_answered_for(cli: CommandLine, tmp_path: Path) -> None:
+    found = bench(cli, write_lamp(tmp_path, "LaMP_7", items=0), "--conditions", "base,rag").json
+    conditions = found["conditions"]
+    assert conditions["rag"]["nll"] == pytest.approx(conditions["base"]["nll"], rel=1e-3)
+
+
+def test_the_same_command_goes_on_and_more_can_be_added(cli: CommandLine, tmp_path: Path) -> None:
+    folder = write_lamp(tmp_path, "LaMP_4", users=3)
+    first = bench(cli, folder, "--users", 2, "--conditions", "base").json
+    path = Path(first["results"])
+    whole = path.read_text()
+    # As after a kill: half a line at the end, and one answer too few.
+    path.write_text("".join(whole.splitlines(keepends=True)[:-1]) + '{"user": "us')
+    bench(cli, folder, "--users", 2, "--conditions", "base")
+    assert path.read_text().startswith("".join(whole.splitlines(keepends=True)[:-1]))
+    assert len(lines(path)) == 1 + 4
+    whole = path.read_text()
+    more = bench(cli, folder, "--conditions", "base,rag").json
+    assert more["results"] == first["results"] and more["questions"] == 6
+    assert path.read_text().startswith(whole)
+    again = bench(cli, folder, "--conditions", "base", "--again").json
+    assert len(lines(again["results"])) == 1 + 6
+
+
+def test_results_of_other_settings_are_refused(cli: CommandLine, tmp_path: Path) -> None:
+    folder = write_lamp(tmp_path / "set", "LaMP_6")
+    results = tmp_path / "results.jsonl"
+    arguments = (folder, "--conditions", "rag", "--results", results)
+    bench(cli, *arguments)
+    outcome = cli("bench", "lamp", *arguments, "--base", "llama", "-k", 1)
+    assert outcome.code == 1
+    assert "other settings (form)" in outcome.err and "--again" in outcome.err
+    results.write_text("shopping list\n")
+    outcome = cli("bench", "lamp", *arguments, "--base", "llama")
+    assert outcome.code == 1 and "no results" in outcome.err
+
+
+def test_processes_answer_as_one_does(cli: CommandLine, tmp_path: Path) -> None:
+    folder = write_lamp(tmp_path, "LaMP_5", users=2)
+    alone = bench(cli, folder, "--conditions", "base,rag", "--jobs", 1).json
+    both = bench(cli, folder, "--conditions", "base,rag", "--jobs", 2, "--again").json
+    for name, found in alone["conditions"].items():
+        assert both["conditions"][name]["nll"] == pytest.approx(found["nll"], rel=1e-3)
+
+
+def test_the_headline_is_what_conditions_gain_over_the_base(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    folder = write_lamp(tmp_path, "LaMP_3")
+    outcome = cli("bench", "lamp", folder, "--conditions", "base,rag", "--base", "llama")
+    assert outcome.code == 0, outcome.err
+    assert "LaMP_3: 2 users, 4 questions" in outcome.out
+    assert "rag over base: mae " in outcome.out and "nll" in outcome.out
+    assert ".jsonl" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "expected"),
+    [
+        (("--task", "LaMP_9"), 1, "LaMP_1"),
+        (("--task", "LaMP_3"), 1, "is of the task LaMP_4"),
+        (("--conditions", "rag:dense"), 1, "not measured"),
+        (("--conditions", "raag"), 1, "no condition"),
+        (("--budget", "soon"), 2, "is no time"),
+        (("--base", "nowhere"), 1, "models"),
+        (("--users", "1", "--conditions", "rag:mismatched"), 1, "second user"),
+    ],
+)
+def test_mistakes_are_one_line(
+    cli: CommandLine, tmp_path: Path, arguments: tuple[str, ...], code: int, expected: str
+) -> None:
+    folder = write_lamp(tmp_path, "LaMP_4", users=1)
+    base = () if "--base" in arguments else ("--base", "llama")
+    outcome = cli("bench", "lamp", folder, *base, *arguments)
+    assert (outcome.code, outcome.out) == (code, "")
+    assert expected in outcome.err and len(outcome.err.strip().splitlines()) == 1
+
+
+def test_without_adapters_no_torch_is_loaded(tmp_path: Path) -> None:
+    folder = write_lamp(tmp_path, "LaMP_4", users=1, questions=1)
+    code = (
+        "import sys; from localpers.cli.app import main\n"
+        "try: main(sys.argv[1:])\nexcept SystemExit as stop: assert not stop.code\n"
+        "print('torch' in sys.modules, file=sys.stderr)"
+    )
+    for arguments in (["--help"], [str(folder), "--base", "llama", "--conditions", "base,rag"]):
+        outcome = subprocess.run(
+            [sys.executable, "-c", code, "bench", "lamp", *arguments],
+            capture_output=True,
+            text=True,
+        )
+        assert outcome.returncode == 0 and outcome.stderr.endswith("False\n"), outcome.stderr
