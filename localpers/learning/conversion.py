@@ -92,10 +92,9 @@ def _train(
     device = bench.device
     trainer = Trainer(model, examples, recipe, device, bench.folder.checkpoint, bench.checkpointing)
     reporter.stage(f"Measuring the speed of {device.name} ({device.description})")
-    seconds_per_token = trainer.calibrate()
+    speed = trainer.calibrate()
     total, seconds = plan_steps(
-        seconds_per_token,
-        lambda limit: steps_in_seconds(examples, recipe, limit, seconds_per_token),
+        speed.first, lambda limit: steps_in_seconds(examples, recipe, limit, speed)
     )
     reporter.stage(f"Training {total} steps")
 

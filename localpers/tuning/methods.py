@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from localpers.errors import LocalpersError
+from localpers.tuning.frozen import decoder_layers
 from localpers.tuning.recipe import Recipe
 from localpers.tuning.torch_base import LoadedBase
 
@@ -18,6 +20,32 @@ def adapt(base: LoadedBase, recipe: Recipe) -> Any:
 
     import_torch().manual_seed(recipe.seed)
     return METHODS[recipe.method](base, recipe)
+
+
+def detach(model: Any) -> Any:
+    """Take the adapter off again; returns the bare base that `adapt` was given, ready for another.
+
+    The base is the very object, its weights are untouched, and what training switched on in it
+    (gradient checkpointing, hooks) is off.
+    """
+    base = model.unload()
+    if hasattr(base, "peft_config"):
+        del base.peft_config
+    if getattr(base, "is_gradient_checkpointing", False):
+        base.gradient_checkpointing_disable()
+        base.disable_input_require_grads()
+    base.requires_grad_(True)
+    return base.eval()
+
+
+@contextmanager
+def adapted(base: LoadedBase, recipe: Recipe) -> Iterator[Any]:
+    """`adapt` for the time of a block: many adapters can be trained on one loaded base."""
+    model = adapt(base, recipe)
+    try:
+        yield model
+    finally:
+        detach(model)
 
 
 def _lora(base: LoadedBase, recipe: Recipe) -> Any:
@@ -37,9 +65,10 @@ def _lora(base: LoadedBase, recipe: Recipe) -> Any:
 
 
 def _targets(base: LoadedBase, recipe: Recipe) -> list[str]:
+    places = _upper(base, recipe.layers)
     if recipe.targets == "all-linear":
-        return list(base.places)
-    chosen = [name for name in base.places if name.rsplit(".", 1)[-1] in recipe.targets]
+        return places
+    chosen = [name for name in places if name.rsplit(".", 1)[-1] in recipe.targets]
     if not chosen:
         known = ", ".join(sorted({name.rsplit(".", 1)[-1] for name in base.places}))
         raise LocalpersError(
@@ -47,6 +76,16 @@ def _targets(base: LoadedBase, recipe: Recipe) -> list[str]:
             f"name some of {known} in the recipe's 'targets'."
         )
     return chosen
+
+
+def _upper(base: LoadedBase, share: float) -> list[str]:
+    """The linear modules in the upper `share` of the layers, at least in the last one."""
+    stack, layers = decoder_layers(base.model)
+    first = len(layers) - max(1, round(share * len(layers)))
+    if not layers or first == 0:
+        return list(base.places)
+    above = tuple(f"{stack}.{number}." for number in range(first, len(layers)))
+    return [name for name in base.places if name.startswith(above)]
 
 
 METHODS: dict[str, Method] = {"lora": _lora}

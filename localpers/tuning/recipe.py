@@ -26,7 +26,9 @@ class Recipe(BaseModel):
     alpha: Annotated[float, Field(gt=0)] = 16.0
     dropout: Share = 0.0
     targets: Literal["all-linear"] | tuple[str, ...] = "all-linear"
-    learning_rate: Annotated[float, Field(gt=0, lt=1)] = 5e-4
+    layers: Annotated[float, Field(gt=0, le=1)] = 0.33
+    """Share of the layers that are adapted, the upper ones; those below are computed only once."""
+    learning_rate: Annotated[float, Field(gt=0, lt=1)] = 1e-3
     warmup: Share = 0.1
     """Share of the steps during which the learning rate rises."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.01

@@ -23,6 +23,14 @@ class Step:
     tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Seconds per token, prompts included: in the first pass over the examples, and later."""
+
+    first: float
+    again: float
+
+
 def steps(examples: Sequence[TokenizedExample], recipe: Recipe) -> Iterator[Step]:
     """The steps, without end: pass after pass over the examples, each in an order of its own.
 
@@ -56,16 +64,14 @@ def steps_in_epochs(examples: Sequence[TokenizedExample], recipe: Recipe) -> int
 
 
 def steps_in_seconds(
-    examples: Sequence[TokenizedExample],
-    recipe: Recipe,
-    seconds: float,
-    seconds_per_token: float,
+    examples: Sequence[TokenizedExample], recipe: Recipe, seconds: float, speed: Speed
 ) -> int:
     """How many steps fit into `seconds`, at least one and at most what the epochs take."""
     most = steps_in_epochs(examples, recipe)
-    spent, count = 0.0, 0
+    spent, count, seen = 0.0, 0, 0
     for step in steps(examples, recipe):
-        spent += step.tokens * seconds_per_token
+        spent += step.tokens * (speed.first if seen < len(examples) else speed.again)
+        seen += len(step.examples)
         if count == most or (count and spent > seconds):
             break
         count += 1

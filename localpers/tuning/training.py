@@ -25,8 +25,10 @@ from localpers.errors import LocalpersError
 from localpers.tuning import checkpoint
 from localpers.tuning.checkpoint import TrainingState
 from localpers.tuning.device import Device, import_torch
+from localpers.tuning.frozen import FrozenLayers
+from localpers.tuning.fused import fused_lora
 from localpers.tuning.recipe import Recipe
-from localpers.tuning.schedule import learning_rate, micro_batches, steps
+from localpers.tuning.schedule import Speed, learning_rate, micro_batches, steps
 
 MICRO_TOKENS = {"cpu": 512, "mps": 2048}
 """Tokens computed at once, padding counted; elsewhere GPU_MICRO_TOKENS."""
@@ -95,21 +97,24 @@ class Trainer:
         self._optimizer = self._torch.optim.AdamW(
             self._parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay
         )
+        self._frozen = FrozenLayers(model, device.name, folder)
         self._losses: list[float] = []
         self._tokens = 0
         self._seconds = 0.0
         self._interrupted = False
 
-    def calibrate(self) -> float:
-        """Seconds per token, prompts included, on this device: measured, leaving no trace."""
+    def calibrate(self) -> Speed:
+        """How fast this device is: measured, leaving no trace."""
         random = self._torch.get_rng_state()
         step = next(steps(self._examples, self._recipe))
         *_, group = micro_batches(step, self._examples, self._micro)
         self._timed(group)  # Warms up: kernels are prepared for this shape.
-        seconds, tokens = self._timed(group)
+        again, tokens = self._timed(group)
+        self._frozen.forget()
+        first, _ = self._timed(group)
         self._optimizer.zero_grad(set_to_none=True)
         self._torch.set_rng_state(random)
-        return seconds / tokens
+        return Speed(max(first, again) / tokens, again / tokens)
 
     def _timed(self, group: list[TokenizedExample]) -> tuple[float, int]:
         began = time.monotonic()
@@ -148,6 +153,7 @@ class Trainer:
                     saved_at = time.monotonic()
                 if self._seconds > planned_seconds * OVERRUN:
                     break
+        self._frozen.forget()
         self._save(len(self._losses))
         return TrainingResult(
             losses=tuple(self._losses),
@@ -194,18 +200,28 @@ class Trainer:
         last = max(len(e.prompt) + len(e.completion) for e in group) - 1
         wanted = torch.arange(max(0, last - _rounded(last - first)), last)
         # No attention mask: padding stands at the end, where causal attention never looks.
-        logits = self._model(
-            input_ids=ids.to(device), logits_to_keep=wanted.to(device), use_cache=False
-        ).logits
-        loss = torch.nn.functional.cross_entropy(
-            logits.float().flatten(0, 1),
-            targets[:, wanted].flatten().to(device),
-            ignore_index=IGNORED,
-            reduction="sum",
-        )
-        loss = loss / completion_tokens
-        loss.backward()
+        with self._frozen_part(group, width), fused_lora(self._model):
+            logits = self._model(
+                input_ids=ids.to(device), logits_to_keep=wanted.to(device), use_cache=False
+            ).logits
+            loss = torch.nn.functional.cross_entropy(
+                logits.float().flatten(0, 1),
+                targets[:, wanted].flatten().to(device),
+                ignore_index=IGNORED,
+                reduction="sum",
+            )
+            loss = loss / completion_tokens
+            loss.backward()
         return float(loss.detach())
+
+    @contextmanager
+    def _frozen_part(self, group: list[TokenizedExample], width: int) -> Iterator[None]:
+        """Within, the model does not compute its frozen lower layers."""
+        if not self._frozen.count:
+            yield
+            return
+        with self._frozen.reused(self._frozen.hidden(group, width)):
+            yield
 
     def _progress(self, step: int, total: int) -> TrainingProgress:
         recent = self._losses[-8:]

@@ -13,6 +13,7 @@ from localpers.datatypes import TokenizedExample
 from localpers.tuning.recipe import Recipe
 from localpers.tuning.schedule import (
     FINAL_RATE,
+    Speed,
     learning_rate,
     micro_batches,
     steps,
@@ -67,7 +68,7 @@ def test_micro_batches_hold_the_step_once_and_keep_the_limit(
 @given(PAIRS, st.floats(0, 50))
 def test_steps_fit_the_time_and_the_epochs(pairs: list[TokenizedExample], seconds: float) -> None:
     recipe = Recipe(batch_tokens=64)
-    count = steps_in_seconds(pairs, recipe, seconds, seconds_per_token=0.1)
+    count = steps_in_seconds(pairs, recipe, seconds, Speed(0.1, 0.1))
     assert 1 <= count <= steps_in_epochs(pairs, recipe)
     spent = sum(step.tokens for step in islice(steps(pairs, recipe), count)) * 0.1
     assert count == 1 or spent <= seconds + 1e-6

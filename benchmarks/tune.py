@@ -1,0 +1,330 @@
+"""How fast is tuning? Against a plain transformers Trainer with peft, in fp32 and in bf16.
+
+    python benchmarks/tune.py [FOLDER_OF_NOTES | --headlines LAMP_4_FOLDER] [--examples N]
+
+Every contender runs in a process of its own, so that its peak memory is its own, and learns the
+same examples in as many passes; what each made is judged in float32 on the same examples held out.
+Notes come from FOLDER_OF_NOTES, else from LOCALPERS_TEST_DATA/til, else they are this project's own
+docs. Prints a table and, last, one JSON document.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+BASE = "smollm2-135m-instruct"
+BASELINES = ("trainer-fp32", "trainer-bf16")
+CONTENDERS = (*BASELINES, "localpers")
+PASSES = 2
+SPEED_GOAL = {"trainer-fp32": 3.0, "trainer-bf16": 1.7}
+MEMORY_GOAL = 0.5
+Pair = tuple[list[int], list[int]]
+"""Token ids of prompt and completion."""
+
+
+class Stopwatch:
+    """`seconds` by the clock, and `cpu_seconds` of all threads: on a busy machine the fairer one,
+    with --threads 1, since threads that wait for each other count as working.
+    """
+
+    seconds = cpu_seconds = 0.0
+
+    def __enter__(self) -> Stopwatch:
+        self._began = time.perf_counter(), time.process_time()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds = time.perf_counter() - self._began[0]
+        self.cpu_seconds = time.process_time() - self._began[1]
+
+
+def notes_folder(given: str | None) -> list[Path]:
+    data = os.environ.get("LOCALPERS_TEST_DATA")
+    if given:
+        return [Path(given)]
+    if data and (Path(data) / "til").is_dir():
+        return [Path(data) / "til"]
+    return [ROOT / "docs", ROOT / "README.md", ROOT / "CHANGELOG.md"]
+
+
+def note_pairs(paths: Sequence[Path], count: int, unseen: int) -> tuple[list[Pair], list[Pair]]:
+    """(training, held out): what `tune` makes of the notes, passages in half of the prompts."""
+    from localpers.corpus.sync import sync
+    from localpers.profile import Profile
+    from localpers.retrieval.indexing import Indexer
+    from localpers.retrieval.retriever import Retriever
+    from localpers.store import Store
+    from localpers.tuning.context import OtherDocuments
+    from localpers.tuning.examples import ExampleMaker
+    from localpers.tuning.recipe import Recipe
+    from localpers.tuning.split import split
+
+    recipe = Recipe()
+    with Store.open(Profile.open()) as store:
+        Indexer(store).refresh()
+        sync(store, list(paths))
+        documents = list(store.documents.all())
+        parts = split(documents, recipe.held_out)
+        retriever = Retriever(store)
+        hashes = {document.id: document.content_hash for document in documents}
+        earlier = OtherDocuments(retriever, parts.train, recipe.passages, only_earlier=True)
+        maker = ExampleMaker(_tokenizer(), recipe, earlier, hashes)
+        learned, late = list(parts.train), list(parts.held_out)
+        random.Random(0).shuffle(learned)
+        return (
+            _first(maker.training(learned), count),
+            _first(maker.training(late), unseen),
+        )
+
+
+def headline_pairs(folder: Path, count: int, unseen: int) -> tuple[list[Pair], list[Pair]]:
+    """(training, held out) of the largest LaMP_4 profile: its latest items are held out."""
+    from localpers.datatypes import Message
+    from localpers.prompts import build_messages
+
+    questions = json.loads((folder / "questions.json").read_text())
+    profile = max((question["profile"] for question in questions), key=len)
+    items = sorted(profile, key=lambda item: str(item["date"]))
+    pairs = []
+    for item in items:
+        article = " ".join(item["text"].split()[:280])
+        asked = f"Generate a headline for the following article: {article}"
+        messages = (*build_messages(asked), Message("assistant", item["title"]))
+        pairs.append(_pair(_tokenizer().example_ids(messages)))
+    held_out = pairs[-min(unseen, len(pairs) // 3) :]
+    return pairs[: -len(held_out)][:count], held_out
+
+
+def _tokenizer() -> Any:
+    from localpers.weights import catalog
+    from localpers.weights.tokenizer import Tokenizer
+
+    return Tokenizer.open(catalog.find(BASE).path)
+
+
+def _pair(ids: Any) -> Pair:
+    return list(ids.prompt), list(ids.completion)
+
+
+def _first(examples: Iterator[Any], count: int) -> list[Pair]:
+    tokenizer = _tokenizer()
+    pairs = []
+    for example in examples:
+        pairs.append(_pair(tokenizer.example_ids(example.messages)))
+        if len(pairs) == count:
+            break
+    return pairs
+
+
+def _base(dtype: str, folder: Path) -> Any:
+    from localpers.tuning.torch_base import load_base
+    from localpers.weights import catalog
+
+    return load_base(catalog.find(BASE), dtype, folder)
+
+
+def train_plainly(dtype: str, pairs: Sequence[Pair], folder: Path) -> tuple[Any, Stopwatch]:
+    """(model, time) of transformers.Trainer over peft's LoRA of all linear modules."""
+    import torch
+    import transformers
+    from peft import LoraConfig, get_peft_model
+
+    model = _base(dtype, folder).model
+    config = LoraConfig(r=8, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM")
+    torch.manual_seed(0)
+    model = get_peft_model(model, config)
+    rows = [{"input_ids": [*p, *c], "labels": [-100] * len(p) + c} for p, c in pairs]
+
+    def collate(batch: list[dict[str, list[int]]]) -> dict[str, Any]:
+        width = max(len(row["input_ids"]) for row in batch)
+
+        def padded(key: str, filler: int) -> Any:
+            return torch.tensor([row[key] + [filler] * (width - len(row[key])) for row in batch])
+
+        ids = padded("input_ids", 0)
+        mask = torch.tensor([[n < len(row["input_ids"]) for n in range(width)] for row in batch])
+        return {"input_ids": ids, "labels": padded("labels", -100), "attention_mask": mask.long()}
+
+    settings = transformers.TrainingArguments(
+        output_dir=str(folder / "out"),
+        per_device_train_batch_size=4,
+        num_train_epochs=PASSES,
+        learning_rate=5e-4,
+        lr_scheduler_type="cosine",
+        warmup_steps=max(1, len(pairs) * PASSES // 4 // 10),
+        bf16=dtype == "bfloat16",
+        use_cpu=not torch.cuda.is_available(),
+        dataloader_pin_memory=False,
+        save_strategy="no",
+        logging_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+        seed=0,
+    )
+    trainer = transformers.Trainer(model, settings, train_dataset=rows, data_collator=collate)
+    with Stopwatch() as watch:
+        trainer.train()
+    return model, watch
+
+
+def train_localpers(pairs: Sequence[Pair], folder: Path) -> tuple[Any, Stopwatch]:
+    """(model, time) of the product with its default recipe."""
+    from localpers.datatypes import TokenizedExample
+    from localpers.tuning.device import choose_device
+    from localpers.tuning.methods import adapt
+    from localpers.tuning.recipe import Recipe
+    from localpers.tuning.schedule import steps_in_epochs
+    from localpers.tuning.training import Trainer
+
+    device = choose_device()
+    recipe = Recipe(epochs=PASSES)
+    model = adapt(_base(device.dtype, folder), recipe)
+    examples = [TokenizedExample(tuple(p), tuple(c)) for p, c in pairs]
+    trainer = Trainer(model, examples, recipe, device, folder / "state")
+    with Stopwatch() as watch:
+        trainer.train(steps_in_epochs(examples, recipe))
+    return model, watch
+
+
+def held_out_loss(model: Any, pairs: Sequence[Pair]) -> float:
+    """Mean nats per completion token, in float32."""
+    import torch
+
+    model.float().cpu().eval()
+    total, count = 0.0, 0
+    with torch.no_grad():
+        for prompt, completion in pairs:
+            keep = torch.arange(len(prompt) - 1, len(prompt) + len(completion) - 1)
+            logits = model(
+                input_ids=torch.tensor([[*prompt, *completion]]),
+                logits_to_keep=keep,
+                use_cache=False,
+            ).logits[0]
+            losses = torch.nn.functional.cross_entropy(
+                logits, torch.tensor(completion), reduction="sum"
+            )
+            total += float(losses)
+            count += len(completion)
+    return total / count
+
+
+def compete(name: str, data: Path) -> None:
+    """A child's work: train, measure, print one JSON document."""
+    found = json.loads(data.read_text())
+    pairs = found["training"]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)
+        if name == "base":
+            model, watch = _base("float32", path).model, Stopwatch()
+        elif name == "localpers":
+            model, watch = train_localpers(pairs, path)
+        else:
+            dtype = {"trainer-fp32": "float32", "trainer-bf16": "bfloat16"}[name]
+            model, watch = train_plainly(dtype, pairs, path)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        loss = held_out_loss(model, found["held_out"])
+    result = {
+        "seconds": watch.seconds,
+        "cpu_seconds": watch.cpu_seconds,
+        "peak_mb": peak / (1024 if sys.platform == "linux" else 1 << 20),
+        "held_out_loss": loss,
+    }
+    print(json.dumps(result))
+
+
+def contest(names: Sequence[str], training: list[Pair], held_out: list[Pair]) -> dict[str, Any]:
+    completion = PASSES * sum(len(c) for _, c in training)
+    tokens = completion + PASSES * sum(len(p) for p, _ in training)
+    results: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "pairs.json"
+        data.write_text(json.dumps({"training": training, "held_out": held_out}))
+        for name in ("base", *names):
+            command = [sys.executable, __file__, "--contender", name, "--data", str(data)]
+            output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+            found = json.loads(output.stdout.splitlines()[-1])
+            if found["seconds"]:
+                found["completion_tokens_per_second"] = completion / found["seconds"]
+                found["tokens_per_second"] = tokens / found["seconds"]
+            results[name] = found
+    return results
+
+
+def show(title: str, results: dict[str, Any]) -> None:
+    print(f"\n{title}")
+    heads = f"{'completion/s':>13}{'tokens/s':>10}{'CPU s':>8}{'peak MB':>9}{'held-out loss':>15}"
+    print(f"{'':14}{heads}")
+    for name, found in results.items():
+        rates = [found.get(key) for key in ("completion_tokens_per_second", "tokens_per_second")]
+        shown = "".join(f"{rate:>{width}.1f}" if rate else f"{'':>{width}}"
+                        for rate, width in zip(rates, (13, 10), strict=True))  # fmt: skip
+        print(
+            f"{name:14}{shown}{found['cpu_seconds']:>8.1f}{found['peak_mb']:>9.0f}{found['held_out_loss']:>15.4f}"
+        )
+    for name in BASELINES:
+        if name in results and "localpers" in results:
+            _compare(name, results[name], results["localpers"])
+
+
+def _compare(name: str, theirs: dict[str, float], ours: dict[str, float]) -> None:
+    speed = theirs["seconds"] / ours["seconds"]
+    cpu = theirs["cpu_seconds"] / ours["cpu_seconds"]
+    memory = ours["peak_mb"] / theirs["peak_mb"]
+    worse = ours["held_out_loss"] - theirs["held_out_loss"]
+    goals = (
+        (
+            f"{speed:.2f} times the speed, {cpu:.2f} by CPU time (goal {SPEED_GOAL[name]})",
+            speed >= SPEED_GOAL[name],
+        ),
+        (f"{memory:.2f} of the memory (goal {MEMORY_GOAL})", memory <= MEMORY_GOAL),
+        (f"loss {worse:+.4f} (goal: not higher)", worse <= 0),
+    )
+    print(f"against {name}: " + ", ".join(f"{t} {'PASS' if ok else '—'}" for t, ok in goals))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("notes", nargs="?", help="a folder of notes")
+    parser.add_argument("--held-out", type=int, default=24, help="examples to judge by")
+    parser.add_argument(
+        "--headlines", type=Path, help="a folder in the LaMP_4 format, instead of notes"
+    )
+    parser.add_argument("--examples", type=int, default=60)
+    parser.add_argument("--threads", type=int, help="of torch; default: all cores")
+    parser.add_argument("--only", nargs="+", choices=CONTENDERS, default=CONTENDERS)
+    parser.add_argument("--contender", help=argparse.SUPPRESS)
+    parser.add_argument("--data", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.threads:
+        os.environ["OMP_NUM_THREADS"] = str(options.threads)
+    if options.contender:
+        compete(options.contender, options.data)
+        return
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["LOCALPERS_HOME"] = home
+        counts = options.examples, options.held_out
+        title = "headlines" if options.headlines else "notes"
+        training, held_out = (
+            headline_pairs(options.headlines, *counts)
+            if options.headlines
+            else note_pairs(notes_folder(options.notes), *counts)
+        )
+    results = contest(options.only, training, held_out)
+    show(f"{title}: {len(training)} examples, {PASSES} passes", results)
+    print(json.dumps({title: results}))
+
+
+if __name__ == "__main__":
+    main()
