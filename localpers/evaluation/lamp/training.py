@@ -8,8 +8,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from itertools import islice
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -19,10 +18,10 @@ from localpers.evaluation.lamp.answering import Desk
 from localpers.evaluation.lamp.settings import Settings
 from localpers.profile import make_private
 from localpers.tuning.device import choose_device
-from localpers.tuning.methods import adapt
+from localpers.tuning.methods import adapt, detach
 from localpers.tuning.outcome import lora_adapter
 from localpers.tuning.recipe import Recipe
-from localpers.tuning.schedule import steps, steps_in_seconds
+from localpers.tuning.schedule import Speed, steps_in_seconds
 from localpers.tuning.torch_base import load_base, needs_checkpointing
 from localpers.tuning.training import Trainer
 from localpers.weights.adapter import write_adapter_gguf
@@ -69,7 +68,7 @@ class AdapterTrainer:
         self._device = choose_device(settings.device)
         self._checkpointing = needs_checkpointing(settings.base, self._device)
         self._base = load_base(settings.base, self._device.dtype, workspace)
-        self._seconds_per_token = 0.0
+        self._speed: Speed | None = None
 
     def train(self, desk: Desk, seconds: float, name: str) -> Trained | None:
         """An adapter for the profile at `desk`, in about `seconds`, written to a file after `name`.
@@ -88,16 +87,13 @@ class AdapterTrainer:
             trainer = Trainer(
                 model, examples, recipe, self._device, checkpoint, self._checkpointing
             )
-            if not self._seconds_per_token:
-                self._seconds_per_token = trainer.calibrate()
+            self._speed = self._speed or trainer.calibrate()
             left = max(1.0, seconds - (time.monotonic() - began))
-            total = steps_in_seconds(examples, recipe, left, self._seconds_per_token)
+            total = steps_in_seconds(examples, recipe, left, self._speed)
             result = trainer.train(total, planned_seconds=left)
-            read = sum(step.tokens for step in islice(steps(examples, recipe), result.steps))
-            self._seconds_per_token = result.seconds / max(read, 1)
             adapter = lora_adapter(model, self._base, self._settings.base.sha256)
         finally:
-            self._take_off(model)
+            detach(model)
             shutil.rmtree(checkpoint, ignore_errors=True)
         path = self._settings.folder / _file_name(name)
         write_adapter_gguf(adapter, self._settings.base.path, path)
@@ -111,18 +107,11 @@ class AdapterTrainer:
             loss=round(sum(recent) / len(recent), 4),
         )
 
-    def _take_off(self, model: Any) -> None:
-        """Make the base bare again, so that the next adapter does not stand on this one."""
-        bare = model.unload()
-        bare.__dict__.pop("peft_config", None)
-        self._base = replace(self._base, model=bare)
-
     def _examples(self, desk: Desk, began: float, seconds: float) -> Iterator[TokenizedExample]:
         """Of each item two: with others in the prompt, as questions will have them, and plain."""
         order = list(range(len(desk.user.profile)))
         Random(f"{self._settings.seed}:{desk.user.id}").shuffle(order)
-        pace = self._seconds_per_token
-        most = SPARE * seconds / pace if pace else math.inf
+        most = SPARE * seconds / self._speed.again if self._speed else math.inf
         tokens = 0
         for number in order:
             for example in self._of_item(desk, number):
