@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 SAMPLE = 12
 COLUMNS = (
-    ("nll", "nats/token", 3),
-    ("bits_per_byte", "bits/byte", 3),
-    ("rouge_1", "ROUGE-1", 3),
-    ("rouge_l", "ROUGE-L", 3),
-    ("chrf", "chrF", 3),
-    ("style", "style", 3),
-    ("copied", "copied", 1),
+    ("nll", "nats/token"),
+    ("bits_per_byte", "bits/byte"),
+    ("rouge_l", "ROUGE-L"),
+    ("chrf", "chrF"),
+    ("style", "style"),
 )
+"""What fits a terminal of 80 columns; the report and --json have the rest."""
+CELL = 12
 REPORT = "report.html"
 
 
@@ -37,6 +37,9 @@ def evaluate(
     ] = None,
     sample: Annotated[int, typer.Option(min=1, help="Held-out documents used.")] = SAMPLE,
     run: Annotated[str | None, typer.Option(help="The tuning run to evaluate.")] = None,
+    base: Annotated[
+        str | None, typer.Option(help="Evaluate this base model, untuned, instead of a run.")
+    ] = None,
     report: Annotated[
         Path | None, typer.Option(help="Where the report goes, instead of beside the run.")
     ] = None,
@@ -44,6 +47,8 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Compare base, notes and tuned model on your own held-out writing; makes a report."""
+    if run is not None and base is not None:
+        raise typer.BadParameter("--base evaluates no run: leave one of --base, --run away.")
     from localpers.evaluation.conditions import parse_conditions
     from localpers.evaluation.evaluate import Wanted
     from localpers.evaluation.evaluate import evaluate as measure
@@ -55,7 +60,7 @@ def evaluate(
     profile = Profile.open(context.obj)
     reporter = TerminalReporter()
     try:
-        evaluation, subject = measure(profile, Wanted(chosen, sample, run, seed), reporter)
+        evaluation, subject = measure(profile, Wanted(chosen, sample, run, seed, base), reporter)
     finally:
         reporter.clear()
     path = report.absolute() if report else subject.folder / REPORT
@@ -81,21 +86,19 @@ def _tell(evaluation: Evaluation, found: dict[str, Any]) -> None:
     )
     width = max(len(name) for name in found["conditions"]) + 2
     say()
-    say(" " * width + "".join(f"{label:>22}" for _, label, _ in COLUMNS))
+    say(" " * width + "".join(f"{label:>{CELL}}" for _, label in COLUMNS))
     for name, figures in found["conditions"].items():
-        cells = (_cell(figures, metric, digits) for metric, _, digits in COLUMNS)
-        say(f"{name:<{width}}" + "".join(f"{cell:>22}" for cell in cells))
+        values = (f"{figures[metric]:.3f}" for metric, _ in COLUMNS)
+        say(f"{name:<{width}}" + "".join(f"{value:>{CELL}}" for value in values))
+        bounds = (figures["ci"][metric] for metric, _ in COLUMNS)
+        say(" " * width + "".join(f"{f'{low:.2f}-{high:.2f}':>{CELL}}" for low, high in bounds))
     _tell_questions(found, width)
+    say()
     _tell_neutral(found)
     if evaluation.verdict:
         promoted = "promoted" if evaluation.verdict["promoted"] else "not promoted"
         say(f"The run was {promoted}: {evaluation.verdict['reason']}.")
     say(f"Report: {found['report']}")
-
-
-def _cell(figures: dict[str, Any], metric: str, digits: int) -> str:
-    low, high = figures["ci"][metric]
-    return f"{figures[metric]:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"
 
 
 def _tell_questions(found: dict[str, Any], width: int) -> None:
@@ -114,7 +117,6 @@ def _tell_questions(found: dict[str, Any], width: int) -> None:
 def _tell_neutral(found: dict[str, Any]) -> None:
     from localpers.evaluation.neutral import MARGIN
 
-    say()
     shown = ", ".join(f"{name} {value:.2f}" for name, value in found["neutral"].items())
     line = f"Perplexity of neutral text: {shown}"
     if {"base", "tuned"} <= found["neutral"].keys():

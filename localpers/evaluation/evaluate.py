@@ -47,13 +47,14 @@ RESULTS = "evaluation.json"
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """`conditions` None stands for what the profile has: with the tuned model where there is one.
-    `sample` counts documents.
+    `sample` counts documents; `base` names a base to be evaluated instead of a run.
     """
 
     conditions: tuple[Condition, ...] | None
     sample: int = SAMPLE
     run: str | None = None
     seed: int = 0
+    base: str | None = None
 
 
 def evaluate(profile: Profile, wanted: Wanted, reporter: Reporter) -> tuple[Evaluation, Subject]:
@@ -64,7 +65,7 @@ def evaluate(profile: Profile, wanted: Wanted, reporter: Reporter) -> tuple[Eval
     """
     started = time.monotonic()
     with Store.open(profile) as store:
-        subject = find_subject(profile, store, wanted.run)
+        subject = find_subject(profile, store, wanted.run, wanted.base)
         conditions = wanted.conditions or _usual(subject)
         if subject.tuned is None and any(condition.adapter for condition in conditions):
             raise LocalpersError(

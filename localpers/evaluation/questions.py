@@ -30,8 +30,7 @@ DISTINCTIVE = 0.5
 
 _SENTENCE = re.compile(r"[^.!?。！？\n]+(?:[.!?](?=\S)[^.!?。！？\n]*)*[.!?。！？]?")
 _WORD = re.compile(r"[^\W_](?:[\w.'’+#-]*[\w+#])?")
-_MARKUP = re.compile(r"https?:|www\.|[`<>{}|\\]|\]\(|!\[|^\s*[#>|]|={2,}|\*\*|__")
-_LINK = re.compile(r"!?\[([^\]\[]*)\]\([^()\s]*\)")
+_MARKUP = re.compile(r"https?:|www\.|[`<>{}|\\\[\]]|^\s*[#>|]|={2,}|\*\*|__")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +174,16 @@ def _nll(engine: Engine, question: NotesQuestion, passages: Sequence[RetrievedPa
     )
     prompt = build_messages(question.text, given)
     whole = engine.tokenizer.example_ids((*prompt, Message("assistant", question.sentence)))
-    start = engine.tokenizer.encode(before.rstrip())
+    told = 0
+    for ours, theirs in zip(
+        engine.tokenizer.encode(before.rstrip()), whole.completion, strict=False
+    ):
+        # A token across the seam belongs to what is asked for.
+        if ours != theirs:
+            break
+        told += 1
     ids = [*whole.prompt, *whole.completion]
-    first = len(whole.prompt) + min(len(start), len(whole.completion) - 1)
+    first = len(whole.prompt) + min(told, len(whole.completion) - 1)
     try:
         logs = engine.log_likelihood(ids[:first], ids[first:])
     except LocalpersError:

@@ -21,7 +21,6 @@ from localpers.weights.tokenizer import Tokenizer
 
 TASKS = (Task.TITLE.value, Task.OPENING.value, Task.WRITE.value)
 """What is evaluated; a continuation from the middle is judged by the verdict alone."""
-FEWEST_DOCUMENTS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +53,11 @@ class Subject:
         ]
 
 
-def find_subject(profile: Profile, store: Store, run: str | None) -> Subject:
-    """The run `run`, else the promoted one, else the newest; without any, the base alone on the
-    documents that a run would hold out.
+def find_subject(
+    profile: Profile, store: Store, run: str | None, base: str | None = None
+) -> Subject:
+    """The run `run`, else the promoted one, else the newest; without any, or where `base` names
+    one, the base alone on the documents that a run would hold out.
 
     Documents that were removed since are left out. Raises RunNotFound, ModelNotFound, WrongBase,
     and LocalpersError where nothing is held out.
@@ -64,8 +65,8 @@ def find_subject(profile: Profile, store: Store, run: str | None) -> Subject:
     documents = {document.content_hash: document for document in store.documents.all()}
     runs = finished_runs(profile)
     chosen = run or profile.promoted() or (runs[0].id if runs else None)
-    if chosen is None:
-        return _untuned(profile, list(documents.values()))
+    if chosen is None or base is not None:
+        return _untuned(profile, list(documents.values()), base)
     folder = find_run(profile, chosen)
     subject = _of_run(profile, folder, documents)
     if not subject.trials:
@@ -94,14 +95,18 @@ def _of_run(
     )
 
 
-def _untuned(profile: Profile, documents: Sequence[StoredDocument]) -> Subject:
-    base = served_model(profile, use_adapter=False)
+def _untuned(profile: Profile, documents: Sequence[StoredDocument], name: str | None) -> Subject:
     recipe = Recipe()
     parts = split(documents, recipe.held_out)
-    trials = make_trials(Tokenizer.open(base.model), recipe, parts.held_out)
-    if len(documents) < FEWEST_DOCUMENTS or not trials:
+    if not parts.held_out:
         raise LocalpersError(
             f"{len(documents)} documents are indexed, too few to hold any out: ingest more."
+        )
+    base = served_model(profile, use_adapter=False, base=name)
+    trials = make_trials(Tokenizer.open(base.model), recipe, parts.held_out)
+    if not trials:
+        raise LocalpersError(
+            "The documents held out are too short to make tasks of: ingest more of your writing."
         )
     return Subject(
         base=base,

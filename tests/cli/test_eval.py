@@ -173,12 +173,10 @@ def test_a_profile_that_is_not_tuned_has_a_base_to_evaluate(
     outcome = cli("eval")
     assert outcome.code == 1 and "ingest" in outcome.err.splitlines()[-1]
     cli("ingest", diary)
-    from localpers.profile import Profile
-
-    Profile.open().choose_base("llama")
-    found = cli("eval", "--sample", 1, "--conditions", "base,rag:recency", "--json").json
+    arguments = ("--sample", 1, "--conditions", "base,rag:recency", "--json")
+    found = cli("eval", "--base", "llama", *arguments).json
     assert found["run"] is None and found["verdict"] is None and found["documents"] == 1
-    refused = cli("eval", "--conditions", "peft")
+    refused = cli("eval", "--base", "llama", "--conditions", "peft")
     assert refused.code == 1 and "localpers tune" in refused.err
     unknown = cli("eval", "--conditions", "rag:oracle")
     assert unknown.code == 1 and "rag:oracle" in unknown.err

@@ -1,0 +1,109 @@
+"""Questions that the notes answer: made of the person's prose, with one answer, without a model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from localpers.datatypes import (
+    Block,
+    BlockKind,
+    Kind,
+    RetrievedPassage,
+    ServedModel,
+    StoredDocument,
+)
+from localpers.evaluation.questions import _holds, ask_question, make_questions
+from localpers.inference.engine import Engine
+from localpers.weights.catalog import describe
+from tests import tiny_gguf
+
+SENTENCES = (
+    "We carried bread and salt over the old pass to Zermatt.",
+    "The ferry made three trips a day when the bridge was shut in 1894.",
+    "昨日の会議では新しい橋の設計について話し、担当は田中さんに決まった。",
+)
+
+
+class EveryWordIsRare:
+    """A Lexicon in which a word tells as much as it is long."""
+
+    def terms(self, text: str) -> list[str]:
+        return text.casefold().split()
+
+    def idf(self, terms: Iterable[str]) -> float:
+        return sum(min(1.0, len(term) / 8) for term in terms)
+
+    @property
+    def rarest(self) -> float:
+        return 1.0
+
+
+def document(number: int, text: str, kind: BlockKind = BlockKind.PARAGRAPH) -> StoredDocument:
+    return StoredDocument(
+        id=number,
+        path=f"/{number}.md",
+        part="",
+        title=f"Note {number}",
+        kind=Kind.NOTE,
+        date="2024-01-01",
+        date_from="metadata",
+        language="",
+        content_hash=f"hash{number}",
+        text=text,
+        blocks=(Block(kind, 0, len(text)),),
+    )
+
+
+def test_a_question_holds_what_precedes_the_answer_and_not_the_answer() -> None:
+    documents = [document(n, sentence) for n, sentence in enumerate(SENTENCES)]
+    found = {q.document: q for q in make_questions(documents, EveryWordIsRare(), 9)}
+    assert found[0].term == "Zermatt" and found[1].term == "1894"
+    for number, question in found.items():
+        assert question.sentence == SENTENCES[number] and question.content_hash == f"hash{number}"
+        assert question.sentence.endswith(question.rest)
+        assert question.rest.startswith(question.term) and question.term not in question.text
+        assert f"Note {number}" in question.text
+
+
+def test_questions_are_the_same_again_and_as_many_as_wanted() -> None:
+    documents = [document(n, SENTENCES[n % 2]) for n in range(20)]
+    some = make_questions(documents, EveryWordIsRare(), 5, seed=3)
+    assert len(some) == len({question.document for question in some}) == 5
+    assert make_questions(documents[::-1], EveryWordIsRare(), 5, seed=3) == some
+    assert make_questions(documents, EveryWordIsRare(), 5, seed=4) != some
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Run `pip install` and then open the settings of the terminal in Berlin.",
+        "All of it stands at https://example.org and is kept there by Mr Zimmermann.",
+        "A row with [a link](x.md) that leads to the page about Zimmermann.",
+        "Too short for Zimmermann.",
+    ],
+)
+def test_code_addresses_and_stubs_are_not_asked_for(text: str) -> None:
+    assert make_questions([document(1, text)], EveryWordIsRare(), 1) == ()
+    assert make_questions([document(1, SENTENCES[0], BlockKind.CODE)], EveryWordIsRare(), 1) == ()
+    assert make_questions([document(1, SENTENCES[0], BlockKind.QUOTE)], EveryWordIsRare(), 1) == ()
+
+
+def test_an_answer_holds_whole_words() -> None:
+    assert _holds("It was shut in 1894 [1].", "1894") and not _holds("in 18945", "1894")
+    assert _holds("to ZERMATT.", "Zermatt") and _holds("担当は田中さん", "田中さん")
+
+
+def test_asking_scores_the_true_words_the_same_each_time(tmp_path: Path) -> None:
+    model = describe(tiny_gguf.build_tiny_model(tmp_path / "llama.gguf", "llama"))
+    (question,) = make_questions([document(1, SENTENCES[1])], EveryWordIsRare(), 1)
+    passage = RetrievedPassage(1, 1.0, 1, "/1.md", "Note 1", "", 0, 66, SENTENCES[1])
+    with Engine.open(ServedModel(model, model.path)) as engine:
+        first = ask_question(engine, question, [passage], EveryWordIsRare())
+        bare = ask_question(engine, question, [], EveryWordIsRare())
+        again = ask_question(engine, question, [passage], EveryWordIsRare())
+    assert first == again and first.retrieved and not bare.retrieved and not bare.cited
+    assert first.nll != bare.nll and math.isfinite(first.nll) and first.nll > 0

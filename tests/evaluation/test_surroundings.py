@@ -1,0 +1,61 @@
+"""Passages by condition: only of documents that may be retrieved, the same each time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from localpers.evaluation.neutral import neutral_text
+from localpers.evaluation.surroundings import Surroundings, other_persons
+from localpers.profile import Profile
+from localpers.store import Store
+from tests.conftest import CommandLine, write
+
+
+def notes(folder: Path, number: int, word: str = "mill") -> Path:
+    return write(
+        folder,
+        {
+            f"{n:02}.md": f"---\ndate: 2024-01-{n + 1:02}\n---\n# The {word} {n}\n\n"
+            f"The {word} stood idle for {n} weeks, and nobody came.\n"
+            for n in range(number)
+        },
+    )
+
+
+def test_only_what_may_be_retrieved_is_found(cli: CommandLine, tmp_path: Path) -> None:
+    assert cli("ingest", notes(tmp_path / "notes", 25)).code == 0
+    with Store.open(Profile.open()) as store:
+        documents = sorted(store.documents.all(), key=lambda document: document.date)
+        allowed = documents[:4]
+        around = Surroundings(
+            store, {d.content_hash for d in allowed}, other_persons(Profile.open())
+        )
+        for form in ("auto", "bm25", "recency", "random"):
+            found = around.find(form, "the idle mill", 3)
+            assert len(found) == 3 and {p.document for p in found} <= {d.id for d in allowed}
+            assert around.find(form, "the idle mill", 3) == found
+        assert [p.date[:10] for p in around.find("recency", "", 2)] == ["2024-01-04", "2024-01-03"]
+        assert around.find("", "the idle mill") == []
+        assert around.hashes == {d.id: d.content_hash for d in allowed}
+
+
+def test_another_person_is_another_profile_or_one_that_is_shipped(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    mine = Profile.open()
+    shipped = other_persons(mine)
+    assert shipped.source == "shipped" and len(shipped.passages) >= 6
+    assert all(passage.title and passage.text for passage in shipped.passages)
+    cli("--profile", "somebody", "ingest", notes(tmp_path / "other", 3, "ferry"))
+    found = other_persons(mine)
+    assert found.source == "profile" and all("ferry" in passage.text for passage in found.passages)
+    cli("ingest", notes(tmp_path / "notes", 2))
+    with Store.open(mine) as store:
+        around = Surroundings(store, (), found)
+        assert {p.text for p in around.find("mismatched", "x", 2)} <= {
+            p.text for p in found.passages
+        }
+
+
+def test_the_neutral_text_is_as_long_as_stated() -> None:
+    assert 400 <= len(neutral_text().split()) <= 600
