@@ -123,12 +123,14 @@ class AdapterTrainer:
         Random(f"{self._settings.seed}:{desk.user.id}").shuffle(order)
         pace = self._seconds_per_token
         most = SPARE * seconds / pace if pace else math.inf
-        tokens = 0
+        tokens = made = 0
         for number in order:
             for example in self._of_item(desk, number):
                 tokens += len(example.prompt) + len(example.completion)
+                made += 1
                 yield example
-            if tokens >= most or time.monotonic() - began > PATIENCE * seconds:
+            late = tokens >= most or time.monotonic() - began > PATIENCE * seconds
+            if late and made >= FEWEST_EXAMPLES:
                 break
 
     def _of_item(self, desk: Desk, number: int) -> Iterator[TokenizedExample]:
