@@ -145,7 +145,8 @@ class BaseModel:
 class ServedModel:
     """The files that answer: a base alone, a merged model, or a base with an adapter.
 
-    `run` is the tuning run that made the model or the adapter, None for a bare base.
+    `run` is the tuning run that made the model or the adapter, None for a bare base; `passages` the
+    number of them that its verdict chose for prompts, 0 where nothing was chosen.
     """
 
     base: BaseModel
@@ -153,6 +154,7 @@ class ServedModel:
     adapter: Path | None = None
     adapter_scale: float = 1.0
     run: str | None = None
+    passages: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,33 +9,11 @@ from typing import Any
 
 from localpers.evaluation.lamp.tasks import TASKS
 
-WORDS = [
-    "river",
-    "mill",
-    "summer",
-    "bread",
-    "salt",
-    "honey",
-    "onion",
-    "pass",
-    "garden",
-    "flood",
-    "wall",
-    "drain",
-    "letter",
-    "train",
-    "map",
-    "weather",
-    "bee",
-    "stone",
-    "bridge",
-    "note",
-    "kettle",
-    "ladder",
-    "orchard",
-    "signal",
-    "window",
-]
+TEXT = (
+    "river mill summer bread salt honey onion pass garden flood wall drain letter train map "
+    "weather bee stone bridge note kettle ladder orchard signal window"
+)
+WORDS = TEXT.split()
 TAGS = ("sci-fi", "comedy", "dark comedy", "true story")
 HEADS = {
     "LaMP_2": "Which tag does this movie relate to among the following tags? Just answer with the "

@@ -29,7 +29,12 @@ MAX_TOKENS = 512
 def ask(
     context: typer.Context,
     prompt: Annotated[str, typer.Argument(help="The question or task; '-' reads standard input.")],
-    k: Annotated[int, typer.Option("-k", min=1, help="Passages given to the model.")] = PASSAGES,
+    k: Annotated[
+        int | None,
+        typer.Option(
+            "-k", min=1, help=f"Passages given to the model: what was proved best, or {PASSAGES}."
+        ),
+    ] = None,
     run: Annotated[str | None, typer.Option(help="Answer with this tuning run.")] = None,
     base: Annotated[str | None, typer.Option(help="Answer with this base model, untuned.")] = None,
     no_rag: Annotated[bool, typer.Option("--no-rag", help="Use no notes.")] = False,
@@ -58,7 +63,8 @@ def ask(
     profile = Profile.open(context.obj)
     served = served_model(profile, run, not no_adapter, base)
     with ExitStack() as stack:
-        prepared = _prepare(stack, profile, served, request, 0 if no_rag else k)
+        wanted = k or served.passages or PASSAGES
+        prepared = _prepare(stack, profile, served, request, 0 if no_rag else wanted)
         before = time.perf_counter() - started
         parts = answer(
             prepared.engine,

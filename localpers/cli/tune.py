@@ -132,18 +132,30 @@ def _tell(run: dict[str, Any]) -> None:
             f"  {name:<16} mean KL {found['mean_kl']:.1e} nats, same top token "
             f"{found['top1_agreement']:.1%} of {found['positions']}"
         )
-    say("Held-out text, with retrieval:")
-    labels = {
-        "rag": "base",
-        "rag+peft:merged": f"tuned, {names['quantized']}",
-        "rag+peft:adapter": "tuned, base + adapter",
-    }
-    for key, label in labels.items():
-        found = run["metrics"][key]
-        say(f"  {label:<24} perplexity {found['perplexity']:.2f} on {found['tokens']} tokens")
+    _tell_verdict(run)
+
+
+def _tell_verdict(run: dict[str, Any]) -> None:
+    base, tuned, verdict = run["metrics"]["rag"], run["metrics"]["rag+peft"], run["verdict"]
+    say(f"On {base['documents']} held-out documents and {base['questions']} questions from notes:")
+    say(f"  {'with notes':<22} {'base':>10} {'tuned':>10}")
+    rows = (
+        ("nats per token", "nll", ".3f"),
+        ("perplexity", "perplexity", ".2f"),
+        ("ROUGE-1", "rouge_1", ".3f"),
+        ("answers right", "right", ".0%"),
+        ("answers cited", "cited", ".0%"),
+        ("neutral perplexity", "neutral_perplexity", ".2f"),
+    )
+    for label, key, form in rows:
+        say(f"  {label:<22} {base[key]:>10{form}} {tuned[key]:>10{form}}")
+    which = "base + adapter" if run["served"]["adapter"] else "the merged model"
+    scale = f" at scale {run['served']['scale']:g}" if run["served"]["scale"] != 1 else ""
+    chosen = f"{which}{scale}, {verdict['setting']['k']} passages"
+    say(f"Best of {len(verdict['tried'])} settings on other held-out documents: {chosen}.")
     if run["promoted"]:
-        which = "base + adapter" if run["served"]["adapter"] else names["quantized"]
-        say(f"Promoted ({which}): {run['reason']}. 'localpers ask' uses it from now on.")
+        say(f"Promoted: {run['reason']}.")
+        say("'localpers ask' uses it from now on; 'localpers rollback' undoes that.")
     else:
         say(f"Not promoted: {run['reason']}.")
         say(f"It is kept: 'localpers ask --run {run['run']} …' tries it.")

@@ -156,7 +156,7 @@ class _Work:
     def _score(
         self, engine: Engine, condition: Condition, trial: Trial, other: StyleProfile
     ) -> Scored:
-        passages = self._around.find(condition.passages, trial.query, PASSAGES)
+        passages = self._around.find(condition.passages, trial.query, self._k(condition))
         found = measure_trial(engine, trial, passages)
         text = found.text or ""
         shared = overlap(text, reference(trial, engine.tokenizer))
@@ -195,7 +195,7 @@ class _Work:
 
     def _answered(self, engine: Engine, condition: Condition, question: NotesQuestion) -> Asked:
         passages: list[RetrievedPassage] = self._around.find(
-            condition.passages, question.text, PASSAGES
+            condition.passages, question.text, self._k(condition)
         )
         found = ask_question(engine, question, passages, self._lexicon)
         return Asked(
@@ -209,6 +209,11 @@ class _Work:
             nll=round(found.nll, 6),
             text=found.text,
         )
+
+    def _k(self, condition: Condition) -> int:
+        """Passages in a prompt: as many as `ask` would give the model."""
+        tuned = self._subject.tuned
+        return (tuned.passages if condition.adapter and tuned else 0) or PASSAGES
 
     def _step(self, condition: Condition) -> None:
         self._done += 1
@@ -260,7 +265,7 @@ class _Work:
             "localpers": __version__,
             "llama_cpp": importlib.metadata.version("llama-cpp-python"),
             "seed": self._wanted.seed,
-            "passages": PASSAGES,
+            "passages": {condition.name: self._k(condition) for condition in self._conditions},
             "title_tokens": TITLE_TOKENS,
             "text_tokens": TEXT_TOKENS,
             "base": subject.base.base.sha256,

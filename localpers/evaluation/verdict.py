@@ -1,81 +1,222 @@
-"""The verdict: is a tuned model better than its base on the person's own held-out writing?
+"""The verdict: what the judge measured, and whether it suffices to let the tuned model answer.
 
-First form: the negative log-likelihood of held-out text, with retrieved passages in the prompt as
-`ask` puts them there, on the very files that would be served.
+A tuned model is promoted only where its paired intervals exclude a loss against the base with
+retrieval: on writing strictly, on answering from the notes within a margin that says what "no loss"
+means for a measure that is never exactly equal; and where its general ability has stayed.
 """
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from localpers.datatypes import Example, ServedModel
-from localpers.evaluation.perplexity import Likelihood, measure
+from localpers.evaluation.bootstrap import Interval, difference_interval
+from localpers.evaluation.neutral import MARGIN as NEUTRAL_MARGIN
+from localpers.evaluation.neutral import rise as rise_of
+from localpers.evaluation.perplexity import Likelihood
+from localpers.prompts import PASSAGES
 
-FASTER_IS_WORTH = 0.01
-"""Nats per token for which the merged file is preferred to base + adapter: it reads prompts and
-writes a good deal faster."""
-FEWEST_EXAMPLES = 4
-SLOWER = 1.3
-"""How much longer a candidate takes than the base, on average: an adapter costs time."""
+FEWEST_DOCUMENTS = 3
+"""Held-out documents reported on; an interval over fewer would say nothing."""
+FEWEST_QUESTIONS = 4
+ANSWER_MARGIN = 0.15
+"""Nats per token by which the true answer to a question from the notes may become less likely: a
+seventh of what retrieving the right passage is worth on a starter model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How a run may be served: the file (`merged` or `adapter`), the adapter's scale, and k, the
+    passages in a prompt.
+    """
+
+    file: str
+    scale: float = 1.0
+    k: int = PASSAGES
+
+    @property
+    def name(self) -> str:
+        scale = "" if self.scale == 1.0 else f" at {self.scale:g}"
+        what = "merged" if self.file == "merged" else f"base + adapter{scale}"
+        return what if self.k == PASSAGES else f"{what}, k = {self.k}"
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentScore:
+    """One held-out document under one setting; `rouge_1` is the mean over what was written."""
+
+    document: str
+    nats: float
+    tokens: int
+    rouge_1: float = 0.0
+    trials: int = 1
+
+    @property
+    def nll(self) -> float:
+        return self.nats / max(self.tokens, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A setting and what it reached on the documents that settings are chosen by."""
+
+    setting: Setting
+    nll: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A question from the notes: was it answered rightly, with its source; nats per token of the
+    true answer.
+    """
+
+    right: bool
+    cited: bool
+    nll: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One side of the comparison, on the documents reported on."""
+
+    documents: tuple[DocumentScore, ...]
+    answers: tuple[Answered, ...]
+    neutral: Likelihood
+
+    @property
+    def tokens(self) -> int:
+        return sum(score.tokens for score in self.documents)
+
+    @property
+    def nll(self) -> float:
+        return sum(score.nats for score in self.documents) / max(self.tokens, 1)
+
+    @property
+    def rouge_1(self) -> float:
+        trials = max(sum(score.trials for score in self.documents), 1)
+        return sum(score.rouge_1 * score.trials for score in self.documents) / trials
+
+    @property
+    def right(self) -> float:
+        """Share of the answers that are right."""
+        return sum(answer.right for answer in self.answers) / max(len(self.answers), 1)
+
+    @property
+    def cited(self) -> float:
+        """Share of the answers that cite their source."""
+        return sum(answer.cited for answer in self.answers) / max(len(self.answers), 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`metrics` holds base and candidates by name; `best` is the candidate to serve if any is,
-    `winner` the same where it is better than the base, None where the base stays.
+    """`setting` is what to serve if anything. `gain` is what the tuned model takes off the nats per
+    token of held-out writing, `overlap` what it adds in ROUGE-1, `answer_gain` what it takes off
+    the nats per token of true answers, `right` what it adds to the share of right ones, `rise` by
+    which share the perplexity of neutral text has risen.
     """
 
-    metrics: Mapping[str, Likelihood]
-    best: str
-    winner: str | None
+    setting: Setting
+    tried: tuple[Tried, ...]
+    base: Measured
+    tuned: Measured
+    gain: Interval
+    overlap: Interval
+    answer_gain: Interval
+    right: Interval
+    rise: float
+    promoted: bool
     reason: str
 
 
-def judge(
-    base: ServedModel,
-    candidates: Mapping[str, ServedModel],
-    examples: Sequence[Example],
-    seconds: float = math.inf,
-    on_progress: Callable[[str, int, int], None] | None = None,
-) -> Verdict:
-    """Compare the candidates (in order of preference) with the base on the same examples.
-
-    As many examples are used as fit into `seconds`, which are shared equally among the models.
-    """
-
-    def report(name: str, total: int) -> Callable[[int], None]:
-        return lambda done: on_progress(name, done, total) if on_progress else None
-
-    deadline = time.monotonic() + seconds / (1 + SLOWER * len(candidates))
-    first = measure(
-        base,
-        examples,
-        deadline,
-        fewest=FEWEST_EXAMPLES,
-        on_progress=report("base", len(examples)),
+def decide(setting: Setting, tried: Sequence[Tried], base: Measured, tuned: Measured) -> Verdict:
+    """The Verdict on two measurements of the same documents and questions, in the same order."""
+    weights = [score.tokens for score in base.documents]
+    gain = difference_interval(
+        [score.nll for score in base.documents], [score.nll for score in tuned.documents], weights
     )
-    used = examples[: len(first.by_example)]
-    metrics = {"base": first}
-    for name, served in candidates.items():
-        metrics[name] = measure(served, used, on_progress=report(name, len(used)))
-    return _decide(metrics)
-
-
-def _decide(metrics: Mapping[str, Likelihood]) -> Verdict:
-    base = metrics["base"]
-    names = [name for name in metrics if name != "base"]
-    lowest = min(metrics[name].nll for name in names)
-    best = next(name for name in names if metrics[name].nll <= lowest + FASTER_IS_WORTH)
-    if not base.tokens:
-        return Verdict(metrics, best, None, "no held-out text fits the context window")
-    figures = f"{metrics[best].perplexity:.2f} against the base's {base.perplexity:.2f}"
-    if base.nll - metrics[best].nll > 0:
-        number = len(base.by_example)
-        reason = f"perplexity of {number} held-out texts is {figures}"
-        return Verdict(metrics, best, best, reason)
+    overlap = difference_interval(
+        [score.rouge_1 for score in tuned.documents], [score.rouge_1 for score in base.documents]
+    )
+    answer_gain = difference_interval(
+        [answer.nll for answer in base.answers], [answer.nll for answer in tuned.answers]
+    )
+    right = difference_interval(
+        [float(answer.right) for answer in tuned.answers],
+        [float(answer.right) for answer in base.answers],
+    )
+    rise = rise_of(tuned.neutral, base.neutral)
+    objection = (
+        _too_little(base)
+        or _worse_writing(gain, overlap)
+        or _worse_answers(answer_gain, right)
+        or _worse_elsewhere(rise)
+    )
     return Verdict(
-        metrics, best, None, f"no better than the base: perplexity of held-out text is {figures}"
+        setting=setting,
+        tried=tuple(tried),
+        base=base,
+        tuned=tuned,
+        gain=gain,
+        overlap=overlap,
+        answer_gain=answer_gain,
+        right=right,
+        rise=rise,
+        promoted=not objection,
+        reason=objection or _praise(base, gain),
     )
+
+
+def _too_little(base: Measured) -> str:
+    documents = sum(score.tokens > 0 for score in base.documents)
+    if documents < FEWEST_DOCUMENTS or len(base.answers) < FEWEST_QUESTIONS:
+        return (
+            f"too little was measured to prove anything ({documents} held-out documents, "
+            f"{len(base.answers)} questions): give it more --budget, or more notes"
+        )
+    return ""
+
+
+def _worse_writing(gain: Interval, overlap: Interval) -> str:
+    if gain.low <= 0:
+        return (
+            f"held-out writing is not surely likelier: it gains {shown(gain, 3)} nats per token, "
+            "and the interval does not exclude a loss"
+        )
+    if overlap.high < 0:
+        return f"what it writes has less in common with yours: {shown(overlap, 3)} ROUGE-1"
+    return ""
+
+
+def _worse_answers(answer_gain: Interval, right: Interval) -> str:
+    if answer_gain.low < -ANSWER_MARGIN:
+        return (
+            "answers from the notes may suffer: the true ones change by "
+            f"{shown(answer_gain, 3)} nats per token, where a loss of {ANSWER_MARGIN} is allowed"
+        )
+    if right.high < 0:
+        return f"fewer answers from the notes are right: {shown(right, 2)} of them"
+    return ""
+
+
+def _worse_elsewhere(rise: float) -> str:
+    if rise <= NEUTRAL_MARGIN:
+        return ""
+    return (
+        f"it has forgotten: the perplexity of neutral text rises by {rise:.0%}, where "
+        f"{NEUTRAL_MARGIN:.0%} is allowed"
+    )
+
+
+def _praise(base: Measured, gain: Interval) -> str:
+    return (
+        f"{len(base.documents)} held-out documents are likelier by {shown(gain, 3)} nats per "
+        "token, and answers from the notes do not suffer"
+    )
+
+
+def shown(interval: Interval, digits: int) -> str:
+    """`0.123 (0.050 to 0.190)`."""
+    value, low, high = (
+        f"{number:.{digits}f}" for number in (interval.value, interval.low, interval.high)
+    )
+    return f"{value} ({low} to {high})"

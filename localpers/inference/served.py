@@ -68,6 +68,7 @@ def _tuned(folder: Path, description: dict[str, Any]) -> ServedModel:
         adapter=adapter,
         adapter_scale=float(served.get("scale", 1.0)),
         run=folder.name,
+        passages=int(served.get("passages", 0)),
     )
 
 

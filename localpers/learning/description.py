@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib.metadata
+import math
 import platform
 from collections.abc import Sequence
 from typing import Any
 
 from localpers import __version__
 from localpers.datatypes import BaseModel, ServedModel
-from localpers.evaluation.verdict import Verdict
+from localpers.evaluation.verdict import Measured, Verdict
 from localpers.learning.conversion import Converted
 from localpers.runs import RunFolder
 from localpers.weights.digest import compute_sha256
@@ -53,7 +54,8 @@ def describe(
         "parity": {name: dataclasses.asdict(found) for name, found in converted.parity.items()},
         "parity_reference": converted.reference,
         "metrics": _metrics(verdict),
-        "promoted": verdict is not None and verdict.winner is not None,
+        "verdict": _verdict(verdict),
+        "promoted": verdict is not None and verdict.promoted,
         "reason": verdict.reason if verdict else "the converted model differs from torch",
         "served": _served(served),
         "files": _files(folder),
@@ -61,20 +63,46 @@ def describe(
 
 
 def _metrics(verdict: Verdict | None) -> dict[str, Any]:
-    """By condition: `rag` is the base and `rag+peft` the tuned file, both with retrieval."""
+    """By condition: `rag` is the base and `rag+peft` what is served, on the documents reported."""
     if verdict is None:
         return {}
-    named = {"rag": "base", "rag+peft": verdict.best}
-    chosen = {name: verdict.metrics[key] for name, key in named.items()}
-    files = {f"rag+peft:{key}": found for key, found in verdict.metrics.items() if key != "base"}
+    return {"rag": _figures(verdict.base), "rag+peft": _figures(verdict.tuned)}
+
+
+def _figures(found: Measured) -> dict[str, Any]:
     return {
-        name: {
-            "nll": round(found.nll, 5),
-            "perplexity": round(found.perplexity, 4),
-            "tokens": found.tokens,
-            "examples": len(found.by_example),
-        }
-        for name, found in (chosen | files).items()
+        "nll": round(found.nll, 5),
+        "perplexity": round(math.exp(found.nll), 4),
+        "tokens": found.tokens,
+        "documents": len(found.documents),
+        "rouge_1": round(found.rouge_1, 5),
+        "questions": len(found.answers),
+        "right": round(found.right, 4),
+        "cited": round(found.cited, 4),
+        "neutral_perplexity": round(found.neutral.perplexity, 4),
+    }
+
+
+def _verdict(verdict: Verdict | None) -> dict[str, Any] | None:
+    """What was chosen from what, and the intervals that decided."""
+    if verdict is None:
+        return None
+    intervals = {
+        "gain": verdict.gain,
+        "rouge_1": verdict.overlap,
+        "answer_gain": verdict.answer_gain,
+        "right": verdict.right,
+    }
+    return {
+        "setting": dataclasses.asdict(verdict.setting),
+        "tried": [
+            dataclasses.asdict(one.setting) | {"nll": round(one.nll, 5)} for one in verdict.tried
+        ],
+        **{
+            name: {key: round(value, 5) for key, value in dataclasses.asdict(interval).items()}
+            for name, interval in intervals.items()
+        },
+        "neutral_rise": round(verdict.rise, 5),
     }
 
 
@@ -85,6 +113,7 @@ def _served(served: ServedModel | None) -> dict[str, Any] | None:
         "model": None if served.adapter else served.model.name,
         "adapter": served.adapter.name if served.adapter else None,
         "scale": served.adapter_scale,
+        "passages": served.passages,
     }
 
 

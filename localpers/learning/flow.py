@@ -14,13 +14,16 @@ from typing import Any
 
 from localpers.datatypes import Example, Reporter, ServedModel, TokenizedExample
 from localpers.errors import LocalpersError, ParityFailed
+from localpers.evaluation.judging import Evidence, judge, served_as
+from localpers.evaluation.questions import make_questions
 from localpers.evaluation.surroundings import Surroundings
-from localpers.evaluation.trials import Trial, as_example, read_trials, write_trials
-from localpers.evaluation.verdict import FEWEST_EXAMPLES, Verdict, judge
+from localpers.evaluation.trials import Trial, read_trials, write_trials
+from localpers.evaluation.verdict import FEWEST_DOCUMENTS, FEWEST_QUESTIONS, Verdict
 from localpers.learning.conversion import Converted, Workbench, convert
 from localpers.learning.description import describe, fingerprint, parity_message
 from localpers.learning.preparation import Options, Prepared, prepare
 from localpers.profile import Profile
+from localpers.retrieval.lexicon import Lexicon
 from localpers.runs import RunFolder, interrupted_run, prune
 from localpers.store import Store
 from localpers.tuning.dataset import read_jsonl, write_jsonl
@@ -30,10 +33,11 @@ from localpers.tuning.recipe import Recipe
 from localpers.weights import catalog
 from localpers.weights.tokenizer import Tokenizer
 
-VERDICT_SHARE = 0.15
+VERDICT_SHARE = 0.35
 """Of a budget, kept for the verdict; it takes what is left in the end."""
-EXAMPLE_TOKENS = 900
-"""A held-out example reads about so many, passages included."""
+TRIAL_TOKENS = 900
+"""What is read for a trial or a question from the notes, passages included, about."""
+MOST_QUESTIONS = 24
 LEAST_TRAINING_SECONDS = 5.0
 LARGEST_KL = 1e-3
 """Nats per token between the merged F16 file and torch; beyond it the conversion is wrong."""
@@ -129,7 +133,7 @@ class _Run:
         if merged.mean_kl > limit or merged.tokens_equal is False:
             self._finish(converted, len(examples), None, None)
             raise ParityFailed(parity_message(self._folder, merged, limit))
-        verdict, served = self._judge(self._with_passages(trials))
+        verdict, served = self._judge(trials)
         return self._finish(converted, len(examples), verdict, served)
 
     def _tokenized(self, examples: Sequence[Example]) -> list[TokenizedExample]:
@@ -162,38 +166,38 @@ class _Run:
         reading = 0.8 * whole * seconds_per_token
         parity = 4 * MOST_POSITIONS * reading
         writing = 0.05 * self._base.parameters / 1e6
-        verdict = 3 * FEWEST_EXAMPLES * EXAMPLE_TOKENS * reading
+        verdict = 3 * (FEWEST_DOCUMENTS + FEWEST_QUESTIONS) * TRIAL_TOKENS * reading
         return parity + writing + max(verdict, VERDICT_SHARE * self._options.budget)
 
-    def _with_passages(self, trials: Sequence[Trial]) -> list[Example]:
-        """The trials as `ask` would answer them, from what was not held out."""
-        data = self._plan["data"]
-        with Store.open(self._profile) as store:
-            allowed = frozenset(data.get("retrievable", data["learned"]))
-            around = Surroundings(store, allowed, seed=self._recipe.seed)
-            window, hashes = self._base.context_length, around.hashes
-            return [
-                as_example(t, around.find("auto", t.query), self._tokenizer, window, hashes)
-                for t in trials
-            ]
-
-    def _judge(self, held_out: Sequence[Example]) -> tuple[Verdict, ServedModel]:
+    def _judge(self, trials: Sequence[Trial]) -> tuple[Verdict, ServedModel]:
         self._reporter.stage("Judging on held-out text")
+        run, base = self._folder.id, self._base
         merged = self._folder.model(self._recipe.quantization)
-        run = self._folder.id
-        candidates = {
-            "merged": ServedModel(self._base, merged, run=run),
-            "adapter": ServedModel(self._base, self._base.path, self._folder.adapter, run=run),
+        files = {
+            "merged": ServedModel(base, merged, run=run),
+            "adapter": ServedModel(base, base.path, self._folder.adapter, run=run),
         }
         left = self._options.budget - (time.monotonic() - self._options.started)
-        verdict = judge(
-            ServedModel(self._base, self._base.path),
-            candidates,
-            held_out,
-            seconds=max(left - 1.0, 4.0) if math.isfinite(left) else math.inf,
-            on_progress=lambda name, done, total: self._reporter.progress(done, total, name, None),
-        )
-        return verdict, candidates[verdict.best]
+        with Store.open(self._profile) as store:
+            verdict = judge(
+                ServedModel(base, base.path),
+                files,
+                self._evidence(store, trials),
+                seconds=max(left - 1.0, 4.0),
+                on_progress=lambda what, done, total: self._reporter.progress(
+                    done, total, what, None
+                ),
+            )
+        return verdict, served_as(verdict.setting, files)
+
+    def _evidence(self, store: Store, trials: Sequence[Trial]) -> Evidence:
+        data = self._plan["data"]
+        retrievable = frozenset(data.get("retrievable", data["learned"]))
+        around = Surroundings(store, retrievable, seed=self._recipe.seed)
+        lexicon = Lexicon(store)
+        known = list(around.documents.values())
+        questions = make_questions(known, lexicon, MOST_QUESTIONS, self._recipe.seed)
+        return Evidence(trials, questions, around, lexicon)
 
     def _finish(
         self,
@@ -202,7 +206,7 @@ class _Run:
         verdict: Verdict | None,
         served: ServedModel | None,
     ) -> dict[str, Any]:
-        promoted = verdict is not None and verdict.winner is not None
+        promoted = verdict is not None and verdict.promoted
         description = describe(
             self._folder, self._plan, self._base, self._device.name, converted, verdict, served
         )

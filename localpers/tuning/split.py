@@ -11,6 +11,8 @@ from localpers.datatypes import StoredDocument
 
 MOSTLY = 0.5
 """Share of documents with a date of their own from which on the split is by time."""
+FEWEST = 8
+"""Documents held out, where that is a quarter of them at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,8 @@ class Split:
 def split(documents: Sequence[StoredDocument], held_out: float = 0.1) -> Split:
     """Hold out a share of the documents: the latest, or, where most have no date, by content hash.
 
-    Equal documents fall on the same side. At least one document is held out of two or more.
+    Equal documents fall on the same side. At least FEWEST are held out, or a quarter of a small
+    collection: a verdict needs some on each half of them.
     """
     groups: dict[str, list[StoredDocument]] = {}
     for document in documents:
@@ -40,7 +43,8 @@ def split(documents: Sequence[StoredDocument], held_out: float = 0.1) -> Split:
         order = sorted(groups.values(), key=lambda group: (_latest(group), group[0].content_hash))
     else:
         order = sorted(groups.values(), key=lambda group: _mixed(group[0].content_hash))
-    wanted = max(1, round(len(documents) * held_out)) if len(groups) > 1 else 0
+    number = len(documents)
+    wanted = max(1, round(number * held_out), min(FEWEST, number // 4)) if len(groups) > 1 else 0
     late: list[StoredDocument] = []
     while len(late) < wanted and len(order) > 1:
         late[:0] = order.pop()

@@ -112,12 +112,14 @@ class AdapterTrainer:
         order = list(range(len(desk.user.profile)))
         Random(f"{self._settings.seed}:{desk.user.id}").shuffle(order)
         most = SPARE * seconds / self._speed.again if self._speed else math.inf
-        tokens = 0
+        tokens = made = 0
         for number in order:
             for example in self._of_item(desk, number):
                 tokens += len(example.prompt) + len(example.completion)
+                made += 1
                 yield example
-            if tokens >= most or time.monotonic() - began > PATIENCE * seconds:
+            late = tokens >= most or time.monotonic() - began > PATIENCE * seconds
+            if late and made >= FEWEST_EXAMPLES:
                 break
 
     def _of_item(self, desk: Desk, number: int) -> Iterator[TokenizedExample]:
