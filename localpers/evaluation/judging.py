@@ -119,7 +119,7 @@ class _Judge:
         tried = self._choose(choosing, self._until(CHOOSING))
         setting = _best(tried)
         base, tuned = self._compare(setting, reporting)
-        return decide(setting, tried, base, tuned)
+        return decide(setting, tried, base, tuned, len(self._evidence.questions))
 
     def _until(self, share: float) -> float:
         """The time.monotonic() at which this share of the time is over."""
