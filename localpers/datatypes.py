@@ -146,7 +146,8 @@ class ServedModel:
     """The files that answer: a base alone, a merged model, or a base with an adapter.
 
     `run` is the tuning run that made the model or the adapter, None for a bare base; `passages` the
-    number of them that its verdict chose for prompts, 0 where nothing was chosen.
+    number of them that its verdict chose for prompts, 0 where nothing was chosen. An `activated`
+    adapter was trained to work on answers alone: prompts are read by the base.
     """
 
     base: BaseModel
@@ -155,6 +156,7 @@ class ServedModel:
     adapter_scale: float = 1.0
     run: str | None = None
     passages: int = 0
+    activated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

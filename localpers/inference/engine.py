@@ -53,12 +53,18 @@ class Engine:
     """One loaded model and its KV cache; use it as a context manager, from one thread.
 
     A prompt that begins like the sequence before it is computed from where they differ.
+    `adapted` switches the adapter of a model whose adapter is activated (see ServedModel) on and
+    off; prompts that are in the cache stay good either way.
     """
 
-    def __init__(self, loaded: LoadedModel) -> None:
+    def __init__(self, loaded: LoadedModel, activated: bool = False) -> None:
+        self.adapted = True
         self._loaded = loaded
+        self._activated = activated
         self._library = llama_cpp()
         self._cached: list[int] = []
+        self._read = 0
+        """How many of the cached tokens the base alone has read, where the adapter is activated."""
         self._batch = self._library.llama_batch_init(loaded.step, 0, 1)
 
     @classmethod
@@ -69,7 +75,7 @@ class Engine:
         Raises UnsupportedModel where llama.cpp cannot load a file and OutOfMemory where it does
         not fit.
         """
-        return cls(load(served, n_ctx))
+        return cls(load(served, n_ctx), served.activated)
 
     def __enter__(self) -> Self:
         return self
@@ -199,14 +205,23 @@ class Engine:
             self._cached = []
 
     def _advance_to(self, tokens: Sequence[int]) -> None:
-        """Make the KV cache hold exactly `tokens`; what it holds of their beginning stays."""
+        """Make the KV cache hold exactly `tokens`, a prompt but its last token; what it holds of
+        their beginning stays.
+        """
         common = 0
         for cached, token in zip(self._cached, tokens, strict=False):
             if cached != token:
                 break
             common += 1
-        self._forget_from(common)
+        if not self._activated:
+            self._forget_from(common)
+            self._decode(tokens[len(self._cached) :], outputs=0)
+            return
+        self._forget_from(min(common, self._read))
+        self._loaded.switch_adapter(False)
         self._decode(tokens[len(self._cached) :], outputs=0)
+        self._read = len(self._cached)
+        self._loaded.switch_adapter(self.adapted)
 
     def _forget_from(self, position: int) -> None:
         if position >= len(self._cached):

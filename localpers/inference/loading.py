@@ -89,17 +89,26 @@ class LoadedModel:
                 f"There is no memory for {window:,} tokens of context: close other programs, "
                 "shorten the text, or choose a smaller base."
             )
-        if self.adapter:
+        self.switch_adapter(True)
+
+    def switch_adapter(self, on: bool) -> None:
+        """Let the adapter, if there is one, take part in what is computed from now on, or not."""
+        if not self.adapter:
+            return
+        library = llama_cpp()
+        if on:
             adapters = (library.llama_adapter_lora_p_ctypes * 1)(self.adapter)
             scales = (ctypes.c_float * 1)(self.adapter_scale)
             library.llama_set_adapters_lora(self.context, adapters, 1, scales)
+        else:
+            library.llama_set_adapters_lora(self.context, None, 0, None)
 
     def close(self) -> None:
         """Free everything; safe to call twice."""
         library = llama_cpp()
         if self.adapter:
             if self.context:
-                library.llama_set_adapters_lora(self.context, None, 0, None)
+                self.switch_adapter(False)
             library.llama_adapter_lora_free(self.adapter)
         self._free_context()
         if self.model:

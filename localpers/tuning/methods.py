@@ -65,7 +65,7 @@ def _lora(base: LoadedBase, recipe: Recipe) -> Any:
 
 
 def _targets(base: LoadedBase, recipe: Recipe) -> list[str]:
-    places = _upper(base, recipe.layers)
+    places = _upper(base, 1.0 if recipe.method == "activated" else recipe.layers)
     if recipe.targets == "all-linear":
         return places
     chosen = [name for name in places if name.rsplit(".", 1)[-1] in recipe.targets]
@@ -88,4 +88,4 @@ def _upper(base: LoadedBase, share: float) -> list[str]:
     return [name for name in base.places if name.startswith(above)]
 
 
-METHODS: dict[str, Method] = {"lora": _lora}
+METHODS: dict[str, Method] = {"lora": _lora, "activated": _lora}

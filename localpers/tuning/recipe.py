@@ -21,7 +21,8 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    method: Literal["lora"] = "lora"
+    method: Literal["lora", "activated"] = "lora"
+    """`activated`: a LoRA that works on answers alone (tuning.read_prompts); it is not merged."""
     rank: Annotated[int, Field(ge=1, le=512)] = 8
     alpha: Annotated[float, Field(gt=0)] = 16.0
     dropout: Share = 0.0

@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -27,6 +27,7 @@ from localpers.tuning.checkpoint import TrainingState
 from localpers.tuning.device import Device, import_torch
 from localpers.tuning.frozen import FrozenLayers
 from localpers.tuning.fused import fused_lora
+from localpers.tuning.read_prompts import ReadPrompts
 from localpers.tuning.recipe import Recipe
 from localpers.tuning.schedule import Speed, learning_rate, micro_batches, steps
 
@@ -84,7 +85,7 @@ class Trainer:
         self._torch = import_torch()
         self._model = model.to(device.name)
         self._model.train()
-        if checkpointing:
+        if checkpointing and recipe.method != "activated":
             self._model.enable_input_require_grads()
             self._model.gradient_checkpointing_enable()
         self._examples = examples
@@ -97,7 +98,12 @@ class Trainer:
         self._optimizer = self._torch.optim.AdamW(
             self._parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay
         )
-        self._frozen = FrozenLayers(model, device.name, folder)
+        self._kept: FrozenLayers | ReadPrompts
+        """What is computed once and read back in every later pass."""
+        if recipe.method == "activated":
+            self._kept = ReadPrompts(model, device.name, folder)
+        else:
+            self._kept = FrozenLayers(model, device.name, folder)
         self._losses: list[float] = []
         self._tokens = 0
         self._seconds = 0.0
@@ -110,7 +116,7 @@ class Trainer:
         *_, group = micro_batches(step, self._examples, self._micro)
         self._timed(group)  # Warms up: kernels are prepared for this shape.
         again, tokens = self._timed(group)
-        self._frozen.forget()
+        self._kept.forget()
         first, _ = self._timed(group)
         self._optimizer.zero_grad(set_to_none=True)
         self._torch.set_rng_state(random)
@@ -153,7 +159,7 @@ class Trainer:
                     saved_at = time.monotonic()
                 if self._seconds > planned_seconds * OVERRUN:
                     break
-        self._frozen.forget()
+        self._kept.forget()
         self._save(len(self._losses))
         return TrainingResult(
             losses=tuple(self._losses),
@@ -187,6 +193,32 @@ class Trainer:
 
     def _backward(self, group: list[TokenizedExample], completion_tokens: int) -> float:
         """Adds the gradient of the group's summed loss / `completion_tokens`; returns that loss."""
+        if isinstance(self._kept, ReadPrompts):
+            logits, targets = self._answers(group, self._kept)
+        else:
+            logits, targets = self._whole(group, self._kept)
+        loss = self._torch.nn.functional.cross_entropy(
+            logits.float().flatten(0, 1),
+            targets.flatten().to(self._device.name),
+            ignore_index=IGNORED,
+            reduction="sum",
+        )
+        loss = loss / completion_tokens
+        loss.backward()
+        return float(loss.detach())
+
+    def _answers(self, group: list[TokenizedExample], prompts: ReadPrompts) -> tuple[Any, Any]:
+        """(logits, targets) where the base alone reads the prompts."""
+        longest = max(len(example.completion) for example in group)
+        targets = self._torch.full((len(group), longest), IGNORED, dtype=self._torch.long)
+        for row, example in enumerate(group):
+            targets[row, : len(example.completion)] = self._torch.tensor(example.completion)
+        prompts.read(group)
+        with fused_lora(self._model):
+            return prompts.answers(group), targets
+
+    def _whole(self, group: list[TokenizedExample], frozen: FrozenLayers) -> tuple[Any, Any]:
+        """(logits, targets) where the adapter is at work on prompts too."""
         torch, device = self._torch, self._device.name
         width = _rounded(max(len(e.prompt) + len(e.completion) for e in group))
         ids = torch.zeros((len(group), width), dtype=torch.long)
@@ -200,28 +232,12 @@ class Trainer:
         last = max(len(e.prompt) + len(e.completion) for e in group) - 1
         wanted = torch.arange(max(0, last - _rounded(last - first)), last)
         # No attention mask: padding stands at the end, where causal attention never looks.
-        with self._frozen_part(group, width), fused_lora(self._model):
+        reused = frozen.reused(frozen.hidden(group, width)) if frozen.count else nullcontext()
+        with reused, fused_lora(self._model):
             logits = self._model(
                 input_ids=ids.to(device), logits_to_keep=wanted.to(device), use_cache=False
             ).logits
-            loss = torch.nn.functional.cross_entropy(
-                logits.float().flatten(0, 1),
-                targets[:, wanted].flatten().to(device),
-                ignore_index=IGNORED,
-                reduction="sum",
-            )
-            loss = loss / completion_tokens
-            loss.backward()
-        return float(loss.detach())
-
-    @contextmanager
-    def _frozen_part(self, group: list[TokenizedExample], width: int) -> Iterator[None]:
-        """Within, the model does not compute its frozen lower layers."""
-        if not self._frozen.count:
-            yield
-            return
-        with self._frozen.reused(self._frozen.hidden(group, width)):
-            yield
+        return logits, targets[:, wanted]
 
     def _progress(self, step: int, total: int) -> TrainingProgress:
         recent = self._losses[-8:]

@@ -1,0 +1,137 @@
+"""Prompts that the base alone has read: what an activated adapter begins from.
+
+An adapter that is at work on answers only (Greenewald et al., 2025, https://arxiv.org/abs/2504.12397)
+leaves the keys and values of a prompt as the base makes them. They are computed once per prompt,
+without gradients, and read back in every later pass, so that a pass costs the answers alone. Where
+prompts are long and answers short, as for titles, that is most of the work.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from localpers.datatypes import TokenizedExample
+from localpers.profile import make_private
+from localpers.tuning.device import import_torch
+
+MOST_BYTES = 8 << 30
+"""Of keys and values on disk; prompts beyond it are read anew each time."""
+
+KeysValues = list[tuple[Any, Any]]
+"""Per layer (keys, values), each (1, heads, tokens, head size), on the CPU."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    offset: int
+    shapes: tuple[tuple[int, ...], ...]
+
+
+class ReadPrompts:
+    """Keys and values of prompts, kept in a file without a name.
+
+    The file lies in `folder`, is readable by its owner alone and vanishes with the process. The
+    last token of a prompt belongs to the answer: it is the first that the adapter sees.
+    """
+
+    def __init__(self, model: Any, device: str, folder: Path) -> None:
+        self._torch = import_torch()
+        self._model = model
+        self._device = device
+        self._folder = folder
+        self._kept: dict[tuple[int, ...], _Kept] = {}
+        self._file: Any = None
+
+    def read(self, group: Sequence[TokenizedExample]) -> None:
+        """Read the prompts of the group that were not read yet."""
+        for example in group:
+            if example.prompt[:-1] not in self._kept:
+                self._keep(example.prompt[:-1], self._compute(example.prompt[:-1]))
+
+    def answers(self, group: Sequence[TokenizedExample]) -> Any:
+        """Logits (len(group), longest completion, vocabulary) at the completions' positions.
+
+        Rows are padded at the end; prompts are aligned at their ends.
+        """
+        torch = self._torch
+        read = [self._of(example.prompt[:-1]) for example in group]
+        lengths = [len(example.prompt) - 1 for example in group]
+        width, longest = max(lengths), max(len(example.completion) for example in group)
+        ids = torch.zeros((len(group), longest), dtype=torch.long)
+        mask = torch.ones((len(group), width + longest), dtype=torch.long)
+        positions = torch.zeros((len(group), longest), dtype=torch.long)
+        for row, example in enumerate(group):
+            tokens = torch.tensor([example.prompt[-1], *example.completion[:-1]])
+            ids[row, : len(tokens)] = tokens
+            mask[row, : width - lengths[row]] = 0
+            positions[row] = torch.arange(lengths[row], lengths[row] + longest)
+        return self._model(
+            input_ids=ids.to(self._device),
+            attention_mask=mask.to(self._device),
+            position_ids=positions.to(self._device),
+            past_key_values=self._cache(read, width),
+            use_cache=True,
+        ).logits
+
+    def forget(self) -> None:
+        """Let go of what is kept; it is computed anew if asked for."""
+        self._kept.clear()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _cache(self, read: Sequence[KeysValues], width: int) -> Any:
+        """One cache of all prompts, zeros before the beginnings of the shorter ones."""
+        from transformers import DynamicCache
+
+        cache = DynamicCache()
+        for layer in range(len(read[0])):
+            both = []
+            for part in (0, 1):
+                first = read[0][layer][part]
+                together = first.new_zeros(len(read), first.shape[1], width, first.shape[3])
+                for row, prompt in zip(together, read, strict=True):
+                    found = prompt[layer][part][0]
+                    row[:, width - found.shape[1] :] = found
+                both.append(together.to(self._device))
+            cache.update(both[0], both[1], layer)
+        return cache
+
+    def _of(self, prompt: tuple[int, ...]) -> KeysValues:
+        kept = self._kept.get(prompt)
+        return self._compute(prompt) if kept is None else self._read(kept)
+
+    def _compute(self, prompt: tuple[int, ...]) -> KeysValues:
+        torch = self._torch
+        ids = torch.tensor([prompt], device=self._device)
+        bare = getattr(self._model, "disable_adapter", nullcontext)
+        with torch.no_grad(), bare():
+            cache = self._model(input_ids=ids, use_cache=True, logits_to_keep=1).past_key_values
+        return [(layer.keys.cpu(), layer.values.cpu()) for layer in cache.layers]
+
+    def _keep(self, prompt: tuple[int, ...], computed: KeysValues) -> None:
+        if self._file is None:
+            make_private(self._folder)
+            self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115
+        offset = self._file.seek(0, 2)
+        parts = [part.contiguous() for layer in computed for part in layer]
+        if offset + sum(part.nbytes for part in parts) > MOST_BYTES:
+            return
+        for part in parts:
+            self._file.write(part.view(self._torch.uint8).numpy())
+        self._kept[prompt] = _Kept(offset, tuple(tuple(part.shape) for part in parts))
+
+    def _read(self, kept: _Kept) -> KeysValues:
+        torch, dtype = self._torch, self._model.dtype
+        self._file.seek(kept.offset)
+        parts = []
+        for shape in kept.shapes:
+            content = bytearray(dtype.itemsize * int(torch.tensor(shape).prod()))
+            self._file.readinto(content)
+            parts.append(torch.frombuffer(content, dtype=dtype).view(shape))
+        return list(zip(parts[::2], parts[1::2], strict=True))
