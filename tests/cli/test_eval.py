@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +27,12 @@ quantization = "q8_0"
 """
 SAMPLE = ("--sample", 2)
 
+pytestmark = pytest.mark.timeout(900)  # A run, which another busy process slows down tenfold.
+
 
 @pytest.fixture(scope="module")
 def tuned_home(tmp_path_factory: pytest.TempPathFactory, tiny_models: Path, diary: Path) -> Path:
     """A home with a tuned tiny base, made once; each test gets a copy."""
-    import os
-    import subprocess
-    import sys
-
     pytest.importorskip("torch")
     home = tmp_path_factory.mktemp("tuned")
     recipe = home / "recipe.toml"
