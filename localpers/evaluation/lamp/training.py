@@ -69,7 +69,9 @@ class AdapterTrainer:
         self._device = choose_device(settings.device)
         self._checkpointing = needs_checkpointing(settings.base, self._device)
         self._base = load_base(settings.base, self._device.dtype, workspace)
-        self._seconds_per_token = 0.0
+        # The best pace seen: another busy process makes it look worse, nothing makes it look better,
+        # and training ends in time even where it was too hopeful.
+        self._pace = math.inf
 
     def train(self, desk: Desk, seconds: float, name: str) -> Trained | None:
         """An adapter for the profile at `desk`, in about `seconds`, written to a file after `name`.
@@ -88,13 +90,12 @@ class AdapterTrainer:
             trainer = Trainer(
                 model, examples, recipe, self._device, checkpoint, self._checkpointing
             )
-            if not self._seconds_per_token:
-                self._seconds_per_token = trainer.calibrate()
+            self._pace = min(self._pace, trainer.calibrate())
             left = max(1.0, seconds - (time.monotonic() - began))
-            total = steps_in_seconds(examples, recipe, left, self._seconds_per_token)
+            total = steps_in_seconds(examples, recipe, left, self._pace)
             result = trainer.train(total, planned_seconds=left)
             read = sum(step.tokens for step in islice(steps(examples, recipe), result.steps))
-            self._seconds_per_token = result.seconds / max(read, 1)
+            self._pace = min(self._pace, result.seconds / max(read, 1))
             adapter = lora_adapter(model, self._base, self._settings.base.sha256)
         finally:
             self._take_off(model)
@@ -121,8 +122,7 @@ class AdapterTrainer:
         """Of each item two: with others in the prompt, as questions will have them, and plain."""
         order = list(range(len(desk.user.profile)))
         Random(f"{self._settings.seed}:{desk.user.id}").shuffle(order)
-        pace = self._seconds_per_token
-        most = SPARE * seconds / pace if pace else math.inf
+        most = SPARE * seconds / self._pace if self._pace < math.inf else math.inf
         tokens = made = 0
         for number in order:
             for example in self._of_item(desk, number):
