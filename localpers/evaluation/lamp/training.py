@@ -69,7 +69,7 @@ class AdapterTrainer:
         self._device = choose_device(settings.device)
         self._checkpointing = needs_checkpointing(settings.base, self._device)
         self._base = load_base(settings.base, self._device.dtype, workspace)
-        # The best pace seen: another busy process makes it look worse, nothing makes it look better,
+        # The best pace seen: a busy machine makes it look worse, nothing makes it look better,
         # and training ends in time even where it was too hopeful.
         self._pace = math.inf
 
