@@ -38,7 +38,7 @@ def lamp(
     base: Annotated[str | None, typer.Option(help="The base model.")] = None,
     budget: Annotated[str, typer.Option(help="Time to train one user's adapter: 60s, 2m.")] = "60s",
     recipe: Annotated[Path | None, typer.Option(help="A recipe file in TOML.")] = None,
-    k: Annotated[int, typer.Option("-k", min=1, help="Items of the profile in a prompt.")] = 3,
+    k: Annotated[int, typer.Option("-k", min=1, help="Items of the profile in a prompt.")] = 4,
     device: Annotated[str, typer.Option(help="cuda, mps, xpu, cpu or auto.")] = "auto",
     seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
     jobs: Annotated[int, typer.Option(min=0, help="Processes; 0 for as many as fit.")] = 0,

@@ -53,12 +53,10 @@ class Engine:
     """One loaded model and its KV cache; use it as a context manager, from one thread.
 
     A prompt that begins like the sequence before it is computed from where they differ.
-    `adapted` switches the adapter of a model whose adapter is activated (see ServedModel) on and
-    off; prompts that are in the cache stay good either way.
     """
 
     def __init__(self, loaded: LoadedModel, activated: bool = False) -> None:
-        self.adapted = True
+        self._adapted = True
         self._loaded = loaded
         self._activated = activated
         self._library = llama_cpp()
@@ -93,6 +91,23 @@ class Engine:
         if self._loaded.model:
             self._library.llama_batch_free(self._batch)
             self._loaded.close()
+
+    @property
+    def adapted(self) -> bool:
+        """Whether the model's adapter, if it has one, takes part. Set it to switch; prompts in the
+        cache stay good where the adapter is activated (see ServedModel), and are read anew where
+        it is not.
+        """
+        return self._adapted
+
+    @adapted.setter
+    def adapted(self, on: bool) -> None:
+        if on is self._adapted:
+            return
+        self._adapted = on
+        if not self._activated:
+            self._forget_from(0)
+            self._loaded.switch_adapter(on)
 
     @property
     def n_ctx(self) -> int:
@@ -203,6 +218,7 @@ class Engine:
     def _reserve(self, tokens: int) -> None:
         if self._loaded.reserve(tokens):
             self._cached = []
+            self._loaded.switch_adapter(self._adapted)
 
     def _advance_to(self, tokens: Sequence[int]) -> None:
         """Make the KV cache hold exactly `tokens`, a prompt but its last token; what it holds of
@@ -221,7 +237,7 @@ class Engine:
         self._loaded.switch_adapter(False)
         self._decode(tokens[len(self._cached) :], outputs=0)
         self._read = len(self._cached)
-        self._loaded.switch_adapter(self.adapted)
+        self._loaded.switch_adapter(self._adapted)
 
     def _forget_from(self, position: int) -> None:
         if position >= len(self._cached):

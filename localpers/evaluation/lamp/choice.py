@@ -8,13 +8,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from localpers.datatypes import ServedModel
 from localpers.evaluation.lamp.answering import Desk
 from localpers.evaluation.lamp.data import Question, User
 from localpers.evaluation.lamp.records import Record
 from localpers.evaluation.lamp.settings import condition_called
 from localpers.evaluation.lamp.tasks import Answer
-from localpers.evaluation.lamp.training import AdapterTrainer
+from localpers.evaluation.lamp.training import AdapterTrainer, served_with
 from localpers.inference.engine import Engine
 
 HELD_OUT_SHARE = 0.25
@@ -84,33 +83,33 @@ def measure(
     trained = trainer.train(held_desk, seconds, f"{desk.user.id}, held out")
     found: dict[Candidate, list[float]] = {}
     try:
-        for scale in SCALES if trained else ():
-            served = ServedModel(
-                desk.settings.base,
-                desk.settings.base.path,
-                trained.path if trained else None,
-                scale,
-            )
-            with Engine.open(served) as engine:
-                found |= _values(held_desk, engine, adapter=True, scale=scale)
+        for scale in SCALES if trained else SCALES[:1]:
+            with Engine.open(served_with(desk.settings, trained, scale)) as engine:
+                found |= _values(held_desk, engine, scale, trained is not None)
     finally:
         if trained:
             trained.path.unlink(missing_ok=True)
-    return _values(held_desk, base, adapter=False, scale=1.0) | found
+    return found
 
 
 def _values(
-    desk: Desk, engine: Engine, *, adapter: bool, scale: float
+    desk: Desk, engine: Engine, scale: float, adapter: bool
 ) -> dict[Candidate, list[float]]:
-    found = {}
-    for candidate in CANDIDATES:
-        condition = condition_called(candidate.condition)
-        if condition.adapter is adapter and candidate.scale == scale:
-            found[candidate] = [
-                value_of(desk.answer(engine, question, condition.passages, candidate.condition))
-                for question in desk.user.questions
-            ]
+    """Those of the candidates with this scale, without an adapter those that need none."""
+    wanted = [one for one in CANDIDATES if one.scale == scale and (adapter or not _adapts(one))]
+    found: dict[Candidate, list[float]] = {one: [] for one in wanted}
+    for question in desk.user.questions:
+        # Candidates with the same prompt follow one another, so that it is read once.
+        for one in sorted(wanted, key=lambda one: condition_called(one.condition).passages):
+            condition = condition_called(one.condition)
+            engine.adapted = condition.adapter
+            record = desk.answer(engine, question, condition.passages, one.condition)
+            found[one].append(value_of(record))
     return found
+
+
+def _adapts(candidate: Candidate) -> bool:
+    return condition_called(candidate.condition).adapter
 
 
 def _held_out(desk: Desk, engine: Engine) -> Desk | None:

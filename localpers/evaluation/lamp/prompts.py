@@ -35,17 +35,16 @@ class Form:
     to which a training example's own text is, `answer` that of its answer.
     """
 
-    passages: int = 3
-    item: int = 96
-    own: int = 320
+    passages: int = 4
+    item: int = 56
+    own: int = 128
     answer: int = 128
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A training pair in the task's words, of item `number` of a profile."""
+    """A training pair in the task's words."""
 
-    number: int
     input: str
     answer: str
 
@@ -121,15 +120,15 @@ class Prompter:
         return self._task.paper.format(given=self.shortened(item.given, left), wanted=item.wanted)
 
     def pair(self, number: int, item: Item, seed: int) -> Pair | None:
-        """The training pair that an item makes, None where it is too short for one."""
+        """What item `number` of a profile teaches, None where it is too short to be a pair."""
         if self._task.wanted:
             own = self.shortened(item.given, self._form.own)
             request = self._task.request if self._task.listed else self._pair_instruction
             answer = self.shortened(item.wanted, self._form.answer)
-            return Pair(number, request + own, answer) if own and answer else None
+            return Pair(request + own, answer) if own and answer else None
         text = self.shortened(item.given, self._form.answer + self._form.own)
         begin, rest = _split_tweet(text, Random(f"{seed}:{number}"))
-        return Pair(number, self._task.request + begin, rest) if begin and rest else None
+        return Pair(self._task.request + begin, rest) if begin and rest else None
 
     @property
     def _pair_instruction(self) -> str:

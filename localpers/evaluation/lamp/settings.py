@@ -18,7 +18,6 @@ from localpers.tuning.recipe import Recipe
 
 CHOSEN = "chosen"
 """The condition that is chosen for each person on their profile alone."""
-DEFAULT = "base,rag,peft,rag+peft"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from localpers.datatypes import Message, TokenizedExample
+from localpers.datatypes import Message, ServedModel, TokenizedExample
 from localpers.evaluation.lamp.answering import Desk
 from localpers.evaluation.lamp.settings import Settings
 from localpers.profile import make_private
@@ -69,6 +69,9 @@ class AdapterTrainer:
         self._checkpointing = needs_checkpointing(settings.base, self._device)
         self._base = load_base(settings.base, self._device.dtype, workspace)
         self._speed: Speed | None = None
+        """The best seen: a busy machine makes it look worse, nothing makes it look better, and
+        training ends in time even where it was too hopeful.
+        """
 
     def train(self, desk: Desk, seconds: float, name: str) -> Trained | None:
         """An adapter for the profile at `desk`, in about `seconds`, written to a file after `name`.
@@ -87,7 +90,7 @@ class AdapterTrainer:
             trainer = Trainer(
                 model, examples, recipe, self._device, checkpoint, self._checkpointing
             )
-            self._speed = self._speed or trainer.calibrate()
+            self._speed = _better(self._speed, trainer.calibrate())
             left = max(1.0, seconds - (time.monotonic() - began))
             total = steps_in_seconds(examples, recipe, left, self._speed)
             result = trainer.train(total, planned_seconds=left)
@@ -136,6 +139,19 @@ class AdapterTrainer:
             example = self._tokenizer.example_ids((*prompt, answer))
             if len(example.prompt) + len(example.completion) <= recipe.max_length:
                 yield example
+
+
+def served_with(settings: Settings, trained: Trained | None, scale: float = 1.0) -> ServedModel:
+    """The base with an adapter, as its method wants it, or bare."""
+    path = trained.path if trained else None
+    activated = trained is not None and settings.recipe.method == "activated"
+    return ServedModel(settings.base, settings.base.path, path, scale, activated=activated)
+
+
+def _better(known: Speed | None, found: Speed) -> Speed:
+    if known is None:
+        return found
+    return Speed(min(known.first, found.first), min(known.again, found.again))
 
 
 def _fitted(recipe: Recipe, examples: Sequence[TokenizedExample], seed: int) -> Recipe:

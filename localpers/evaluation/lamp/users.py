@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from types import TracebackType
 from typing import Any, Self
 
 from localpers.datatypes import ServedModel
+from localpers.evaluation.conditions import Condition
 from localpers.evaluation.lamp.answering import Desk
 from localpers.evaluation.lamp.choice import Candidate, choose, measure
 from localpers.evaluation.lamp.data import Question
@@ -21,7 +23,7 @@ from localpers.evaluation.lamp.settings import (
     condition_called,
     needs_adapter,
 )
-from localpers.evaluation.lamp.training import AdapterTrainer, Trained
+from localpers.evaluation.lamp.training import AdapterTrainer, Trained, served_with
 from localpers.inference.engine import Engine
 
 CHOICE_SHARE = 0.4
@@ -59,65 +61,53 @@ class Session:
             self._base.n_ctx,
         )
         names = {name for missing in assignment.missing.values() for name in missing}
-        tuned = {name for name in names if needs_adapter((name,))}
-        for question, name in _wanted(assignment, names - tuned):
-            yield desk.answer(self._base, question, condition_called(name).passages, name)
-        if tuned:
-            yield from self._tuned(desk, assignment, tuned)
+        if needs_adapter(tuple(names)):
+            yield from self._tuned(desk, assignment, names)
+        else:
+            yield from self._answers(desk, assignment, names, None, Candidate())
 
     def _tuned(self, desk: Desk, assignment: Assignment, names: set[str]) -> Iterator[Record]:
-        """The answers of the conditions that an adapter takes part in, or may."""
+        """All answers, where an adapter takes part in some, or may."""
         trainer = self._trainer_ready()
         budget, choice = self._settings.budget, Candidate()
         if CHOSEN in names:
             choice = choose(measure(desk, self._base, trainer, budget * CHOICE_SHARE))
             budget *= 1 - CHOICE_SHARE
-        chosen_with_adapter = condition_called(choice.condition).adapter
         trained = None
-        if chosen_with_adapter or names - {CHOSEN}:
+        if condition_called(choice.condition).adapter or needs_adapter(tuple(names - {CHOSEN})):
             trained = trainer.train(desk, budget, desk.user.id)
         try:
-            yield from self._with_adapter(desk, assignment, names - {CHOSEN}, trained, 1.0)
-            if CHOSEN in names:
-                scale = choice.scale if chosen_with_adapter else 1.0
-                adapter = trained if chosen_with_adapter else None
-                for record in self._with_adapter(
-                    desk, assignment, {CHOSEN}, adapter, scale, choice
-                ):
-                    yield replace(record, details={**record.details, "choice": asdict(choice)})
+            weaker = CHOSEN in names and choice.scale != 1.0
+            first = names - {CHOSEN} if weaker else names
+            yield from self._answers(desk, assignment, first, trained, choice)
+            if weaker:
+                yield from self._answers(desk, assignment, {CHOSEN}, trained, choice, choice.scale)
         finally:
             if trained and not self._settings.keep:
                 trained.path.unlink(missing_ok=True)
 
-    def _with_adapter(
+    def _answers(
         self,
         desk: Desk,
         assignment: Assignment,
         names: set[str],
         trained: Trained | None,
-        scale: float,
-        choice: Candidate | None = None,
+        choice: Candidate,
+        scale: float = 1.0,
     ) -> Iterator[Record]:
-        """Without an adapter (the profile was too small for one, or none was chosen) the base
-        answers.
+        """The answers under these conditions; without an adapter (the profile was too small for
+        one, or none is needed) the base gives them all. `choice` is what CHOSEN stands for.
         """
-        wanted = list(_wanted(assignment, names))
-        if not wanted:
-            return
-        details: dict[str, Any] = {"adapter": trained.details if trained else None}
-        if trained is None:
+        wanted = list(_wanted(assignment, names, choice))
+        with ExitStack() as stack:
             engine = self._base
-        else:
-            base = self._settings.base
-            engine = Engine.open(ServedModel(base, base.path, trained.path, scale))
-        try:
-            for question, name in wanted:
-                condition = condition_called(choice.condition if choice else name)
+            if trained:
+                served = served_with(self._settings, trained, scale)
+                engine = stack.enter_context(Engine.open(served))
+            for question, name, condition in wanted:
+                engine.adapted = condition.adapter
                 record = desk.answer(engine, question, condition.passages, name)
-                yield replace(record, details=details)
-        finally:
-            if engine is not self._base:
-                engine.close()
+                yield replace(record, details=_details(name, condition, trained, choice))
 
     def _trainer_ready(self) -> AdapterTrainer:
         if self._trainer is None:
@@ -125,8 +115,26 @@ class Session:
         return self._trainer
 
 
-def _wanted(assignment: Assignment, names: set[str]) -> Iterator[tuple[Question, str]]:
+def _wanted(
+    assignment: Assignment, names: set[str], choice: Candidate
+) -> Iterator[tuple[Question, str, Condition]]:
+    """(question, condition's name, what it stands for), equal prompts one after the other."""
     for question in assignment.user.questions:
-        for name in assignment.missing.get(question.id, ()):
-            if name in names:
-                yield question, name
+        missing = [name for name in assignment.missing.get(question.id, ()) if name in names]
+        stand_for = {
+            name: condition_called(choice.condition if name == CHOSEN else name) for name in missing
+        }
+        for name in sorted(missing, key=lambda name: stand_for[name].passages):
+            yield question, name, stand_for[name]
+
+
+def _details(
+    name: str, condition: Condition, trained: Trained | None, choice: Candidate
+) -> dict[str, Any]:
+    """What else is told of an answer: the adapter that took part, and what was chosen."""
+    details: dict[str, Any] = {}
+    if condition.adapter:
+        details["adapter"] = trained.details if trained else None
+    if name == CHOSEN:
+        details["choice"] = asdict(choice)
+    return details
