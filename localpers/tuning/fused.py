@@ -1,9 +1,9 @@
 """LoRA with fewer passes over memory than peft's, for the time of training; the same numbers.
 
-peft computes the low-rank part beside the frozen one, in float32, and adds it: on a CPU its small
-matrices cost as much time as a quarter of the large ones. Here it is accumulated into the product
-that is there already, in the base's own precision, and gradients take the order in which the
-narrow matrices are read by rows. The weights themselves stay peft's, in float32.
+peft computes the low-rank part beside the frozen one, in float32, and adds it. Here it is
+accumulated into the product that is there already, in the base's own precision, and gradients take
+the order in which the narrow matrices are read by rows. The weights themselves stay peft's, in
+float32.
 """
 
 from __future__ import annotations
