@@ -1,0 +1,120 @@
+"""An adapter that works on answers alone: one set of numbers in training, batches and serving."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localpers.datatypes import BaseModel, ServedModel, TokenizedExample
+from localpers.inference.engine import Engine
+
+torch = pytest.importorskip("torch")
+
+from localpers.tuning.device import Device  # noqa: E402
+from localpers.tuning.methods import adapt  # noqa: E402
+from localpers.tuning.outcome import lora_adapter  # noqa: E402
+from localpers.tuning.read_prompts import ReadPrompts  # noqa: E402
+from localpers.tuning.recipe import Recipe  # noqa: E402
+from localpers.tuning.torch_base import LoadedBase, load_base  # noqa: E402
+from localpers.tuning.training import Trainer  # noqa: E402
+from localpers.weights.adapter import write_adapter_gguf  # noqa: E402
+from tests.tuning.conftest import ARCHITECTURES  # noqa: E402
+
+CPU = Device("cpu", "", "float32", 1 << 33)
+RECIPE = Recipe(method="activated", rank=4, learning_rate=1e-2, batch_tokens=64, max_length=64)
+
+Examples = list[TokenizedExample]
+
+
+def trained(base: LoadedBase, examples: Examples, folder: Path, steps: int = 12) -> Any:
+    model = adapt(base, RECIPE)
+    result = Trainer(model, examples, RECIPE, CPU, folder).train(steps)
+    assert result.losses[-1] < 0.7 * result.losses[0]
+    return model.eval()
+
+
+def log_probabilities(model: Any, group: Examples, folder: Path) -> list[Any]:
+    """Of each completion's tokens, by example."""
+    with torch.no_grad():
+        logits = ReadPrompts(model, "cpu", folder).answers(group).log_softmax(-1)
+    return [
+        logits[row, range(len(example.completion)), list(example.completion)]
+        for row, example in enumerate(group)
+    ]
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_examples_of_a_group_do_not_touch_each_other(
+    bases: dict[str, BaseModel], examples: Examples, tmp_path: Path, architecture: str
+) -> None:
+    model = trained(load_base(bases[architecture], "float32", tmp_path), examples, tmp_path / "s")
+    group = examples[:4]
+    assert len({len(example.prompt) for example in group}) > 1
+    together = log_probabilities(model, group, tmp_path / "a")
+    for example, found in zip(group, together, strict=True):
+        (alone,) = log_probabilities(model, [example], tmp_path / "b")
+        assert torch.allclose(found, alone, atol=2e-4)
+
+
+def test_before_training_it_is_the_base(
+    bases: dict[str, BaseModel], examples: Examples, tmp_path: Path
+) -> None:
+    base = load_base(bases["llama"], "float32", tmp_path)
+    example = examples[0]
+    tokens = [*example.prompt, *example.completion]
+    with torch.no_grad():
+        whole = base.model(input_ids=torch.tensor([tokens])).logits[0].log_softmax(-1)
+    at = range(len(example.prompt) - 1, len(tokens) - 1)
+    (found,) = log_probabilities(adapt(base, RECIPE).eval(), [example], tmp_path / "s")
+    assert torch.allclose(found, whole[at, list(example.completion)], atol=1e-4)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_llama_cpp_serves_what_was_trained(
+    bases: dict[str, BaseModel], examples: Examples, tmp_path: Path, architecture: str
+) -> None:
+    described = bases[architecture]
+    base = load_base(described, "float32", tmp_path)
+    model = trained(base, examples, tmp_path / "s")
+    path = tmp_path / "adapter.gguf"
+    write_adapter_gguf(lora_adapter(model, base, described.sha256), described.path, path)
+    expected = log_probabilities(model, examples[:3], tmp_path / "a")
+    served = ServedModel(described, described.path, path, activated=True)
+    with Engine.open(served) as engine, Engine.open(served) as merged_like:
+        merged_like._activated = False  # As if the adapter read the prompt too.
+        for example, wanted in zip(examples, expected, strict=False):
+            found = torch.tensor(engine.log_likelihood(example.prompt, example.completion)).float()
+            other = merged_like.log_likelihood(example.prompt, example.completion)
+            assert torch.allclose(found, wanted, atol=0.05)
+            assert not torch.allclose(torch.tensor(other).float(), wanted, atol=0.05)
+
+
+def test_a_prompt_stays_read_while_the_adapter_is_switched(
+    bases: dict[str, BaseModel], examples: Examples, tmp_path: Path
+) -> None:
+    described = bases["llama"]
+    base = load_base(described, "float32", tmp_path)
+    model = trained(base, examples, tmp_path / "s")
+    path = tmp_path / "adapter.gguf"
+    write_adapter_gguf(lora_adapter(model, base, described.sha256), described.path, path)
+    prompt, completion = examples[0].prompt, examples[0].completion
+    bare = ServedModel(described, described.path)
+    for activated in (True, False):
+        served = ServedModel(described, described.path, path, activated=activated)
+        with Engine.open(served) as engine, Engine.open(bare) as plain:
+            first = engine.log_likelihood(prompt, completion)
+            engine.adapted = False
+            without = engine.log_likelihood(prompt, completion)
+            assert without == pytest.approx(plain.log_likelihood(prompt, completion), abs=1e-3)
+            engine.adapted = True
+            assert engine.log_likelihood(prompt, completion) == pytest.approx(first, abs=1e-3)
+            # What the adapter wrote is no part of a prompt that the base has read.
+            longer = [*prompt, *completion[:-1]]
+            engine.log_likelihood(longer, completion[-1:])
+            fresh = Engine.open(served)
+            assert engine.log_likelihood(longer, completion[-1:]) == pytest.approx(
+                fresh.log_likelihood(longer, completion[-1:]), abs=1e-3
+            )
+            fresh.close()
