@@ -23,7 +23,9 @@ def tune(
     context: typer.Context,
     base: Annotated[str | None, typer.Option(help="The base model to tune.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="A recipe file in TOML.")] = None,
-    method: Annotated[str | None, typer.Option(help="How to adapt the base: lora.")] = None,
+    method: Annotated[
+        str | None, typer.Option(help="How to adapt the base: lora or activated.")
+    ] = None,
     budget: Annotated[
         str, typer.Option(help="Time for the whole command: 90s, 10m, 2h, or 'none'.")
     ] = "10m",

@@ -80,7 +80,8 @@ def judge(
     seconds: float = math.inf,
     on_progress: Progress | None = None,
 ) -> Verdict:
-    """Choose a setting of `files` (`merged`, `adapter`) and compare it with the base.
+    """Choose a setting of `files` (`merged` where there is one, `adapter`) and compare it with the
+    base.
 
     As much evidence is used as fits into `seconds`; too little of it promotes nothing.
     """
@@ -133,7 +134,7 @@ class _Judge:
         The files come first, then other numbers of passages for the better one, then a weaker
         adapter.
         """
-        first = Setting("merged")
+        first = Setting(next(iter(self._files)))
         planned = 2 + len(OTHER_K) + 1
         share = time.monotonic() + (deadline - time.monotonic()) / planned
         used = list(documents[: 1 if documents else 0])
@@ -156,7 +157,8 @@ class _Judge:
 
     def _others(self, tried: Sequence[Tried]) -> Iterator[Setting]:
         """The settings after the first; looks at `tried` as it grows."""
-        yield Setting("adapter")
+        for file in list(self._files)[1:]:
+            yield Setting(file)
         better = _best(tried)
         for k in OTHER_K:
             yield replace(better, k=k)

@@ -69,6 +69,7 @@ def _tuned(folder: Path, description: dict[str, Any]) -> ServedModel:
         adapter_scale=float(served.get("scale", 1.0)),
         run=folder.name,
         passages=int(served.get("passages", 0)),
+        activated=bool(served.get("activated", False)),
     )
 
 

@@ -114,6 +114,7 @@ def _served(served: ServedModel | None) -> dict[str, Any] | None:
         "adapter": served.adapter.name if served.adapter else None,
         "scale": served.adapter_scale,
         "passages": served.passages,
+        "activated": served.activated,
     }
 
 

@@ -172,11 +172,11 @@ class _Run:
     def _judge(self, trials: Sequence[Trial]) -> tuple[Verdict, ServedModel]:
         self._reporter.stage("Judging on held-out text")
         run, base = self._folder.id, self._base
-        merged = self._folder.model(self._recipe.quantization)
-        files = {
-            "merged": ServedModel(base, merged, run=run),
-            "adapter": ServedModel(base, base.path, self._folder.adapter, run=run),
-        }
+        activated = self._recipe.method == "activated"
+        adapter = ServedModel(base, base.path, self._folder.adapter, run=run, activated=activated)
+        merged = ServedModel(base, self._folder.model(self._recipe.quantization), run=run)
+        # Merged into the base, an adapter cannot stay away from prompts.
+        files = {"adapter": adapter} if activated else {"merged": merged, "adapter": adapter}
         left = self._options.budget - (time.monotonic() - self._options.started)
         with Store.open(self._profile) as store:
             verdict = judge(

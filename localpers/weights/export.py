@@ -32,6 +32,11 @@ def export(
     The chat template travels inside the GGUF file. Raises LocalpersError for a folder that is not
     empty, or a disk that is full; then nothing is left behind.
     """
+    if served.activated:
+        raise LocalpersError(
+            "Other runtimes would let this adapter read prompts, for which it was not trained: "
+            "export a run of 'localpers tune --method lora'."
+        )
     folder = folder.resolve()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise LocalpersError(f"{folder} is not an empty folder: name a new one.")
