@@ -57,7 +57,7 @@ def lamp(
 
     from localpers.evaluation.lamp.bench import Request, run
     from localpers.evaluation.lamp.prompts import Form
-    from localpers.evaluation.lamp.settings import conditions_named
+    from localpers.evaluation.lamp.settings import RECIPE, conditions_named
     from localpers.inference.served import served_model
     from localpers.profile import Profile
     from localpers.tuning.recipe import Recipe
@@ -68,7 +68,7 @@ def lamp(
         users=users,
         conditions=conditions_named(conditions),
         base=served_model(Profile.open(context.obj), use_adapter=False, base=base).base,
-        recipe=Recipe.load(recipe) if recipe else Recipe(),
+        recipe=Recipe.load(recipe) if recipe else RECIPE,
         form=Form(passages=k),
         budget=limit,
         seed=seed,

@@ -8,6 +8,7 @@ prompts are long and answers short, as for titles, that is most of the work.
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -32,26 +33,73 @@ class _Kept:
     shapes: tuple[tuple[int, ...], ...]
 
 
-class ReadPrompts:
-    """Keys and values of prompts, kept in a file without a name.
+class PromptStore:
+    """Keys and values of prompts under one base, in a file without a name.
 
-    The file lies in `folder`, is readable by its owner alone and vanishes with the process. The
-    last token of a prompt belongs to the answer: it is the first that the adapter sees.
+    The file lies in `folder`, is readable by its owner alone and vanishes with the process.
     """
 
-    def __init__(self, model: Any, device: str, folder: Path) -> None:
+    def __init__(self, folder: Path) -> None:
         self._torch = import_torch()
-        self._model = model
-        self._device = device
         self._folder = folder
         self._kept: dict[tuple[int, ...], _Kept] = {}
         self._file: Any = None
 
+    def __contains__(self, prompt: tuple[int, ...]) -> bool:
+        return prompt in self._kept
+
+    def put(self, prompt: tuple[int, ...], computed: KeysValues) -> None:
+        """Keep them, unless the file would grow beyond MOST_BYTES."""
+        if self._file is None:
+            make_private(self._folder)
+            self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115
+        offset = self._file.seek(0, 2)
+        parts = [part.contiguous() for layer in computed for part in layer]
+        if offset + sum(part.nbytes for part in parts) > MOST_BYTES:
+            return
+        for part in parts:
+            self._file.write(part.view(self._torch.uint8).numpy())
+        self._kept[prompt] = _Kept(offset, tuple(tuple(part.shape) for part in parts))
+
+    def get(self, prompt: tuple[int, ...], dtype: Any) -> KeysValues | None:
+        """They in `dtype`, which they were kept in; None where the prompt was not kept."""
+        kept = self._kept.get(prompt)
+        if kept is None:
+            return None
+        self._file.seek(kept.offset)
+        parts = []
+        for shape in kept.shapes:
+            content = bytearray(dtype.itemsize * math.prod(shape))
+            self._file.readinto(content)
+            parts.append(self._torch.frombuffer(content, dtype=dtype).view(shape))
+        return list(zip(parts[::2], parts[1::2], strict=True))
+
+    def forget(self) -> None:
+        """Let go of everything."""
+        self._kept.clear()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+class ReadPrompts:
+    """Prompts as the base reads them, and a model's answers to them.
+
+    The last token of a prompt belongs to the answer: it is the first that the adapter sees. What
+    others have read into `store`, which must be of the same base, is not read again.
+    """
+
+    def __init__(self, model: Any, device: str, store: PromptStore) -> None:
+        self._torch = import_torch()
+        self._model = model
+        self._device = device
+        self._store = store
+
     def read(self, group: Sequence[TokenizedExample]) -> None:
         """Read the prompts of the group that were not read yet."""
         for example in group:
-            if example.prompt[:-1] not in self._kept:
-                self._keep(example.prompt[:-1], self._compute(example.prompt[:-1]))
+            if example.prompt[:-1] not in self._store:
+                self._store.put(example.prompt[:-1], self._compute(example.prompt[:-1]))
 
     def answers(self, group: Sequence[TokenizedExample]) -> Any:
         """Logits (len(group), longest completion, vocabulary) at the completions' positions.
@@ -80,10 +128,7 @@ class ReadPrompts:
 
     def forget(self) -> None:
         """Let go of what is kept; it is computed anew if asked for."""
-        self._kept.clear()
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self._store.forget()
 
     def _cache(self, read: Sequence[KeysValues], width: int) -> Any:
         """One cache of all prompts, zeros before the beginnings of the shorter ones."""
@@ -103,8 +148,7 @@ class ReadPrompts:
         return cache
 
     def _of(self, prompt: tuple[int, ...]) -> KeysValues:
-        kept = self._kept.get(prompt)
-        return self._compute(prompt) if kept is None else self._read(kept)
+        return self._store.get(prompt, self._model.dtype) or self._compute(prompt)
 
     def _compute(self, prompt: tuple[int, ...]) -> KeysValues:
         torch = self._torch
@@ -113,25 +157,3 @@ class ReadPrompts:
         with torch.no_grad(), bare():
             cache = self._model(input_ids=ids, use_cache=True, logits_to_keep=1).past_key_values
         return [(layer.keys.cpu(), layer.values.cpu()) for layer in cache.layers]
-
-    def _keep(self, prompt: tuple[int, ...], computed: KeysValues) -> None:
-        if self._file is None:
-            make_private(self._folder)
-            self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115
-        offset = self._file.seek(0, 2)
-        parts = [part.contiguous() for layer in computed for part in layer]
-        if offset + sum(part.nbytes for part in parts) > MOST_BYTES:
-            return
-        for part in parts:
-            self._file.write(part.view(self._torch.uint8).numpy())
-        self._kept[prompt] = _Kept(offset, tuple(tuple(part.shape) for part in parts))
-
-    def _read(self, kept: _Kept) -> KeysValues:
-        torch, dtype = self._torch, self._model.dtype
-        self._file.seek(kept.offset)
-        parts = []
-        for shape in kept.shapes:
-            content = bytearray(dtype.itemsize * int(torch.tensor(shape).prod()))
-            self._file.readinto(content)
-            parts.append(torch.frombuffer(content, dtype=dtype).view(shape))
-        return list(zip(parts[::2], parts[1::2], strict=True))

@@ -89,17 +89,21 @@ def learning_rate(step: int, total: int, recipe: Recipe) -> float:
 
 
 def micro_batches(
-    step: Step, examples: Sequence[TokenizedExample], most_tokens: int
+    step: Step,
+    examples: Sequence[TokenizedExample],
+    most_tokens: int,
+    answers_only: bool = False,
 ) -> list[list[TokenizedExample]]:
-    """The step's examples by length, in groups of at most `most_tokens` tokens, padding counted."""
-    chosen = sorted(
-        (examples[index] for index in step.examples),
-        key=lambda example: len(example.prompt) + len(example.completion),
-    )
+    """The step's examples by length, in groups of at most `most_tokens` tokens, padding counted;
+    with `answers_only` prompts are not, since they are not computed.
+    """
+
+    def length(example: TokenizedExample) -> int:
+        return len(example.completion) + (0 if answers_only else len(example.prompt))
+
     groups: list[list[TokenizedExample]] = []
-    for example in chosen:
-        length = len(example.prompt) + len(example.completion)
-        if groups and (len(groups[-1]) + 1) * length <= most_tokens:
+    for example in sorted((examples[index] for index in step.examples), key=length):
+        if groups and (len(groups[-1]) + 1) * length(example) <= most_tokens:
             groups[-1].append(example)
         else:
             groups.append([example])

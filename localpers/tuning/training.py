@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -27,9 +27,9 @@ from localpers.tuning.checkpoint import TrainingState
 from localpers.tuning.device import Device, import_torch
 from localpers.tuning.frozen import FrozenLayers
 from localpers.tuning.fused import fused_lora
-from localpers.tuning.read_prompts import ReadPrompts
+from localpers.tuning.read_prompts import PromptStore, ReadPrompts
 from localpers.tuning.recipe import Recipe
-from localpers.tuning.schedule import Speed, learning_rate, micro_batches, steps
+from localpers.tuning.schedule import Speed, Step, learning_rate, micro_batches, steps
 
 MICRO_TOKENS = {"cpu": 512, "mps": 2048}
 """Tokens computed at once, padding counted; elsewhere GPU_MICRO_TOKENS."""
@@ -81,7 +81,9 @@ class Trainer:
         device: Device,
         folder: Path,
         checkpointing: bool = False,
+        read: PromptStore | None = None,
     ) -> None:
+        """`read` holds what earlier trainers on the same base have read, and outlives this one."""
         self._torch = import_torch()
         self._model = model.to(device.name)
         self._model.train()
@@ -101,9 +103,10 @@ class Trainer:
         self._kept: FrozenLayers | ReadPrompts
         """What is computed once and read back in every later pass."""
         if recipe.method == "activated":
-            self._kept = ReadPrompts(model, device.name, folder)
+            self._kept = ReadPrompts(model, device.name, read or PromptStore(folder))
         else:
             self._kept = FrozenLayers(model, device.name, folder)
+        self._shared = read is not None
         self._losses: list[float] = []
         self._tokens = 0
         self._seconds = 0.0
@@ -113,14 +116,19 @@ class Trainer:
         """How fast this device is: measured, leaving no trace."""
         random = self._torch.get_rng_state()
         step = next(steps(self._examples, self._recipe))
-        *_, group = micro_batches(step, self._examples, self._micro)
+        *_, group = self._groups(step)
         self._timed(group)  # Warms up: kernels are prepared for this shape.
         again, tokens = self._timed(group)
-        self._kept.forget()
+        if not self._shared:
+            self._kept.forget()
         first, _ = self._timed(group)
         self._optimizer.zero_grad(set_to_none=True)
         self._torch.set_rng_state(random)
         return Speed(max(first, again) / tokens, again / tokens)
+
+    def _groups(self, step: Step) -> list[list[TokenizedExample]]:
+        answers_only = isinstance(self._kept, ReadPrompts)
+        return micro_batches(step, self._examples, self._micro, answers_only)
 
     def _timed(self, group: list[TokenizedExample]) -> tuple[float, int]:
         began = time.monotonic()
@@ -146,7 +154,7 @@ class Trainer:
         before = self._seconds
         with self._catching_interrupts():
             for number, step in islice(enumerate(steps(self._examples, self._recipe)), done, total):
-                loss = self._step(number, total, micro_batches(step, self._examples, self._micro))
+                loss = self._step(number, total, self._groups(step))
                 if loss is None:
                     self._save(number)
                     raise KeyboardInterrupt
@@ -159,7 +167,8 @@ class Trainer:
                     saved_at = time.monotonic()
                 if self._seconds > planned_seconds * OVERRUN:
                     break
-        self._kept.forget()
+        if not self._shared:
+            self._kept.forget()
         self._save(len(self._losses))
         return TrainingResult(
             losses=tuple(self._losses),
@@ -193,36 +202,41 @@ class Trainer:
 
     def _backward(self, group: list[TokenizedExample], completion_tokens: int) -> float:
         """Adds the gradient of the group's summed loss / `completion_tokens`; returns that loss."""
-        if isinstance(self._kept, ReadPrompts):
-            logits, targets = self._answers(group, self._kept)
-        else:
-            logits, targets = self._whole(group, self._kept)
-        loss = self._torch.nn.functional.cross_entropy(
-            logits.float().flatten(0, 1),
-            targets.flatten().to(self._device.name),
-            ignore_index=IGNORED,
-            reduction="sum",
-        )
-        loss = loss / completion_tokens
-        loss.backward()
+        # Gradient checkpointing computes forward again in backward: both happen in one context.
+        with self._prepared(group), fused_lora(self._model):
+            logits, targets = self._logits_and_targets(group)
+            loss = self._torch.nn.functional.cross_entropy(
+                logits.float().flatten(0, 1),
+                targets.flatten().to(self._device.name),
+                ignore_index=IGNORED,
+                reduction="sum",
+            )
+            loss = loss / completion_tokens
+            loss.backward()
         return float(loss.detach())
 
-    def _answers(self, group: list[TokenizedExample], prompts: ReadPrompts) -> tuple[Any, Any]:
-        """(logits, targets) where the base alone reads the prompts."""
-        longest = max(len(example.completion) for example in group)
-        targets = self._torch.full((len(group), longest), IGNORED, dtype=self._torch.long)
-        for row, example in enumerate(group):
-            targets[row, : len(example.completion)] = self._torch.tensor(example.completion)
-        prompts.read(group)
-        with fused_lora(self._model):
-            return prompts.answers(group), targets
+    @contextmanager
+    def _prepared(self, group: list[TokenizedExample]) -> Iterator[None]:
+        """Within, what is kept of the group need not be computed."""
+        if isinstance(self._kept, ReadPrompts):
+            self._kept.read(group)
+            yield
+        elif self._kept.count:
+            with self._kept.reused(self._kept.hidden(group, _width(group))):
+                yield
+        else:
+            yield
 
-    def _whole(self, group: list[TokenizedExample], frozen: FrozenLayers) -> tuple[Any, Any]:
-        """(logits, targets) where the adapter is at work on prompts too."""
+    def _logits_and_targets(self, group: list[TokenizedExample]) -> tuple[Any, Any]:
         torch, device = self._torch, self._device.name
-        width = _rounded(max(len(e.prompt) + len(e.completion) for e in group))
-        ids = torch.zeros((len(group), width), dtype=torch.long)
-        targets = torch.full((len(group), width), IGNORED, dtype=torch.long)
+        if isinstance(self._kept, ReadPrompts):
+            longest = max(len(example.completion) for example in group)
+            targets = torch.full((len(group), longest), IGNORED, dtype=torch.long)
+            for row, example in enumerate(group):
+                targets[row, : len(example.completion)] = torch.tensor(example.completion)
+            return self._kept.answers(group), targets
+        ids = torch.zeros((len(group), _width(group)), dtype=torch.long)
+        targets = torch.full_like(ids, IGNORED)
         for row, example in enumerate(group):
             tokens = torch.tensor([*example.prompt, *example.completion])
             start = len(example.prompt) - 1
@@ -232,11 +246,9 @@ class Trainer:
         last = max(len(e.prompt) + len(e.completion) for e in group) - 1
         wanted = torch.arange(max(0, last - _rounded(last - first)), last)
         # No attention mask: padding stands at the end, where causal attention never looks.
-        reused = frozen.reused(frozen.hidden(group, width)) if frozen.count else nullcontext()
-        with reused, fused_lora(self._model):
-            logits = self._model(
-                input_ids=ids.to(device), logits_to_keep=wanted.to(device), use_cache=False
-            ).logits
+        logits = self._model(
+            input_ids=ids.to(device), logits_to_keep=wanted.to(device), use_cache=False
+        ).logits
         return logits, targets[:, wanted]
 
     def _progress(self, step: int, total: int) -> TrainingProgress:
@@ -305,6 +317,11 @@ class Trainer:
             yield
         finally:
             signal.signal(signal.SIGINT, previous)
+
+
+def _width(group: Sequence[TokenizedExample]) -> int:
+    """Tokens in a row of the group's batch."""
+    return _rounded(max(len(e.prompt) + len(e.completion) for e in group))
 
 
 def _rounded(length: int) -> int:

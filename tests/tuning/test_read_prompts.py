@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 from localpers.tuning.device import Device  # noqa: E402
 from localpers.tuning.methods import adapt  # noqa: E402
 from localpers.tuning.outcome import lora_adapter  # noqa: E402
-from localpers.tuning.read_prompts import ReadPrompts  # noqa: E402
+from localpers.tuning.read_prompts import PromptStore, ReadPrompts  # noqa: E402
 from localpers.tuning.recipe import Recipe  # noqa: E402
 from localpers.tuning.torch_base import LoadedBase, load_base  # noqa: E402
 from localpers.tuning.training import Trainer  # noqa: E402
@@ -38,7 +38,7 @@ def trained(base: LoadedBase, examples: Examples, folder: Path, steps: int = 12)
 def log_probabilities(model: Any, group: Examples, folder: Path) -> list[Any]:
     """Of each completion's tokens, by example."""
     with torch.no_grad():
-        logits = ReadPrompts(model, "cpu", folder).answers(group).log_softmax(-1)
+        logits = ReadPrompts(model, "cpu", PromptStore(folder)).answers(group).log_softmax(-1)
     return [
         logits[row, range(len(example.completion)), list(example.completion)]
         for row, example in enumerate(group)

@@ -17,7 +17,7 @@ from localpers.evaluation.lamp.training import AdapterTrainer, served_with
 from localpers.inference.engine import Engine
 
 HELD_OUT_SHARE = 0.25
-FEWEST_HELD_OUT, MOST_HELD_OUT = 3, 6
+FEWEST_HELD_OUT, MOST_HELD_OUT = 3, 4
 FEWEST_ITEMS = 8
 """In a profile; from fewer nothing can be told."""
 NLL_WEIGHT = 0.1

@@ -20,6 +20,7 @@ from localpers.profile import make_private
 from localpers.tuning.device import choose_device
 from localpers.tuning.methods import adapt, detach
 from localpers.tuning.outcome import lora_adapter
+from localpers.tuning.read_prompts import PromptStore
 from localpers.tuning.recipe import Recipe
 from localpers.tuning.schedule import Speed, steps_in_seconds
 from localpers.tuning.torch_base import load_base, needs_checkpointing
@@ -28,10 +29,10 @@ from localpers.weights.adapter import write_adapter_gguf
 from localpers.weights.tokenizer import Tokenizer
 
 FEWEST_EXAMPLES = 4
-STEPS_PER_PASS = 8
+STEPS_PER_PASS = 4
 """At least, also over a profile of a few short texts."""
-FEWEST_STEPS = 30
-MOST_PASSES = 6.0
+FEWEST_STEPS = 8
+MOST_PASSES = 3.0
 """To which passes are raised for FEWEST_STEPS: more would learn a small profile by heart."""
 SPARE = 1.5
 """Times the examples that the budget has room for are made; the pace may prove better."""
@@ -68,6 +69,7 @@ class AdapterTrainer:
         self._device = choose_device(settings.device)
         self._checkpointing = needs_checkpointing(settings.base, self._device)
         self._base = load_base(settings.base, self._device.dtype, workspace)
+        self._read = PromptStore(workspace)
         self._speed: Speed | None = None
         """The best seen: a busy machine makes it look worse, nothing makes it look better, and
         training ends in time even where it was too hopeful.
@@ -88,7 +90,13 @@ class AdapterTrainer:
         model = adapt(self._base, recipe)
         try:
             trainer = Trainer(
-                model, examples, recipe, self._device, checkpoint, self._checkpointing
+                model,
+                examples,
+                recipe,
+                self._device,
+                checkpoint,
+                self._checkpointing,
+                self._read,
             )
             self._speed = _better(self._speed, trainer.calibrate())
             left = max(1.0, seconds - (time.monotonic() - began))
@@ -109,6 +117,10 @@ class AdapterTrainer:
             seconds=round(time.monotonic() - began, 2),
             loss=round(sum(recent) / len(recent), 4),
         )
+
+    def forget(self) -> None:
+        """Let go of what was read for one user: another has other prompts."""
+        self._read.forget()
 
     def _examples(self, desk: Desk, began: float, seconds: float) -> Iterator[TokenizedExample]:
         """Of each item two: with others in the prompt, as questions will have them, and plain."""

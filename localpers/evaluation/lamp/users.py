@@ -83,6 +83,7 @@ class Session:
             if weaker:
                 yield from self._answers(desk, assignment, {CHOSEN}, trained, choice, choice.scale)
         finally:
+            trainer.forget()
             if trained and not self._settings.keep:
                 trained.path.unlink(missing_ok=True)
 
