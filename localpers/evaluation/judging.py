@@ -16,6 +16,7 @@ from localpers.datatypes import ServedModel
 from localpers.evaluation.measuring import Measurement, measure_trial, reference
 from localpers.evaluation.metrics import overlap
 from localpers.evaluation.neutral import neutral_likelihood
+from localpers.evaluation.perplexity import Likelihood
 from localpers.evaluation.questions import NotesQuestion, ask_question
 from localpers.evaluation.surroundings import Surroundings
 from localpers.evaluation.trials import Trial
@@ -41,15 +42,13 @@ OTHER_K = (1, 5)
 FASTER_IS_WORTH = 0.01
 """Nats per token for which a setting is preferred that reads and writes faster: the merged file to
 base + adapter, few passages to many."""
-CHOOSING, REPORTING = 0.35, 0.4
+CHOOSING, REPORTING = 0.25, 0.4
 """Shares of the time for choosing a setting and for comparing it on writing; the rest is for
 questions."""
-LATEST_WRITING, LATEST_ANSWERING = 0.5, 0.6
+LATEST_WRITING, LATEST_ANSWERING = 0.45, 0.55
 """Shares of the time after which the base stops, even with less than a verdict needs."""
 MOST_DOCUMENTS = 24
 """In each half; more would cost time and tell little."""
-TRIALS_PER_DOCUMENT = 2
-"""Intervals are over documents: more of them tell more than more of each."""
 SLOWER = 1.3
 """How much longer a tuned file takes than the base, on average: an adapter costs time."""
 
@@ -89,13 +88,18 @@ def judge(
 
 
 def halves(trials: Sequence[Trial]) -> tuple[list[list[Trial]], list[list[Trial]]]:
-    """The trials by document: every other document chooses, the others report; the odd one out
-    reports.
+    """Trials by document: every other document chooses, the others report; the odd one out reports.
+
+    Intervals are over documents, and more of them tell more than more of each: of each there is one
+    trial, of the tasks in turn.
     """
     by_document: dict[str, list[Trial]] = {}
     for trial in trials:
         by_document.setdefault(trial.content_hash, []).append(trial)
-    documents = [trials[:TRIALS_PER_DOCUMENT] for trials in by_document.values()]
+    # Two neighbours, one for each half, get the same task.
+    documents = [
+        [trials[number // 2 % len(trials)]] for number, trials in enumerate(by_document.values())
+    ]
     return documents[1::2][:MOST_DOCUMENTS], documents[::2][:MOST_DOCUMENTS]
 
 
@@ -137,22 +141,12 @@ class _Judge:
         first = Setting(next(iter(self._files)))
         planned = 2 + len(OTHER_K) + 1
         share = time.monotonic() + (deadline - time.monotonic()) / planned
-        used = list(documents[: 1 if documents else 0])
-        tried = []
-        with Engine.open(served_as(first, self._files)) as engine:
-            nats, tokens = 0.0, 0
-            for number, trials in enumerate(documents, 1):
-                used = list(documents[:number])
-                for found in self._likelihoods(engine, trials, first.k):
-                    nats, tokens = nats + found.nats, tokens + found.tokens
-                self._report(first.name, number, len(documents))
-                if time.monotonic() >= share:
-                    break
-        tried.append(Tried(first, nats / max(tokens, 1)))
+        nll, number = self._nll(first, documents, share)
+        tried = [Tried(first, nll)]
         for setting in self._others(tried):
             if time.monotonic() >= deadline:
                 break
-            tried.append(Tried(setting, self._nll(setting, used)))
+            tried.append(Tried(setting, self._nll(setting, documents[:number], math.inf)[0]))
         return tried
 
     def _others(self, tried: Sequence[Tried]) -> Iterator[Setting]:
@@ -164,14 +158,21 @@ class _Judge:
             yield replace(better, k=k)
         yield replace(_best(tried), file="adapter", scale=OTHER_SCALE)
 
-    def _nll(self, setting: Setting, documents: Sequence[list[Trial]]) -> float:
-        nats, tokens = 0.0, 0
+    def _nll(
+        self, setting: Setting, documents: Sequence[list[Trial]], deadline: float
+    ) -> tuple[float, int]:
+        """(nats per token, documents measured until `deadline`)."""
+        nats, tokens, number = 0.0, 0, 0
+        if not documents or time.monotonic() >= deadline:
+            return math.inf, 0
         with Engine.open(served_as(setting, self._files)) as engine:
             for number, trials in enumerate(documents, 1):
                 for found in self._likelihoods(engine, trials, setting.k):
                     nats, tokens = nats + found.nats, tokens + found.tokens
                 self._report(setting.name, number, len(documents))
-        return nats / max(tokens, 1)
+                if time.monotonic() >= deadline:
+                    break
+        return nats / max(tokens, 1), number
 
     def _likelihoods(
         self, engine: Engine, trials: Sequence[Trial], k: int
@@ -190,13 +191,13 @@ class _Judge:
             writing = self._share_of_base(CHOOSING + REPORTING)
             theirs = self._documents(engine, "base", documents, PASSAGES, writing)
             answers = self._answers(engine, "base", self._evidence.questions, PASSAGES, theirs)
-            base = Measured(tuple(theirs), tuple(answers), neutral_likelihood(engine))
+            base = Measured(tuple(theirs), tuple(answers), _neutral(engine, theirs))
         same = documents[: len(theirs)]
         questions = self._evidence.questions[: len(answers)]
         with Engine.open(served_as(setting, self._files)) as engine:
             ours = self._documents(engine, "tuned", same, setting.k, math.inf)
             answers = self._answers(engine, "tuned", questions, setting.k, None)
-            tuned = Measured(tuple(ours), tuple(answers), neutral_likelihood(engine))
+            tuned = Measured(tuple(ours), tuple(answers), _neutral(engine, ours))
         return base, tuned
 
     def _share_of_base(self, until: float) -> float:
@@ -216,7 +217,7 @@ class _Judge:
         latest = self._until(LATEST_WRITING) if math.isfinite(deadline) else math.inf
         for trials in documents:
             enough = len(scores) >= FEWEST_DOCUMENTS
-            if scores and time.monotonic() >= (deadline if enough else latest):
+            if time.monotonic() >= (deadline if enough else latest):
                 break
             scores.append(self._document(engine, trials, k))
             self._report(f"{name}, writing", len(scores), len(documents))
@@ -251,13 +252,18 @@ class _Judge:
         latest = self._until(LATEST_ANSWERING) if math.isfinite(deadline) else math.inf
         for question in questions:
             enough = len(found) >= FEWEST_QUESTIONS
-            if found and time.monotonic() >= (deadline if enough else latest):
+            if time.monotonic() >= (deadline if enough else latest):
                 break
             passages = self._evidence.around.find(RETRIEVER, question.text, k)
             score = ask_question(engine, question, passages, self._evidence.lexicon)
             found.append(Answered(score.right, score.cited, score.nll))
             self._report(f"{name}, questions", len(found), len(questions))
         return found
+
+
+def _neutral(engine: Engine, written: Sequence[DocumentScore]) -> Likelihood:
+    """Of the neutral text; not read where there was no time for anything else."""
+    return neutral_likelihood(engine) if written else Likelihood(())
 
 
 def _best(tried: Sequence[Tried]) -> Setting:

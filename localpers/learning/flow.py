@@ -18,7 +18,7 @@ from localpers.evaluation.judging import Evidence, judge, served_as
 from localpers.evaluation.questions import make_questions
 from localpers.evaluation.surroundings import Surroundings
 from localpers.evaluation.trials import Trial, read_trials, write_trials
-from localpers.evaluation.verdict import FEWEST_DOCUMENTS, FEWEST_QUESTIONS, Verdict
+from localpers.evaluation.verdict import Verdict
 from localpers.learning.conversion import Converted, Workbench, convert
 from localpers.learning.description import describe, fingerprint, parity_message
 from localpers.learning.preparation import Options, Prepared, prepare
@@ -33,10 +33,12 @@ from localpers.tuning.recipe import Recipe
 from localpers.weights import catalog
 from localpers.weights.tokenizer import Tokenizer
 
-VERDICT_SHARE = 0.35
+VERDICT_SHARE = 0.4
 """Of a budget, kept for the verdict; it takes what is left in the end."""
 TRIAL_TOKENS = 900
 """What is read for a trial or a question from the notes, passages included, about."""
+MOST_TRIALS_READ = 240
+"""By a verdict that has all the time it can use, all settings together."""
 MOST_QUESTIONS = 24
 LEAST_TRAINING_SECONDS = 5.0
 LARGEST_KL = 1e-3
@@ -166,8 +168,8 @@ class _Run:
         reading = 0.8 * whole * seconds_per_token
         parity = 4 * MOST_POSITIONS * reading
         writing = 0.05 * self._base.parameters / 1e6
-        verdict = 3 * (FEWEST_DOCUMENTS + FEWEST_QUESTIONS) * TRIAL_TOKENS * reading
-        return parity + writing + max(verdict, VERDICT_SHARE * self._options.budget)
+        verdict = MOST_TRIALS_READ * TRIAL_TOKENS * reading
+        return parity + writing + min(verdict, VERDICT_SHARE * self._options.budget)
 
     def _judge(self, trials: Sequence[Trial]) -> tuple[Verdict, ServedModel]:
         self._reporter.stage("Judging on held-out text")

@@ -70,7 +70,9 @@ def test_a_run_trains_converts_checks_and_describes_itself(
     assert run["parity"]["merged_f16"]["tokens_equal"] is True
     assert run["parity"]["adapter"]["mean_kl"] < 1e-3
     tuned, base = run["metrics"]["rag+peft"], run["metrics"]["rag"]
-    assert run["promoted"] is (tuned["nll"] < base["nll"]) is True
+    assert run["promoted"] is (run["verdict"]["gain"]["low"] > 0) is True, run["reason"]
+    assert tuned["nll"] < base["nll"] and tuned["documents"] == base["documents"] >= 3
+    assert {"merged", "adapter"} == {tried["file"] for tried in run["verdict"]["tried"]}
     folder = run_folder(home, run)
     assert json.loads((folder / "run.json").read_text()) == run
     for name, facts in run["files"].items():
@@ -158,10 +160,8 @@ def test_what_is_no_better_is_kept_but_not_promoted(
     path = tmp_path / "recipe.toml"
     path.write_text(RECIPE.replace("5e-3", "1e-12"))
     run = cli("tune", "--base", "qwen2", "--recipe", path, "--json").json
-    assert run["promoted"] is (run["metrics"]["rag+peft"]["nll"] < run["metrics"]["rag"]["nll"])
-    if not run["promoted"]:
-        assert "no better" in run["reason"]
-        assert cli("status", "--json").json["promoted"] is None
+    assert run["promoted"] is False and "likelier" in run["reason"]
+    assert cli("status", "--json").json["promoted"] is None
     tried = cli("ask", "garden", "--run", run["run"], "--json", "--max-tokens", 2)
     assert tried.json["adapter"] == run["run"]
 

@@ -19,7 +19,7 @@ from tests.conftest import CommandLine
 
 ROOT = Path(__file__).parents[2]
 NOTES = Path(os.environ.get("LOCALPERS_TEST_DATA", ROOT.parent / "shared/data")) / "til"
-BUDGET = 60
+BUDGET = 90
 TOLERANCE = 0.15
 QUESTIONS = {
     "How do I attach a shell to a Docker container that is already running?": "docker/attach-bash",
@@ -79,8 +79,9 @@ def test_tune_keeps_to_its_budget_and_promotes_only_what_is_better(cli: CommandL
     parity = run["parity"]
     assert parity["merged_f16"]["mean_kl"] < 1e-4 and parity["merged_f16"]["tokens_equal"]
     assert parity["adapter"]["mean_kl"] < 2e-2 and parity["quantized"]["mean_kl"] < 0.2
-    better = run["metrics"]["rag+peft"]["nll"] < run["metrics"]["rag"]["nll"]
-    assert run["promoted"] is better
+    proved = run["verdict"]["gain"]["low"] > 0 and run["verdict"]["neutral_rise"] <= 0.1
+    assert run["reason"] and (proved or not run["promoted"])
+    assert cli("status", "--json").json["promoted"] == (run["run"] if run["promoted"] else None)
     # On a machine that others use meanwhile, the last steps take longer than was measured.
     busy = os.getloadavg()[0] > (os.cpu_count() or 1) + 1
     assert busy or seconds <= BUDGET * (1 + TOLERANCE)

@@ -51,9 +51,9 @@ def test_reused_layers_give_the_losses_of_computed_ones(
     for reused in (True, False):
         model = adapt(load(architecture), UPPER)
         trainer = Trainer(model, examples, UPPER, CPU, tmp_path / str(reused))
-        assert trainer._frozen.count == 1
+        assert trainer._kept.count == 1
         if not reused:
-            trainer._frozen.count = 0
+            trainer._kept.count = 0
         losses[reused] = trainer.train(12).losses
     assert losses[True] == pytest.approx(losses[False], rel=1e-3)
     assert losses[True][-1] < losses[True][0]
