@@ -35,6 +35,9 @@ class Candidate:
     scale: float = 1.0
 
 
+Values = Mapping[Candidate, Sequence[float]]
+"""Each candidate's values on the same held-out items; higher is better."""
+
 CANDIDATES = (
     Candidate("rag"),
     Candidate("base"),
@@ -43,9 +46,9 @@ CANDIDATES = (
 )
 
 
-def choose(measured: Mapping[Candidate, Sequence[float]]) -> Candidate:
-    """The candidate to serve, given each one's values of the same held-out items (higher is
-    better): the best one if it beats retrieval by more than a standard error, else retrieval.
+def choose(measured: Values) -> Candidate:
+    """The candidate to serve: the best one if it beats retrieval by more than a standard error, else
+    retrieval.
     """
     safe = measured.get(Candidate(), ())
     best, best_gain = Candidate(), 0.0

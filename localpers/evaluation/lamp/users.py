@@ -7,13 +7,14 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, replace
+from itertools import chain
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from localpers.datatypes import ServedModel
 from localpers.evaluation.conditions import Condition
 from localpers.evaluation.lamp.answering import Desk
-from localpers.evaluation.lamp.choice import Candidate, choose, measure
+from localpers.evaluation.lamp.choice import Candidate, Values, choose, measure
 from localpers.evaluation.lamp.data import Question
 from localpers.evaluation.lamp.records import Record
 from localpers.evaluation.lamp.settings import (
@@ -70,8 +71,10 @@ class Session:
         """All answers, where an adapter takes part in some, or may."""
         trainer = self._trainer_ready()
         budget, choice = self._settings.budget, Candidate()
+        measured: Values = {}
         if CHOSEN in names:
-            choice = choose(measure(desk, self._base, trainer, budget * CHOICE_SHARE))
+            measured = measure(desk, self._base, trainer, budget * CHOICE_SHARE)
+            choice = choose(measured)
             budget *= 1 - CHOICE_SHARE
         trained = None
         if condition_called(choice.condition).adapter or needs_adapter(tuple(names - {CHOSEN})):
@@ -79,9 +82,14 @@ class Session:
         try:
             weaker = CHOSEN in names and choice.scale != 1.0
             first = names - {CHOSEN} if weaker else names
-            yield from self._answers(desk, assignment, first, trained, choice)
+            records = [self._answers(desk, assignment, first, trained, choice)]
             if weaker:
-                yield from self._answers(desk, assignment, {CHOSEN}, trained, choice, choice.scale)
+                scale = choice.scale
+                records.append(self._answers(desk, assignment, {CHOSEN}, trained, choice, scale))
+            for record in chain.from_iterable(records):
+                if record.condition == CHOSEN:
+                    record = _with_choice(record, choice, measured)
+                yield record
         finally:
             trainer.forget()
             if trained and not self._settings.keep:
@@ -108,7 +116,10 @@ class Session:
             for question, name, condition in wanted:
                 engine.adapted = condition.adapter
                 record = desk.answer(engine, question, condition.passages, name)
-                yield replace(record, details=_details(name, condition, trained, choice))
+                if condition.adapter:
+                    facts = trained.details if trained else None
+                    record = replace(record, details={"adapter": facts})
+                yield record
 
     def _trainer_ready(self) -> AdapterTrainer:
         if self._trainer is None:
@@ -129,13 +140,11 @@ def _wanted(
             yield question, name, stand_for[name]
 
 
-def _details(
-    name: str, condition: Condition, trained: Trained | None, choice: Candidate
-) -> dict[str, Any]:
-    """What else is told of an answer: the adapter that took part, and what was chosen."""
-    details: dict[str, Any] = {}
-    if condition.adapter:
-        details["adapter"] = trained.details if trained else None
-    if name == CHOSEN:
-        details["choice"] = asdict(choice)
-    return details
+def _with_choice(record: Record, choice: Candidate, measured: Values) -> Record:
+    """The record with what was chosen, and each candidate's values on the held-out items."""
+    values = {
+        f"{one.condition} at {one.scale:g}": [round(value, 4) for value in found]
+        for one, found in measured.items()
+    }
+    told = asdict(choice) | {"values": values}
+    return replace(record, details={**record.details, "choice": told})
