@@ -47,8 +47,8 @@ CANDIDATES = (
 
 
 def choose(measured: Values) -> Candidate:
-    """The candidate to serve: the best one if it beats retrieval by more than a standard error, else
-    retrieval.
+    """The candidate to serve: the best one where it beats retrieval by more than a standard error,
+    else retrieval.
     """
     safe = measured.get(Candidate(), ())
     best, best_gain = Candidate(), 0.0
