@@ -90,7 +90,7 @@ def measure(
             with Engine.open(served_with(desk.settings, trained, scale)) as engine:
                 found |= _values(held_desk, engine, scale, trained is not None)
     finally:
-        if trained:
+        if trained and not desk.settings.keep:
             trained.path.unlink(missing_ok=True)
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import re
 import shutil
@@ -16,7 +17,7 @@ from typing import Any
 from localpers.datatypes import Message, ServedModel, TokenizedExample
 from localpers.evaluation.lamp.answering import Desk
 from localpers.evaluation.lamp.settings import Settings
-from localpers.profile import make_private
+from localpers.profile import make_private, write_atomically
 from localpers.tuning.device import choose_device
 from localpers.tuning.methods import adapt, detach
 from localpers.tuning.outcome import lora_adapter
@@ -81,6 +82,9 @@ class AdapterTrainer:
         None where the profile holds too little to learn from.
         """
         began = time.monotonic()
+        path = self._settings.folder / _file_name(name)
+        if self._settings.keep and (kept := _kept(path)):
+            return kept
         examples = list(self._examples(desk, began, seconds))
         if len(examples) < FEWEST_EXAMPLES:
             return None
@@ -106,10 +110,9 @@ class AdapterTrainer:
         finally:
             detach(model)
             shutil.rmtree(checkpoint, ignore_errors=True)
-        path = self._settings.folder / _file_name(name)
         write_adapter_gguf(adapter, self._settings.base.path, path)
         recent = result.losses[-8:]
-        return Trained(
+        trained = Trained(
             path=path,
             examples=len(examples),
             steps=result.steps,
@@ -117,6 +120,9 @@ class AdapterTrainer:
             seconds=round(time.monotonic() - began, 2),
             loss=round(sum(recent) / len(recent), 4),
         )
+        if self._settings.keep:
+            write_atomically(path.with_suffix(".json"), json.dumps(trained.details))
+        return trained
 
     def forget(self) -> None:
         """Let go of what was read for one user: another has other prompts."""
@@ -158,6 +164,15 @@ def served_with(settings: Settings, trained: Trained | None, scale: float = 1.0)
     path = trained.path if trained else None
     activated = trained is not None and settings.recipe.method == "activated"
     return ServedModel(settings.base, settings.base.path, path, scale, activated=activated)
+
+
+def _kept(path: Path) -> Trained | None:
+    """The adapter that an earlier run with the same settings has kept."""
+    try:
+        facts = json.loads(path.with_suffix(".json").read_text())
+        return Trained(path=path, **facts) if path.is_file() else None
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def _better(known: Speed | None, found: Speed) -> Speed:
