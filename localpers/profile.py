@@ -7,7 +7,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,30 +106,36 @@ class Profile:
 
     def earlier(self) -> list[str | None]:
         """What answered before, the latest last: ids of runs, None for the base itself."""
-        return [str(run) if run else None for run in self.settings().get("earlier", [])]
+        return [run for run, _ in self._earlier()]
 
-    def promote(self, run: str | None) -> None:
-        """Let `run` answer from now on (None: the base), and remember what answered until now."""
-        now = self.promoted()
-        if run != now:
-            earlier = [*self.earlier(), now][-MOST_EARLIER:]
-            self._change_settings(promoted=run, earlier=earlier)
+    def _earlier(self) -> list[tuple[str | None, str | None]]:
+        """(run, base chosen then) of each."""
+        known = self.settings().get("earlier", [])
+        return [(entry.get("run"), entry.get("base")) for entry in known]
+
+    def promote(self, run: str | None, base: str | None = None) -> None:
+        """Let `run` answer from now on (None: the base), `base` be the base that is tuned and asked
+        unless another is named (None: as before); and remember what was until now.
+        """
+        now, chosen = self.promoted(), self.base()
+        if (run, base or chosen) == (now, chosen):
+            return
+        earlier = [*self._earlier(), (now, chosen)][-MOST_EARLIER:]
+        self._change_settings(promoted=run, base=base or chosen, earlier=_entries(earlier))
 
     def return_to(self, run: str | None) -> None:
-        """Let `run`, one of `earlier`, answer again; what came after it is forgotten."""
-        earlier = self.earlier()
-        last = len(earlier) - 1 - earlier[::-1].index(run)
-        self._change_settings(promoted=run, earlier=earlier[:last])
+        """Let `run`, one of `earlier`, answer again, on its base; what came after is forgotten."""
+        known = self._earlier()
+        last = max(number for number, (earlier, _) in enumerate(known) if earlier == run)
+        base = known[last][1]
+        self._change_settings(promoted=run, base=base, earlier=_entries(known[:last]))
 
     def base(self) -> str | None:
         """The name of the base model that this profile was last tuned on."""
         name = self.settings().get("base")
         return str(name) if name else None
 
-    def choose_base(self, name: str) -> None:
-        self._change_settings(base=name)
-
-    def _change_settings(self, **changes: str | list[str | None] | None) -> None:
+    def _change_settings(self, **changes: Any) -> None:
         settings = self.settings() | changes
         write_atomically(self._settings, json.dumps(settings, indent=2) + "\n")
 
@@ -168,6 +174,10 @@ class Profile:
         finally:
             note.unlink(missing_ok=True)
             lock.release()
+
+
+def _entries(earlier: Iterable[tuple[str | None, str | None]]) -> list[dict[str, str | None]]:
+    return [{"run": run, "base": base} for run, base in earlier]
 
 
 def _holder(note: Path) -> str:

@@ -38,10 +38,10 @@ from localpers.retrieval.lexicon import Lexicon
 RETRIEVER = "auto"
 """What `ask` retrieves by."""
 OTHER_SCALE = 0.5
-OTHER_K = (1, 5)
+OTHER_K = (2, 5)
 FASTER_IS_WORTH = 0.01
-"""Nats per token for which a setting is preferred that reads and writes faster: the merged file to
-base + adapter, few passages to many."""
+"""Nats per token for which the merged file is preferred to base + adapter, because it reads and
+writes faster, and the usual number of passages to another: questions need it too."""
 CHOOSING, REPORTING = 0.25, 0.4
 """Shares of the time for choosing a setting and for comparing it on writing; the rest is for
 questions."""
@@ -67,6 +67,14 @@ class Evidence:
     lexicon: Lexicon
 
 
+@dataclass(frozen=True, slots=True)
+class Incumbent:
+    """The tuned model that answers now, and the content hashes of what it learned."""
+
+    served: ServedModel
+    learned: frozenset[str]
+
+
 def served_as(setting: Setting, files: Mapping[str, ServedModel]) -> ServedModel:
     """The files of a run under a setting."""
     return replace(files[setting.file], adapter_scale=setting.scale, passages=setting.k)
@@ -76,15 +84,16 @@ def judge(
     base: ServedModel,
     files: Mapping[str, ServedModel],
     evidence: Evidence,
+    incumbent: Incumbent | None = None,
     seconds: float = math.inf,
     on_progress: Progress | None = None,
 ) -> Verdict:
     """Choose a setting of `files` (`merged` where there is one, `adapter`) and compare it with the
-    base.
+    base, and with the `incumbent` on what that has not learned.
 
     As much evidence is used as fits into `seconds`; too little of it promotes nothing.
     """
-    return _Judge(base, files, evidence, seconds, on_progress).verdict()
+    return _Judge(base, files, evidence, incumbent, seconds, on_progress).verdict()
 
 
 def halves(trials: Sequence[Trial]) -> tuple[list[list[Trial]], list[list[Trial]]]:
@@ -109,12 +118,14 @@ class _Judge:
         base: ServedModel,
         files: Mapping[str, ServedModel],
         evidence: Evidence,
+        incumbent: Incumbent | None,
         seconds: float,
         on_progress: Progress | None,
     ) -> None:
         self._base = base
         self._files = files
         self._evidence = evidence
+        self._incumbent = incumbent
         self._seconds = seconds
         self._began = time.monotonic()
         self._report = on_progress or (lambda name, done, total: None)
@@ -124,7 +135,8 @@ class _Judge:
         tried = self._choose(choosing, self._until(CHOOSING))
         setting = _best(tried)
         base, tuned = self._compare(setting, reporting)
-        return decide(setting, tried, base, tuned, len(self._evidence.questions))
+        before = self._before(reporting[: len(base.documents)])
+        return decide(setting, tried, base, tuned, len(self._evidence.questions), before)
 
     def _until(self, share: float) -> float:
         """The time.monotonic() at which this share of the time is over."""
@@ -200,6 +212,18 @@ class _Judge:
             tuned = Measured(tuple(ours), tuple(answers), _neutral(engine, ours))
         return base, tuned
 
+    def _before(self, documents: Sequence[list[Trial]]) -> list[DocumentScore] | None:
+        """What the incumbent reaches on the documents that it has not learned; None without one."""
+        if self._incumbent is None:
+            return None
+        learned = self._incumbent.learned
+        unseen = [trials for trials in documents if trials[0].content_hash not in learned]
+        if not unseen:
+            return []
+        k = self._incumbent.served.passages or PASSAGES
+        with Engine.open(self._incumbent.served) as engine:
+            return [self._document(engine, trials, k, generate=False) for trials in unseen]
+
     def _share_of_base(self, until: float) -> float:
         """When the base must stop so that a tuned file, which is slower, ends in time too."""
         now = time.monotonic()
@@ -223,15 +247,17 @@ class _Judge:
             self._report(f"{name}, writing", len(scores), len(documents))
         return scores
 
-    def _document(self, engine: Engine, trials: Sequence[Trial], k: int) -> DocumentScore:
-        nats, tokens, shared = 0.0, 0, 0.0
+    def _document(
+        self, engine: Engine, trials: Sequence[Trial], k: int, *, generate: bool = True
+    ) -> DocumentScore:
+        nats, tokens, size, shared = 0.0, 0, 0, 0.0
         for trial in trials:
             passages = self._evidence.around.find(RETRIEVER, trial.query, k)
-            found = measure_trial(engine, trial, passages)
-            nats, tokens = nats + found.nats, tokens + found.tokens
+            found = measure_trial(engine, trial, passages, generate=generate)
+            nats, tokens, size = nats + found.nats, tokens + found.tokens, size + found.bytes
             shared += overlap(found.text or "", reference(trial, engine.tokenizer)).rouge_1
         mean = shared / len(trials)
-        return DocumentScore(trials[0].content_hash, nats, tokens, mean, len(trials))
+        return DocumentScore(trials[0].content_hash, nats, tokens, size, mean, len(trials))
 
     def _answers(
         self,
@@ -267,7 +293,7 @@ def _neutral(engine: Engine, written: Sequence[DocumentScore]) -> Likelihood:
 
 
 def _best(tried: Sequence[Tried]) -> Setting:
-    """The likeliest setting, or the fastest of those that are as good."""
+    """The likeliest setting, or of those that are as good the most usual and fastest."""
     lowest = min(one.nll for one in tried)
     good = [one.setting for one in tried if one.nll <= lowest + FASTER_IS_WORTH]
-    return min(good, key=lambda setting: (setting.k, setting.file == "adapter"))
+    return min(good, key=lambda setting: (setting.k != PASSAGES, setting.file == "adapter"))

@@ -7,6 +7,7 @@ means for a measure that is never exactly equal; and where its general ability h
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -48,6 +49,7 @@ class DocumentScore:
     document: str
     nats: float
     tokens: int
+    bytes: int
     rouge_1: float = 0.0
     trials: int = 1
 
@@ -134,10 +136,13 @@ def decide(
     base: Measured,
     tuned: Measured,
     questions: int = FEWEST_QUESTIONS,
+    before: Sequence[DocumentScore] | None = None,
 ) -> Verdict:
     """The Verdict on two measurements of the same documents and questions, in the same order.
 
-    `questions` is how many the notes gave; where they give none, writing alone decides.
+    `questions` is how many the notes gave; where they give none, writing alone decides. `before` is
+    what the tuned model that answers now reached on those of the documents that it has not learned,
+    None where there is no such model.
     """
     weights = [score.tokens for score in base.documents]
     gain = difference_interval(
@@ -159,6 +164,7 @@ def decide(
         or _worse_writing(gain, overlap)
         or _worse_answers(answer_gain, right)
         or _worse_elsewhere(rise)
+        or _worse_than_before(tuned, before)
     )
     return Verdict(
         setting=setting,
@@ -214,6 +220,25 @@ def _worse_elsewhere(rise: float) -> str:
         f"it has forgotten: the perplexity of neutral text rises by {rise:.0%}, where "
         f"{NEUTRAL_MARGIN:.0%} is allowed"
     )
+
+
+def _worse_than_before(tuned: Measured, before: Sequence[DocumentScore] | None) -> str:
+    """Another base may have other tokens: what compares is bits per byte."""
+    if before is None:
+        return ""
+    if len(before) < FEWEST_DOCUMENTS:
+        return "the model that answers now has learned what this one is judged by: try both"
+    names = {score.document for score in before}
+    now = _bits_per_byte([score for score in tuned.documents if score.document in names])
+    then = _bits_per_byte(before)
+    if now <= then:
+        return ""
+    return f"the model that answers now is better: {then:.3f} bits per byte against {now:.3f}"
+
+
+def _bits_per_byte(scores: Sequence[DocumentScore]) -> float:
+    nats = sum(score.nats for score in scores)
+    return nats / math.log(2) / max(sum(score.bytes for score in scores), 1)
 
 
 def _praise(base: Measured, gain: Interval) -> str:

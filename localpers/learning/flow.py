@@ -14,17 +14,18 @@ from typing import Any
 
 from localpers.datatypes import Example, Reporter, ServedModel, TokenizedExample
 from localpers.errors import LocalpersError, ParityFailed
-from localpers.evaluation.judging import Evidence, judge, served_as
+from localpers.evaluation.judging import Evidence, Incumbent, judge, served_as
 from localpers.evaluation.questions import make_questions
 from localpers.evaluation.surroundings import Surroundings
 from localpers.evaluation.trials import Trial, read_trials, write_trials
 from localpers.evaluation.verdict import Verdict
+from localpers.inference.served import served_model
 from localpers.learning.conversion import Converted, Workbench, convert
 from localpers.learning.description import describe, fingerprint, parity_message
 from localpers.learning.preparation import Options, Prepared, prepare
 from localpers.profile import Profile
 from localpers.retrieval.lexicon import Lexicon
-from localpers.runs import RunFolder, interrupted_run, prune
+from localpers.runs import RunFolder, find_run, interrupted_run, prune
 from localpers.store import Store
 from localpers.tuning.dataset import read_jsonl, write_jsonl
 from localpers.tuning.device import Device, choose_device
@@ -145,13 +146,13 @@ class _Run:
         self, seconds_per_token: float, fitting: Callable[[float], int]
     ) -> tuple[int, float]:
         """(steps in all, seconds they should take): from the plan, or now planned and saved."""
-        if "steps" in self._plan:
-            return int(self._plan["steps"]), math.inf
         seconds = math.inf
         if math.isfinite(self._options.budget):
             spent = time.monotonic() - self._options.started
             rest = self._after_training(seconds_per_token)
             seconds = max(LEAST_TRAINING_SECONDS, self._options.budget - spent - rest)
+        if "steps" in self._plan:
+            return int(self._plan["steps"]), seconds
         count = fitting(seconds)
         self._plan["steps"] = count
         self._folder.save_plan(self._plan)
@@ -185,6 +186,7 @@ class _Run:
                 ServedModel(base, base.path),
                 files,
                 self._evidence(store, trials),
+                _incumbent(self._profile),
                 seconds=max(left - 1.0, 4.0),
                 on_progress=lambda what, done, total: self._reporter.progress(
                     done, total, what, None
@@ -216,7 +218,18 @@ class _Run:
         description["seconds_total"] = round(time.monotonic() - self._options.started, 1)
         self._folder.finish(description)
         if promoted:
-            self._profile.choose_base(self._base.name)
-            self._profile.promote(self._folder.id)
+            self._profile.promote(self._folder.id, self._base.name)
         prune(self._profile)
         return description
+
+
+def _incumbent(profile: Profile) -> Incumbent | None:
+    """The run that answers now, if one can."""
+    run = profile.promoted()
+    if run is None:
+        return None
+    try:
+        data = find_run(profile, run).describe().get("data", {})
+        return Incumbent(served_model(profile), frozenset(data.get("learned", ())))
+    except LocalpersError:
+        return None

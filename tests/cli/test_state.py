@@ -206,6 +206,17 @@ def test_rollback_undoes_one_promotion_after_the_other(cli: CommandLine, tuned: 
     assert cli("rollback").code == 1 and tuned.is_finished
 
 
+def test_rollback_returns_to_the_base_of_then(cli: CommandLine, tuned: RunFolder) -> None:
+    profile = Profile.open()
+    profile.promote(tuned.id, "llama")
+    profile.promote("other", "qwen2")
+    assert profile.base() == "qwen2"
+    cli("rollback")
+    assert (profile.promoted(), profile.base()) == (tuned.id, "llama")
+    cli("rollback")
+    assert (profile.promoted(), profile.base()) == (None, None)
+
+
 def test_rollback_goes_to_what_is_named_and_passes_over_what_is_gone(
     cli: CommandLine, tuned: RunFolder
 ) -> None:

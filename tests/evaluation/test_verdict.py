@@ -37,7 +37,7 @@ from tests import tiny_gguf
 from tests.cli.conftest import sentences
 from tests.conftest import CommandLine, write
 
-DOCUMENTS = tuple(DocumentScore(str(n), (3 + n % 4) * 50.0, 50, 0.2) for n in range(8))
+DOCUMENTS = tuple(DocumentScore(str(n), (3 + n % 4) * 50.0, 50, 200, 0.2) for n in range(8))
 ANSWERS = tuple(Answered(n % 2 == 0, n % 3 == 0, 1.0 + n / 4) for n in range(8))
 BASE = Measured(DOCUMENTS, ANSWERS, Likelihood(((300.0, 100),)))
 BETTER = tuple(replace(score, nats=score.nats - 10) for score in DOCUMENTS)
@@ -86,6 +86,19 @@ def test_where_the_notes_answer_no_questions_writing_decides() -> None:
     tuned = replace(silent, documents=BETTER)
     assert decide(Setting("merged"), (), silent, tuned, questions=0).promoted
     assert not decide(Setting("merged"), (), silent, tuned, questions=9).promoted
+
+
+def test_what_answers_now_is_not_replaced_by_something_worse() -> None:
+    tuned = replace(BASE, documents=BETTER)
+    best = [replace(score, nats=score.nats - 20) for score in DOCUMENTS]
+
+    def against(before: list[DocumentScore]) -> Verdict:
+        return decide(Setting("merged"), (), BASE, tuned, before=before)
+
+    assert not against(best).promoted and "answers now is better" in against(best).reason
+    assert against(list(BETTER)).promoted and against(list(DOCUMENTS)).promoted
+    assert against(best[3:]).promoted is False
+    assert "has learned" in against(best[:2]).reason
 
 
 def trial(document: int, task: str = "write_from_title") -> Trial:

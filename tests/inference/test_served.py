@@ -57,7 +57,7 @@ def test_the_base_last_tuned_on_is_preferred(profile: Profile, models: Path) -> 
     shutil.copy(models / "small.gguf", models / "other.gguf")
     with pytest.raises(ModelNotFound, match="--base"):
         served_model(profile)
-    profile.choose_base("other")
+    profile.promote(None, "other")
     assert served_model(profile).base.name == "other"
     assert served_model(profile, base="small").base.name == "small"
 
