@@ -17,7 +17,7 @@ from localpers.weights.catalog import find
 from tests.conftest import CommandLine, write
 
 COMMANDS = sorted(
-    [command.callback.__name__ for command in app.registered_commands if command.callback]
+    [c.name or c.callback.__name__ for c in app.registered_commands if c.callback]
     + [group.name for group in app.registered_groups if group.name]
 )
 HEAVY = ("torch", "transformers", "peft", "llama_cpp", "rich")
