@@ -182,3 +182,12 @@ def test_a_profile_that_is_not_tuned_has_a_base_to_evaluate(
     unknown = cli("eval", "--conditions", "rag:oracle")
     assert unknown.code == 1 and "rag:oracle" in unknown.err
     assert cli("eval", "--run", "nope").code == 1
+
+
+def test_a_retriever_that_does_not_exist_is_refused_before_anything_else(cli: CommandLine) -> None:
+    from localpers.retrieval.retriever import Method
+
+    for name in {"dense", "hybrid"} - set(Method):
+        refused = cli("eval", "--conditions", f"base,rag:{name}")
+        assert refused.code == 1 and len(refused.err.splitlines()) == 1
+        assert name in refused.err and "bm25" in refused.err
