@@ -9,7 +9,7 @@ from typing import Any
 
 from localpers.datatypes import ServedModel, StoredDocument
 from localpers.errors import LocalpersError
-from localpers.evaluation.trials import Trial, make_trials, read_trials
+from localpers.evaluation.trials import Trial, make_trials, read_trials, yields_trials
 from localpers.inference.served import served_model
 from localpers.profile import Profile, make_private
 from localpers.runs import RunFolder, find_run, finished_runs
@@ -97,13 +97,14 @@ def _of_run(
 
 def _untuned(profile: Profile, documents: Sequence[StoredDocument], name: str | None) -> Subject:
     recipe = Recipe()
-    parts = split(documents, recipe.held_out)
-    if not parts.held_out:
+    if len({document.content_hash for document in documents}) < 2:
         raise LocalpersError(
             f"{len(documents)} documents are indexed, too few to hold any out: ingest more."
         )
     base = served_model(profile, use_adapter=False, base=name)
-    trials = make_trials(Tokenizer.open(base.model), recipe, parts.held_out)
+    tokenizer = Tokenizer.open(base.model)
+    parts = split(documents, recipe.held_out, yields_trials(tokenizer, recipe))
+    trials = make_trials(tokenizer, recipe, parts.held_out)
     if not trials:
         raise LocalpersError(
             "The documents held out are too short to make tasks of: ingest more of your writing."
