@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -56,6 +57,8 @@ def evaluate(
     from localpers.evaluation.report import write_report
     from localpers.profile import Profile
 
+    if report:
+        _require_place(report)
     chosen = parse_conditions(conditions) if conditions else None
     profile = Profile.open(context.obj)
     reporter = TerminalReporter()
@@ -72,6 +75,19 @@ def evaluate(
     _tell(evaluation, document)
     if report and not path.is_relative_to(profile.root):
         notice("The report holds words of yours; it lies outside of the profile now.")
+
+
+def _require_place(report: Path) -> None:
+    """Measuring takes minutes: where the report cannot be written is told before."""
+    from localpers.errors import LocalpersError
+
+    folder = report.absolute().parent
+    if report.is_dir():
+        raise LocalpersError(f"{report} is a folder: give --report the name of a file in it.")
+    if not folder.is_dir():
+        raise LocalpersError(f"There is no folder {folder}: make it, or name another --report.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise LocalpersError(f"{folder} cannot be written to: name another place with --report.")
 
 
 def _tell(evaluation: Evaluation, found: dict[str, Any]) -> None:

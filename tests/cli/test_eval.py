@@ -191,3 +191,14 @@ def test_a_retriever_that_does_not_exist_is_refused_before_anything_else(cli: Co
         refused = cli("eval", "--conditions", f"base,rag:{name}")
         assert refused.code == 1 and len(refused.err.splitlines()) == 1
         assert name in refused.err and "bm25" in refused.err
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_measuring(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from localpers.evaluation import evaluate
+
+    monkeypatch.setattr(evaluate, "evaluate", lambda *given: pytest.fail("measured"))
+    for place in (tmp_path, tmp_path / "nowhere/report.html"):
+        refused = cli("eval", "--report", place)
+        assert refused.code == 1 and str(tmp_path) in refused.err
