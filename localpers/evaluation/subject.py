@@ -56,15 +56,14 @@ class Subject:
 def find_subject(
     profile: Profile, store: Store, run: str | None, base: str | None = None
 ) -> Subject:
-    """The run `run`, else the promoted one, else the newest; without any, or where `base` names
-    one, the base alone on the documents that a run would hold out.
+    """The run `run`, else the promoted one, else the newest that can answer; without any, or where
+    `base` names one, the base alone on the documents that a run would hold out.
 
     Documents that were removed since are left out. Raises RunNotFound, ModelNotFound, WrongBase,
     and LocalpersError where nothing is held out.
     """
     documents = {document.content_hash: document for document in store.documents.all()}
-    runs = finished_runs(profile)
-    chosen = run or profile.promoted() or (runs[0].id if runs else None)
+    chosen = run or profile.promoted() or _newest(profile)
     if chosen is None or base is not None:
         return _untuned(profile, list(documents.values()), base)
     folder = find_run(profile, chosen)
@@ -74,6 +73,12 @@ def find_subject(
             f"Nothing that run '{chosen}' held out is indexed any more: ingest it, or tune again."
         )
     return subject
+
+
+def _newest(profile: Profile) -> str | None:
+    """The newest run that can answer: one whose conversion failed serves nothing."""
+    runs = (folder.id for folder in finished_runs(profile) if folder.describe().get("served"))
+    return next(runs, None)
 
 
 def _of_run(
