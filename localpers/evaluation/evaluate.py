@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib.metadata
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -207,7 +208,7 @@ class _Work:
             right=found.right,
             cited=found.cited,
             retrieved=found.retrieved,
-            nll=round(found.nll, 6),
+            nll=None if math.isnan(found.nll) else round(found.nll, 6),
             text=found.text,
         )
 

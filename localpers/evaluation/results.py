@@ -44,7 +44,7 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One question under one condition; fields as QuestionScore."""
+    """One question under one condition; fields as QuestionScore, `nll` None where that is NaN."""
 
     condition: str
     document: str
@@ -53,7 +53,7 @@ class Asked:
     right: bool
     cited: bool
     retrieved: bool
-    nll: float
+    nll: float | None
     text: str
 
 
