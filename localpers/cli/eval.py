@@ -24,6 +24,8 @@ COLUMNS = (
 )
 """What fits a terminal of 80 columns; the report and --json have the rest."""
 CELL = 12
+FEWEST_DOCUMENTS = 5
+"""Below which intervals are warned of: the bootstrap knows no spread but that of what it draws."""
 REPORT = "report.html"
 
 
@@ -69,6 +71,11 @@ def evaluate(
     path = report.absolute() if report else subject.folder / REPORT
     write_report(evaluation, path)
     document = as_document(evaluation) | {"report": str(path)}
+    if evaluation.documents < FEWEST_DOCUMENTS:
+        notice(
+            f"Intervals over fewer than {FEWEST_DOCUMENTS} documents are mostly too narrow "
+            f"(here: {evaluation.documents}): raise --sample, or ingest more."
+        )
     if as_json:
         print_json(document)
         return

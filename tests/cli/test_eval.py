@@ -135,6 +135,7 @@ def test_the_report_fetches_nothing_and_escapes_what_was_written(
     path = tmp_path / "report.html"
     outcome = cli("eval", *SAMPLE, "--report", path)
     assert outcome.code == 0 and "outside of the profile" in outcome.err
+    assert "fewer than 5 documents" in outcome.err
     assert "rag+peft" in outcome.out and "Perplexity of neutral text" in outcome.out
     assert not path.stat().st_mode & 0o077
     page = path.read_text()
