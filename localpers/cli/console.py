@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from typing import Annotated, Any
 
@@ -14,9 +15,22 @@ Json = Annotated[
 
 
 def print_json(value: Any) -> None:
-    document = json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n"
+    """What JSON has no number for, infinite or undefined, is null."""
+    document = json.dumps(
+        _finite(value), ensure_ascii=False, indent=2, default=str, allow_nan=False
+    )
     # A file name that is not UTF-8 holds lone surrogates: JSON's own escapes carry them.
-    sys.stdout.write(document.encode("utf-8", "backslashreplace").decode())
+    sys.stdout.write(document.encode("utf-8", "backslashreplace").decode() + "\n")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return value
 
 
 def say(line: str = "") -> None:

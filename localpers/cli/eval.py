@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,6 +24,8 @@ COLUMNS = (
 )
 """What fits a terminal of 80 columns; the report and --json have the rest."""
 CELL = 12
+FEWEST_DOCUMENTS = 5
+"""Below which intervals are warned of: the bootstrap knows no spread but that of what it draws."""
 REPORT = "report.html"
 
 
@@ -56,6 +59,8 @@ def evaluate(
     from localpers.evaluation.report import write_report
     from localpers.profile import Profile
 
+    if report:
+        _require_place(report)
     chosen = parse_conditions(conditions) if conditions else None
     profile = Profile.open(context.obj)
     reporter = TerminalReporter()
@@ -66,12 +71,30 @@ def evaluate(
     path = report.absolute() if report else subject.folder / REPORT
     write_report(evaluation, path)
     document = as_document(evaluation) | {"report": str(path)}
+    if evaluation.documents < FEWEST_DOCUMENTS:
+        notice(
+            f"Intervals over fewer than {FEWEST_DOCUMENTS} documents are mostly too narrow "
+            f"(here: {evaluation.documents}): raise --sample, or ingest more."
+        )
     if as_json:
         print_json(document)
         return
     _tell(evaluation, document)
     if report and not path.is_relative_to(profile.root):
         notice("The report holds words of yours; it lies outside of the profile now.")
+
+
+def _require_place(report: Path) -> None:
+    """Measuring takes minutes: where the report cannot be written is told before."""
+    from localpers.errors import LocalpersError
+
+    folder = report.absolute().parent
+    if report.is_dir():
+        raise LocalpersError(f"{report} is a folder: give --report the name of a file in it.")
+    if not folder.is_dir():
+        raise LocalpersError(f"There is no folder {folder}: make it, or name another --report.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise LocalpersError(f"{folder} cannot be written to: name another place with --report.")
 
 
 def _tell(evaluation: Evaluation, found: dict[str, Any]) -> None:

@@ -46,11 +46,20 @@ def difference_interval(
 
 
 def relative_interval(ours: Sequence[float], theirs: Sequence[float]) -> Interval:
-    """Of mean(ours) / mean(theirs) − 1, paired by group; infinite where theirs is all zero."""
+    """Of mean(ours) / mean(theirs) − 1, paired by group.
+
+    A bound is infinite where that many samples have nothing of theirs but something of ours, and
+    so is the value where all of theirs is zero; of nothing on both sides it is 0. Never NaN.
+    """
     points, samples = _resampled([ours, theirs], None)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio, ratios = points[:1] / points[1:] - 1, samples[:1] / samples[1:] - 1
-    return _interval(ratio, np.nan_to_num(ratios, nan=0.0, posinf=np.inf))
+    return _interval(_change(points), _change(samples))
+
+
+def _change(means: Array) -> Array:
+    """ours / theirs − 1 of means [ours and theirs, n], as [1, n]."""
+    ours, theirs = means[:1], means[1:]
+    without = np.where(ours == 0, 1.0, np.inf)
+    return np.divide(ours, theirs, out=without, where=theirs != 0) - 1
 
 
 def _resampled(
@@ -72,5 +81,7 @@ def _resampled(
 
 def _interval(points: Array, samples: Array) -> Interval:
     tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(samples[0], [tail, 1 - tail])
+    # Bounds are samples themselves: between infinite ones there is nothing to interpolate.
+    low = np.quantile(samples[0], tail, method="lower")
+    high = np.quantile(samples[0], 1 - tail, method="higher")
     return Interval(float(points[0]), float(low), float(high))

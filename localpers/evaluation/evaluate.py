@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib.metadata
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from typing import Any
 from localpers import __version__
 from localpers.datatypes import Reporter, RetrievedPassage, ServedModel
 from localpers.errors import LocalpersError
-from localpers.evaluation.conditions import RETRIEVERS, Condition
+from localpers.evaluation.conditions import RETRIEVERS, Condition, require_retrievers
 from localpers.evaluation.measuring import TEXT_TOKENS, TITLE_TOKENS, measure_trial, reference
 from localpers.evaluation.metrics import overlap
 from localpers.evaluation.neutral import neutral_likelihood
@@ -61,9 +62,10 @@ def evaluate(profile: Profile, wanted: Wanted, reporter: Reporter) -> tuple[Eval
     """Measure every condition on the same trials and save the Evaluation in the subject's folder.
 
     Raises what find_subject and Engine.open raise, and LocalpersError for a condition that needs a
-    run where there is none.
+    run where there is none, or a retriever that does not exist.
     """
     started = time.monotonic()
+    require_retrievers(wanted.conditions or ())
     with Store.open(profile) as store:
         subject = find_subject(profile, store, wanted.run, wanted.base)
         conditions = wanted.conditions or _usual(subject)
@@ -206,7 +208,7 @@ class _Work:
             right=found.right,
             cited=found.cited,
             retrieved=found.retrieved,
-            nll=round(found.nll, 6),
+            nll=None if math.isnan(found.nll) else round(found.nll, 6),
             text=found.text,
         )
 

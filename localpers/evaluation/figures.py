@@ -101,10 +101,15 @@ def _parts(scores: Sequence[Scored], part: Callable[[Scored], str]) -> dict[str,
 
 
 def questions(evaluation: Evaluation) -> dict[str, Any]:
-    """By condition: shares right, cited, both; nats per token of the true rest of the sentence."""
+    """By condition: shares right, cited, both; nats per token of the true rest of the sentence.
+
+    A question that did not fit the window under one condition is left out under all.
+    """
     found: dict[str, Any] = {}
+    unfit = {row.question for row in evaluation.questions if row.nll is None}
     for name in evaluation.conditions:
-        asked = [row for row in evaluation.questions if row.condition == name]
+        rows = (row for row in evaluation.questions if row.condition == name)
+        asked = [row for row in rows if row.question not in unfit]
         if asked:
             found[name] = _answers(asked)
     return found
@@ -112,7 +117,7 @@ def questions(evaluation: Evaluation) -> dict[str, Any]:
 
 def _answers(asked: Sequence[Asked]) -> dict[str, Any]:
     right = mean_interval([float(row.right) for row in asked])
-    nll = mean_interval([row.nll for row in asked])
+    nll = mean_interval([row.nll for row in asked if row.nll is not None])
     return {
         "asked": len(asked),
         "right": _round(right.value),

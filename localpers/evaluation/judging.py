@@ -210,7 +210,7 @@ class _Judge:
             ours = self._documents(engine, "tuned", same, setting.k, math.inf)
             answers = self._answers(engine, "tuned", questions, setting.k, None)
             tuned = Measured(tuple(ours), tuple(answers), _neutral(engine, ours))
-        return base, tuned
+        return _measurable(base, tuned)
 
     def _before(self, documents: Sequence[list[Trial]]) -> list[DocumentScore] | None:
         """What the incumbent reaches on the documents that it has not learned; None without one."""
@@ -277,7 +277,7 @@ class _Judge:
         found: list[Answered] = []
         latest = self._until(LATEST_ANSWERING) if math.isfinite(deadline) else math.inf
         for question in questions:
-            enough = len(found) >= FEWEST_QUESTIONS
+            enough = sum(not math.isnan(answer.nll) for answer in found) >= FEWEST_QUESTIONS
             if time.monotonic() >= (deadline if enough else latest):
                 break
             passages = self._evidence.around.find(RETRIEVER, question.text, k)
@@ -290,6 +290,17 @@ class _Judge:
 def _neutral(engine: Engine, written: Sequence[DocumentScore]) -> Likelihood:
     """Of the neutral text; not read where there was no time for anything else."""
     return neutral_likelihood(engine) if written else Likelihood(())
+
+
+def _measurable(base: Measured, tuned: Measured) -> tuple[Measured, Measured]:
+    """Without the questions that did not fit the window of one of them, on both sides."""
+    pairs = [
+        (theirs, ours)
+        for theirs, ours in zip(base.answers, tuned.answers, strict=True)
+        if not math.isnan(theirs.nll + ours.nll)
+    ]
+    theirs, ours = (tuple(pair[side] for pair in pairs) for side in (0, 1))
+    return replace(base, answers=theirs), replace(tuned, answers=ours)
 
 
 def _best(tried: Sequence[Tried]) -> Setting:

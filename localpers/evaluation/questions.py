@@ -8,6 +8,7 @@ notes and nowhere else.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -51,7 +52,8 @@ class NotesQuestion:
 class QuestionScore:
     """`right`: the term stands in the answer. `cited`: the source is among what the answer cites.
     `nll`: nats per token of the true rest of the sentence, which is less noisy than right or
-    wrong. `retrieved`: a passage of the source stood in the prompt.
+    wrong; NaN where it does not fit the window. `retrieved`: a passage of the source stood in the
+    prompt.
     """
 
     right: bool
@@ -167,7 +169,9 @@ def _holds(text: str, term: str) -> bool:
 
 
 def _nll(engine: Engine, question: NotesQuestion, passages: Sequence[RetrievedPassage]) -> float:
-    """Nats per token of the sentence from the term on, given the prompt and what precedes it."""
+    """Nats per token of the sentence from the term on, given the prompt and what precedes it; NaN
+    where all of it does not fit the window.
+    """
     before = question.sentence[: len(question.sentence) - len(question.rest)]
     _, given = fit_prompt(
         engine.tokenizer, question.text, passages, engine.n_ctx, 2 * ANSWER_TOKENS
@@ -182,10 +186,10 @@ def _nll(engine: Engine, question: NotesQuestion, passages: Sequence[RetrievedPa
         if ours != theirs:
             break
         told += 1
-    ids = [*whole.prompt, *whole.completion]
-    first = len(whole.prompt) + min(told, len(whole.completion) - 1)
     try:
-        logs = engine.log_likelihood(ids[:first], ids[first:])
+        # What precedes the term is a part of the answer, which an activated adapter reads too.
+        logs = engine.log_likelihood(whole.prompt, whole.completion)
     except LocalpersError:
-        return 0.0
+        return math.nan
+    logs = logs[min(told, len(logs) - 1) :]
     return -float(logs.sum()) / len(logs)

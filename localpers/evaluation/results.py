@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from localpers.errors import LocalpersError
-from localpers.profile import FILE_MODE, write_atomically
+from localpers.profile import write_atomically
 
 FORMAT = 1
 
@@ -44,7 +44,7 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One question under one condition; fields as QuestionScore."""
+    """One question under one condition; fields as QuestionScore, `nll` None where that is NaN."""
 
     condition: str
     document: str
@@ -53,7 +53,7 @@ class Asked:
     right: bool
     cited: bool
     retrieved: bool
-    nll: float
+    nll: float | None
     text: str
 
 
@@ -137,9 +137,9 @@ class Ledger:
         kept = list(_lines(path))
         if kept and json.dumps(kept[0], sort_keys=True) == head:
             self._rows = {row["key"]: row["value"] for row in kept[1:]}
-        else:
-            write_atomically(path, head + "\n")
-        path.chmod(FILE_MODE)
+        # Written anew, so that no row is appended to a line that was cut off.
+        rows = (_line(key, value) for key, value in self._rows.items())
+        write_atomically(path, "".join((head + "\n", *rows)))
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -151,11 +151,15 @@ class Ledger:
         name = "\t".join(key)
         self._rows[name] = value
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"key": name, "value": value}, ensure_ascii=False) + "\n")
+            file.write(_line(name, value))
 
     def close(self) -> None:
         """Everything is measured: the rows are in the Evaluation now."""
         self._path.unlink(missing_ok=True)
+
+
+def _line(key: str, value: dict[str, Any]) -> str:
+    return json.dumps({"key": key, "value": value}) + "\n"
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from localpers.datatypes import ServedModel, StoredDocument
 from localpers.errors import LocalpersError
-from localpers.evaluation.trials import Trial, make_trials, read_trials
+from localpers.evaluation.trials import Trial, make_trials, read_trials, yields_trials
 from localpers.inference.served import served_model
 from localpers.profile import Profile, make_private
 from localpers.runs import RunFolder, find_run, finished_runs
@@ -56,15 +56,14 @@ class Subject:
 def find_subject(
     profile: Profile, store: Store, run: str | None, base: str | None = None
 ) -> Subject:
-    """The run `run`, else the promoted one, else the newest; without any, or where `base` names
-    one, the base alone on the documents that a run would hold out.
+    """The run `run`, else the promoted one, else the newest that can answer; without any, or where
+    `base` names one, the base alone on the documents that a run would hold out.
 
     Documents that were removed since are left out. Raises RunNotFound, ModelNotFound, WrongBase,
     and LocalpersError where nothing is held out.
     """
     documents = {document.content_hash: document for document in store.documents.all()}
-    runs = finished_runs(profile)
-    chosen = run or profile.promoted() or (runs[0].id if runs else None)
+    chosen = run or profile.promoted() or _newest(profile)
     if chosen is None or base is not None:
         return _untuned(profile, list(documents.values()), base)
     folder = find_run(profile, chosen)
@@ -74,6 +73,12 @@ def find_subject(
             f"Nothing that run '{chosen}' held out is indexed any more: ingest it, or tune again."
         )
     return subject
+
+
+def _newest(profile: Profile) -> str | None:
+    """The newest run that can answer: one whose conversion failed serves nothing."""
+    runs = (folder.id for folder in finished_runs(profile) if folder.describe().get("served"))
+    return next(runs, None)
 
 
 def _of_run(
@@ -97,13 +102,14 @@ def _of_run(
 
 def _untuned(profile: Profile, documents: Sequence[StoredDocument], name: str | None) -> Subject:
     recipe = Recipe()
-    parts = split(documents, recipe.held_out)
-    if not parts.held_out:
+    if len({document.content_hash for document in documents}) < 2:
         raise LocalpersError(
             f"{len(documents)} documents are indexed, too few to hold any out: ingest more."
         )
     base = served_model(profile, use_adapter=False, base=name)
-    trials = make_trials(Tokenizer.open(base.model), recipe, parts.held_out)
+    tokenizer = Tokenizer.open(base.model)
+    parts = split(documents, recipe.held_out, yields_trials(tokenizer, recipe))
+    trials = make_trials(tokenizer, recipe, parts.held_out)
     if not trials:
         raise LocalpersError(
             "The documents held out are too short to make tasks of: ingest more of your writing."

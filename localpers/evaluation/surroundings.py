@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 from random import Random
 from typing import Literal
 
 from localpers.datatypes import RetrievedPassage, StoredDocument
+from localpers.errors import LocalpersError
 from localpers.profile import Profile, home
 from localpers.prompts import PASSAGES
 from localpers.retrieval.retriever import Retriever
@@ -120,18 +122,27 @@ def _passage(document: StoredDocument, start: int, end: int) -> RetrievedPassage
 
 def other_persons(profile: Profile, most: int = 200) -> Others:
     """Passages that are not this person's: of the first other profile of this home that holds
-    documents, else the shipped ones.
+    documents and can be opened, else the shipped ones.
     """
     for folder in sorted((home() / "profiles").iterdir()):
-        if folder.name == profile.name or not (folder / "index.sqlite").is_file():
+        if folder.name == profile.name:
             continue
-        with Store.open(Profile.open(folder.name)) as store:
-            documents = [document for document in store.documents.all() if document.blocks]
-        if documents:
+        if documents := _documents(folder):
             chance = Random(0)
             chosen = chance.sample(documents, min(most, len(documents)))
             return Others(tuple(_some_passage(d, chance) for d in chosen), "profile")
     return Others(tuple(_shipped()), "shipped")
+
+
+def _documents(folder: Path) -> list[StoredDocument]:
+    """Of the profile in `folder`; none where it is no profile, or not one that can be opened."""
+    try:
+        if not (folder / "index.sqlite").is_file():
+            return []
+        with Store.open(Profile.open(folder.name)) as store:
+            return [document for document in store.documents.all() if document.blocks]
+    except (LocalpersError, OSError):
+        return []
 
 
 def _shipped() -> Sequence[RetrievedPassage]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from random import Random
 
@@ -53,15 +54,26 @@ def make_trials(
     """The trials of the documents, at most MOST_TRIALS: shuffled by the recipe's seed, two of each
     document first, so that few trials are of many documents.
     """
-    maker = ExampleMaker(tokenizer, recipe, lambda query, asking: (), {})
+    maker = _maker(tokenizer, recipe)
     order = list(documents)
     Random(recipe.seed).shuffle(order)
-    made = [list(_of(maker, tokenizer, document)) for document in order[:MOST_TRIALS]]
+    those = (list(_of(maker, document)) for document in order)
+    made = list(islice(filter(None, those), MOST_TRIALS))
     first = [trial for trials in made for trial in trials[:2]]
     return (first + [trial for trials in made for trial in trials[2:]])[:MOST_TRIALS]
 
 
-def _of(maker: ExampleMaker, tokenizer: Tokenizer, document: StoredDocument) -> Iterator[Trial]:
+def yields_trials(tokenizer: Tokenizer, recipe: Recipe) -> Callable[[StoredDocument], bool]:
+    """Tells of a document whether there is any trial in it: a line or two are too short."""
+    maker = _maker(tokenizer, recipe)
+    return lambda document: any(True for _ in _of(maker, document))
+
+
+def _maker(tokenizer: Tokenizer, recipe: Recipe) -> ExampleMaker:
+    return ExampleMaker(tokenizer, recipe, lambda query, asking: (), {})
+
+
+def _of(maker: ExampleMaker, document: StoredDocument) -> Iterator[Trial]:
     tasks = {task: (given, words) for task, given, words in maker.tasks(document)}
     for task in sorted(tasks, key=ORDER.index):
         given, words = tasks[task]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from random import Random
 
 from localpers.datatypes import BaseModel, Example, Reporter, StoredDocument
-from localpers.evaluation.trials import Trial, make_trials
+from localpers.errors import TooLittleText
+from localpers.evaluation.trials import Trial, make_trials, yields_trials
 from localpers.inference.served import served_model
 from localpers.profile import Profile
 from localpers.retrieval.retriever import Retriever
@@ -56,7 +57,8 @@ class Prepared:
 def prepare(profile: Profile, options: Options, reporter: Reporter) -> Prepared:
     """Preflight and examples: everything that needs no training, for a run or for --dry-run.
 
-    Raises what tuning.preflight.check raises, and ModelNotFound.
+    Raises what tuning.preflight.check raises, ModelNotFound, and TooLittleText where nothing held
+    out could be judged by.
     """
     reporter.stage("Checking")
     base = _base(profile, options.base)
@@ -79,8 +81,14 @@ def _examples(
     reporter: Reporter,
 ) -> Prepared:
     recipe, base = options.recipe, preflight.base
-    parts = split(documents, recipe.held_out)
     tokenizer = Tokenizer.open(base.path)
+    parts = split(documents, recipe.held_out, yields_trials(tokenizer, recipe))
+    trials = make_trials(tokenizer, recipe, parts.held_out)
+    if not trials:
+        raise TooLittleText(
+            f"None of the {len(parts.held_out)} documents held out is long enough to judge by: "
+            "ingest longer writing of yours; 'ask' works without tuning."
+        )
     hashes = {document.id: document.content_hash for document in documents}
     earlier = OtherDocuments(Retriever(store), parts.train, recipe.passages, only_earlier=True)
     maker = ExampleMaker(tokenizer, recipe, earlier, hashes)
@@ -100,7 +108,7 @@ def _examples(
     return Prepared(
         preflight=preflight,
         examples=tuple(examples),
-        trials=tuple(make_trials(tokenizer, recipe, parts.held_out)),
+        trials=tuple(trials),
         by=parts.by,
         learned=tuple(sorted({example.content_hash for example in examples})),
         retrievable=tuple(sorted({document.content_hash for document in parts.train})),

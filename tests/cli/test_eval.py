@@ -135,6 +135,7 @@ def test_the_report_fetches_nothing_and_escapes_what_was_written(
     path = tmp_path / "report.html"
     outcome = cli("eval", *SAMPLE, "--report", path)
     assert outcome.code == 0 and "outside of the profile" in outcome.err
+    assert "fewer than 5 documents" in outcome.err
     assert "rag+peft" in outcome.out and "Perplexity of neutral text" in outcome.out
     assert not path.stat().st_mode & 0o077
     page = path.read_text()
@@ -182,3 +183,23 @@ def test_a_profile_that_is_not_tuned_has_a_base_to_evaluate(
     unknown = cli("eval", "--conditions", "rag:oracle")
     assert unknown.code == 1 and "rag:oracle" in unknown.err
     assert cli("eval", "--run", "nope").code == 1
+
+
+def test_a_retriever_that_does_not_exist_is_refused_before_anything_else(cli: CommandLine) -> None:
+    from localpers.retrieval.retriever import Method
+
+    for name in {"dense", "hybrid"} - set(Method):
+        refused = cli("eval", "--conditions", f"base,rag:{name}")
+        assert refused.code == 1 and len(refused.err.splitlines()) == 1
+        assert name in refused.err and "bm25" in refused.err
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_measuring(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from localpers.evaluation import evaluate
+
+    monkeypatch.setattr(evaluate, "evaluate", lambda *given: pytest.fail("measured"))
+    for place in (tmp_path, tmp_path / "nowhere/report.html"):
+        refused = cli("eval", "--report", place)
+        assert refused.code == 1 and str(tmp_path) in refused.err

@@ -225,3 +225,22 @@ def test_old_runs_are_pruned_and_the_promoted_one_stays(
         runs[0].id,
     ]
     assert not unfinished.path.exists()
+
+
+def test_the_newest_notes_may_be_lines_but_not_everything_that_is_held_out(
+    cli: CommandLine, diary: Path, recipe: Path, tmp_path: Path, home: Path
+) -> None:
+    def lines(number: int) -> Path:
+        text = "---\ndate: 2025-01-{}\n---\nLine {}.\n"
+        return write(
+            tmp_path / f"{number}",
+            {f"{n:02}.md": text.format(f"{n % 28 + 1:02}", f"{number} {n}") for n in range(number)},
+        )
+
+    assert cli("ingest", diary, lines(12)).code == 0
+    plan = ("tune", "--base", "llama", "--recipe", recipe, "--dry-run", "--json")
+    assert cli(*plan).code == 0
+    assert cli("ingest", lines(60)).code == 0
+    refused = cli("tune", "--base", "llama", "--recipe", recipe)
+    assert refused.code == 1 and "long enough to judge by" in refused.err.splitlines()[-1]
+    assert not list((home / "profiles/default/runs").iterdir())

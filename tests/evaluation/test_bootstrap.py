@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -40,3 +42,11 @@ def test_weights_weigh_and_ratios_are_ratios() -> None:
 
 def test_nothing_measured_has_no_interval_and_does_not_fail() -> None:
     assert difference_interval([], []).value == 0 == relative_interval([0.0], [0.0]).low
+
+
+def test_a_base_that_resamples_to_nothing_gives_bounds_and_no_warning() -> None:
+    with np.errstate(all="raise"):
+        found = relative_interval([1.0, 1.0, 1.0], [1.0, 0.0, 0.0])
+        nothing = relative_interval([0.0, 1.0], [0.0, 0.0])
+    assert found.value == pytest.approx(2) and found.low == 0 and found.high == math.inf
+    assert nothing.value == math.inf and not math.isnan(nothing.low + nothing.high)

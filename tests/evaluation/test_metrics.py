@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
 
-from localpers.evaluation.metrics import accuracy, macro_f1, mae, overlap, rmse
+from localpers.evaluation.metrics import accuracy, macro_f1, mae, overlap, rmse, tokens
 
 ASCII = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=60)
 
@@ -32,6 +32,11 @@ def test_overlap_is_a_fraction_and_whole_for_the_text_itself(text: str) -> None:
 def test_words_of_every_script_count() -> None:
     assert overlap("昨日のメモ", "昨日のノート").rouge_1 > 0.4
     assert overlap("Мой дневник", "мой старый дневник").rouge_1 == pytest.approx(0.8)
+
+
+def test_chinese_and_japanese_after_latin_letters_or_digits_are_single_tokens_too() -> None:
+    assert tokens("iPhone的新功能") == ["iphone", "的", "新", "功", "能"]
+    assert tokens("2024年の本v2") == ["2024", "年", "の", "本", "v2"]
 
 
 def test_labels_and_ratings() -> None:

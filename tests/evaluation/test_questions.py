@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -107,3 +109,34 @@ def test_asking_scores_the_true_words_the_same_each_time(tmp_path: Path) -> None
         again = ask_question(engine, question, [passage], EveryWordIsRare())
     assert first == again and first.retrieved and not bare.retrieved and not bare.cited
     assert first.nll != bare.nll and math.isfinite(first.nll) and first.nll > 0
+
+
+def test_the_told_beginning_of_an_answer_is_part_of_the_answer_and_not_of_the_prompt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = describe(tiny_gguf.build_tiny_model(tmp_path / "llama.gguf", "llama"))
+    (question,) = make_questions([document(1, SENTENCES[1])], EveryWordIsRare(), 1)
+    measured = Engine.log_likelihood
+    calls: list[Any] = []
+
+    def recorded(engine: Engine, prompt: Any, completion: Any) -> Any:
+        logs = measured(engine, prompt, completion)
+        calls.append((engine.tokenizer.decode(completion), logs))
+        return logs
+
+    monkeypatch.setattr(Engine, "log_likelihood", recorded)
+    with Engine.open(ServedModel(model, model.path)) as engine:
+        score = ask_question(engine, question, [], EveryWordIsRare())
+    ((answer, logs),) = calls
+    assert question.sentence in answer
+    shares = [-float(logs[first:].mean()) for first in range(1, len(logs))]
+    assert any(score.nll == pytest.approx(share) for share in shares)
+
+
+def test_a_sentence_that_does_not_fit_the_window_is_not_called_certain(tmp_path: Path) -> None:
+    model = describe(tiny_gguf.build_tiny_model(tmp_path / "llama.gguf", "llama"))
+    (question,) = make_questions([document(1, SENTENCES[1])], EveryWordIsRare(), 1)
+    more = " and the ferry made three trips" * 4000
+    long = replace(question, sentence=question.sentence + more, rest=question.rest + more)
+    with Engine.open(ServedModel(model, model.path)) as engine:
+        assert math.isnan(ask_question(engine, long, [], EveryWordIsRare()).nll)

@@ -57,5 +57,16 @@ def test_another_person_is_another_profile_or_one_that_is_shipped(
         }
 
 
+def test_folders_that_are_no_profile_or_a_damaged_one_are_passed_over(
+    cli: CommandLine, tmp_path: Path, home: Path
+) -> None:
+    mine = Profile.open()
+    for name in ("a copy (2)", "broken"):
+        write(home / "profiles" / name, {"index.sqlite": "no database, but long enough" * 40})
+    assert other_persons(mine).source == "shipped"
+    assert cli("--profile", "somebody", "ingest", notes(tmp_path / "other", 3, "ferry")).code == 0
+    assert other_persons(mine).source == "profile"
+
+
 def test_the_neutral_text_is_as_long_as_stated() -> None:
     assert 400 <= len(neutral_text().split()) <= 600

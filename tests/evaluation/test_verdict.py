@@ -10,6 +10,7 @@ from random import Random
 import pytest
 
 from localpers.datatypes import Kind, ServedModel
+from localpers.evaluation import judging
 from localpers.evaluation.judging import (
     MOST_DOCUMENTS,
     Evidence,
@@ -17,7 +18,7 @@ from localpers.evaluation.judging import (
     judge,
 )
 from localpers.evaluation.perplexity import Likelihood
-from localpers.evaluation.questions import make_questions
+from localpers.evaluation.questions import QuestionScore, make_questions
 from localpers.evaluation.surroundings import Surroundings
 from localpers.evaluation.trials import Trial
 from localpers.evaluation.verdict import (
@@ -157,6 +158,18 @@ def test_a_file_that_is_the_base_itself_is_never_promoted(
     ]
     if verdict.setting.k == Setting("merged").k:
         assert verdict.gain.value == 0 == verdict.rise
+
+
+def test_a_question_that_does_not_fit_one_side_is_left_out_on_both(
+    evidence: Evidence, tiny: ServedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = [QuestionScore(True, True, 1.0 + n, True, "") for n in range(10)]
+    scores[6] = replace(scores[6], nll=math.nan)
+    given = iter(scores)
+    monkeypatch.setattr(judging, "ask_question", lambda *_: next(given))
+    verdict = judge(tiny, {"merged": tiny, "adapter": tiny}, evidence)
+    assert [answer.nll for answer in verdict.base.answers] == [1.0, 3.0, 4.0, 5.0]
+    assert [answer.nll for answer in verdict.tuned.answers] == [6.0, 8.0, 9.0, 10.0]
 
 
 def test_without_time_little_is_measured_and_nothing_promoted(

@@ -87,3 +87,15 @@ def test_a_tenth_is_held_out() -> None:
         for n in range(20)
     ]
     assert [d.id for d in split(some).held_out] == [18, 19]
+
+
+def test_documents_that_cannot_be_used_do_not_count_among_those_held_out() -> None:
+    some = [
+        StoredDocument(
+            n, f"/{n}", "", "", Kind.NOTE, f"2024-{n:03}", "metadata", "", str(n), "", ()
+        )
+        for n in range(60)
+    ]
+    found = split(some, usable=lambda document: document.id < 50)
+    assert [d.id for d in found.held_out] == list(range(44 - 2, 60))
+    assert len(split(some, usable=lambda document: False).held_out) == 30

@@ -26,7 +26,8 @@ REFERENCE = "base"
 @dataclass(frozen=True, slots=True)
 class Measured:
     """One condition. `relative` is its improvement over `base` as a share (of the base's figure;
-    positive is better, also where a metric is an error), None without `base` and for `base`.
+    positive is better, also where a metric is an error), empty without `base` and for `base`, and
+    without a metric that is zero for the base.
     """
 
     metrics: Mapping[str, float]
@@ -95,7 +96,8 @@ def _measured(task: Task, rows: Sequence[Record], base: Sequence[Record] | None)
             if weights:
                 ours = [value * weight for value, weight in zip(ours, weights, strict=True)]
                 theirs = [value * weight for value, weight in zip(theirs, weights, strict=True)]
-            relative[metric] = _improvement(metric, relative_interval(ours, theirs))
+            if any(theirs):
+                relative[metric] = _improvement(metric, relative_interval(ours, theirs))
     metrics = {metric: found.value for metric, found in intervals.items()}
     if task.answer is Answer.LABEL:
         metrics["macro_f1"] = _macro_f1(rows)
