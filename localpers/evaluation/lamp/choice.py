@@ -126,7 +126,7 @@ def _held_out(desk: Desk, engine: Engine) -> Desk | None:
     for at in range(len(earlier), len(profile)):
         pair = desk.prompter.pair(at, profile[at], desk.settings.seed)
         if pair is not None:
-            questions.append(Question(str(at), pair.input, profile[at].given, pair.answer))
+            questions.append(Question(str(at), pair.input, pair.query, pair.answer))
     if len(questions) < FEWEST_HELD_OUT:
         return None
     task = desk.settings.task

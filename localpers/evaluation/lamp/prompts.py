@@ -43,9 +43,12 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A training pair in the task's words."""
+    """A training pair in the task's words; `query` is what retrieval looks for, as a question's is:
+    never a part of the answer.
+    """
 
     input: str
+    query: str
     answer: str
 
 
@@ -125,10 +128,10 @@ class Prompter:
             own = self.shortened(item.given, self._form.own)
             request = self._task.request if self._task.listed else self._pair_instruction
             answer = self.shortened(item.wanted, self._form.answer)
-            return Pair(request + own, answer) if own and answer else None
+            return Pair(request + own, item.given, answer) if own and answer else None
         text = self.shortened(item.given, self._form.answer + self._form.own)
         begin, rest = _split_tweet(text, Random(f"{seed}:{number}"))
-        return Pair(self._task.request + begin, rest) if begin and rest else None
+        return Pair(self._task.request + begin, begin, rest) if begin and rest else None
 
     @property
     def _pair_instruction(self) -> str:

@@ -151,7 +151,7 @@ class AdapterTrainer:
         answer = Message("assistant", pair.answer)
         room = recipe.max_length - len(self._tokenizer.encode(pair.answer)) - 4
         plain = desk.prompter.messages(pair.input, ())
-        items = desk.retrieval.for_item(number, form.passages)
+        items = desk.retrieval.for_item(number, pair.query, form.passages)
         augmented = desk.prompter.messages(pair.input, items, room=room)
         for prompt in dict.fromkeys((augmented, plain)):
             example = self._tokenizer.example_ids((*prompt, answer))
