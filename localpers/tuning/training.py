@@ -21,7 +21,7 @@ from types import FrameType
 from typing import Any
 
 from localpers.datatypes import TokenizedExample
-from localpers.errors import LocalpersError
+from localpers.errors import TrainingDiverged
 from localpers.tuning import checkpoint
 from localpers.tuning.checkpoint import TrainingState
 from localpers.tuning.device import Device, import_torch
@@ -146,7 +146,7 @@ class Trainer:
     ) -> TrainingResult:
         """Run the steps up to `total`, going on from the folder's checkpoint if there is one.
 
-        Raises KeyboardInterrupt once the state is saved, and LocalpersError where the loss is no
+        Raises KeyboardInterrupt once the state is saved, and TrainingDiverged where the loss is no
         number any more.
         """
         done = self._restore()
@@ -188,7 +188,7 @@ class Trainer:
                 self._optimizer.zero_grad(set_to_none=True)
                 return None
         if not math.isfinite(loss):
-            raise LocalpersError(
+            raise TrainingDiverged(
                 f"Training diverged at step {number + 1} (the loss is {loss}): tune again with a "
                 "lower learning_rate in the recipe. Nothing was promoted."
             )

@@ -94,6 +94,37 @@ def test_a_profile_too_small_to_learn_from_leaves_the_base(
     assert lines(found["results"])[-1]["details"]["adapter"] is None
 
 
+def test_what_is_too_long_for_the_model_does_not_stop_it(cli: CommandLine, tmp_path: Path) -> None:
+    folder = write_lamp(tmp_path, "LaMP_4", users=1, questions=2)
+    questions, outputs = folder / "questions.json", folder / "outputs.json"
+    rows, golds = json.loads(questions.read_text()), json.loads(outputs.read_text())
+    rows[0]["input"] += " river mill" * 3000
+    golds["golds"][1]["output"] = "salt honey " * 3000
+    questions.write_text(json.dumps(rows))
+    outputs.write_text(json.dumps(golds))
+    found = bench(cli, folder, "--conditions", "base,rag,rag:paper", "--jobs", 1).json
+    assert found["questions"] == 2
+    tokens = {record["question"]: record["tokens"] for record in lines(found["results"])[1:]}
+    for record in lines(found["results"])[1:]:
+        assert record["tokens"] == tokens[record["question"]]
+
+
+def test_training_that_diverges_leaves_the_base(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    from localpers.tuning import training
+
+    monkeypatch.setattr(training.math, "isfinite", lambda _: False)
+    folder = write_lamp(tmp_path / "set", "LaMP_4", users=1, questions=1, items=12)
+    arguments = ("--conditions", "base,peft,chosen", "--budget", "1s")
+    found = bench(cli, folder, *arguments, "--jobs", 1).json
+    base = found["conditions"]["base"]["nll"]
+    assert found["conditions"]["peft"]["nll"] == pytest.approx(base, rel=1e-3)
+    details = {r["condition"]: r["details"] for r in lines(found["results"])[1:]}
+    assert details["peft"] == {"adapter": None, "diverged": True}
+
+
 def test_an_empty_profile_is_answered_for(cli: CommandLine, tmp_path: Path) -> None:
     found = bench(cli, write_lamp(tmp_path, "LaMP_7", items=0), "--conditions", "base,rag").json
     conditions = found["conditions"]

@@ -31,6 +31,8 @@ class Desk:
     retrieval: Retrieval
     prompter: Prompter
     longest: int
+    room: int
+    """The most tokens of a prompt."""
 
     @classmethod
     def of(
@@ -39,19 +41,21 @@ class Desk:
         """`n_ctx` is the context of the model in tokens."""
         task = settings.task
         longest = _longest_answer(task, user.profile, tokenizer)
-        room = n_ctx - 2 * longest
+        room = max(n_ctx - 2 * longest, n_ctx // 2)
         return cls(
             settings=settings,
             user=user,
             retrieval=Retrieval(user, other, settings.seed),
             prompter=Prompter(task, settings.instruction, tokenizer, settings.form, room),
             longest=longest,
+            room=room,
         )
 
     def answer(self, engine: Engine, question: Question, source: str, condition: str) -> Record:
         """The record of `question` with items from `source` ("" for none) in its prompt.
 
-        Raises LocalpersError where the question alone does not fit the model's context.
+        The likelihood is that of the gold answer's beginning where it is longer than the place that
+        every prompt leaves, so that all conditions are asked for the same tokens.
         """
         task = self.settings.task
         items = self.retrieval.for_question(source, question, self.settings.form.passages)
@@ -60,7 +64,8 @@ class Desk:
         labels = labels_in(task, question.input) or _labels_of(task, self.user.profile)
         prediction = prediction_of(task, text, labels)
         ids = engine.tokenizer.example_ids((*prompt, Message("assistant", question.gold)))
-        logs = engine.log_likelihood(ids.prompt, ids.completion)
+        gold = ids.completion[: engine.n_ctx - self.room]
+        logs = engine.log_likelihood(ids.prompt, gold)
         return Record(
             user=self.user.id,
             question=question.id,
@@ -70,7 +75,7 @@ class Desk:
             gold=question.gold,
             scores=scores_of(task, prediction, question.gold),
             nats=-float(logs.sum()),
-            tokens=len(ids.completion),
+            tokens=len(gold),
         )
 
     def _written(self, engine: Engine, prompt: Sequence[Message]) -> str:

@@ -79,7 +79,7 @@ class AdapterTrainer:
     def train(self, desk: Desk, seconds: float, name: str) -> Trained | None:
         """An adapter for the profile at `desk`, in about `seconds`, written to a file after `name`.
 
-        None where the profile holds too little to learn from.
+        None where the profile holds too little to learn from. Raises TrainingDiverged.
         """
         began = time.monotonic()
         path = self._settings.folder / _file_name(name)

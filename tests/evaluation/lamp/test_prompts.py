@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from localpers.evaluation.lamp.data import Item, User
 from localpers.evaluation.lamp.prompts import Form, Prompter
 from localpers.evaluation.lamp.retrieval import Retrieval
@@ -32,3 +34,27 @@ def test_the_whole_text_is_looked_for_where_it_is_given(tokenizer: Tokenizer) ->
     item = Item("salt bread " * 200, "Bread")
     pair = prompter("LaMP_4", tokenizer).pair(0, item, seed=0)
     assert pair is not None and pair.query == item.given and len(pair.input) < len(item.given)
+
+
+@pytest.mark.parametrize("paper", [False, True])
+def test_an_input_too_long_loses_the_end_of_its_query_alone(
+    tokenizer: Tokenizer, paper: bool
+) -> None:
+    request = TASKS["LaMP_4"].request
+    items = [Item("salt bread", "Bread")]
+    room = 500 if paper else 100
+    built = prompter("LaMP_4", tokenizer, room).messages(
+        request + "river mill " * 600, items, paper=paper
+    )
+    assert len(tokenizer.prompt_ids(built)) <= room
+    (message,) = built
+    assert request + "river mill" in message.content
+    assert ("salt" in message.content) is paper
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_no_input_is_too_long(tokenizer: Tokenizer, task: str) -> None:
+    for text in ("x" * 5000, TASKS[task].request * 200, 'a "b", [1]: "c c" [2]: "d"' * 300):
+        for paper in (False, True):
+            built = prompter(task, tokenizer, 200).messages(text, (), paper=paper)
+            assert len(tokenizer.prompt_ids(built)) <= 200
