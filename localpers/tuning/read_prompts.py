@@ -48,6 +48,12 @@ class PromptStore:
     def __contains__(self, prompt: tuple[int, ...]) -> bool:
         return prompt in self._kept
 
+    def missing_share(self, examples: Sequence[TokenizedExample]) -> float:
+        """The part of these examples whose prompts are yet to be read, by length."""
+        lengths = [len(example.prompt) for example in examples]
+        missing = [len(e.prompt) for e in examples if e.prompt[:-1] not in self]
+        return sum(missing) / max(sum(lengths), 1)
+
     def put(self, prompt: tuple[int, ...], computed: KeysValues) -> None:
         """Keep them if there is room."""
         parts = [part.contiguous() for layer in computed for part in layer]
@@ -92,6 +98,11 @@ class ReadPrompts:
         for example in group:
             if example.prompt[:-1] not in self._store and not self._store.full:
                 self._store.put(example.prompt[:-1], self._compute(example.prompt[:-1]))
+
+    def compute(self, group: Sequence[TokenizedExample]) -> None:
+        """Read the prompts of the group, whatever is kept, and keep nothing."""
+        for example in group:
+            self._compute(example.prompt[:-1])
 
     def answers(self, group: Sequence[TokenizedExample]) -> Any:
         """Logits (len(group), longest completion, vocabulary) at the completions' positions.

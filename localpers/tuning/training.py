@@ -106,7 +106,7 @@ class Trainer:
             self._kept = ReadPrompts(model, device.name, read or PromptStore(folder))
         else:
             self._kept = FrozenLayers(model, device.name, folder)
-        self._shared = read is not None
+        self._shared = recipe.method == "activated" and read is not None
         self._losses: list[float] = []
         self._tokens = 0
         self._seconds = 0.0
@@ -119,9 +119,11 @@ class Trainer:
         *_, group = self._groups(step)
         self._timed(group)  # Warms up: kernels are prepared for this shape.
         again, tokens = self._timed(group)
-        if not self._shared:
+        if isinstance(self._kept, ReadPrompts):
+            first = again + self._reading(group)
+        else:
             self._kept.forget()
-        first, _ = self._timed(group)
+            first, _ = self._timed(group)
         self._optimizer.zero_grad(set_to_none=True)
         self._torch.set_rng_state(random)
         return Speed(max(first, again) / tokens, again / tokens)
@@ -136,6 +138,14 @@ class Trainer:
         self._synchronize()
         tokens = sum(len(example.prompt) + len(example.completion) for example in group)
         return time.monotonic() - began, tokens
+
+    def _reading(self, group: list[TokenizedExample]) -> float:
+        """Seconds that the group's prompts take to be read, though they are kept already."""
+        assert isinstance(self._kept, ReadPrompts)
+        began = time.monotonic()
+        self._kept.compute(group)
+        self._synchronize()
+        return time.monotonic() - began
 
     def train(
         self,

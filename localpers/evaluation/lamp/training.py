@@ -102,9 +102,12 @@ class AdapterTrainer:
                 self._checkpointing,
                 self._read,
             )
+            missing = self._read.missing_share(examples)
             self._speed = _better(self._speed, trainer.calibrate())
+            again = self._speed.again
+            speed = Speed(again + missing * (self._speed.first - again), again)
             left = max(1.0, seconds - (time.monotonic() - began))
-            total = steps_in_seconds(examples, recipe, left, self._speed)
+            total = steps_in_seconds(examples, recipe, left, speed)
             result = trainer.train(total, planned_seconds=left)
             adapter = lora_adapter(model, self._base, self._settings.base.sha256)
         finally:
