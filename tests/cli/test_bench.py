@@ -126,6 +126,24 @@ def test_training_that_diverges_leaves_the_base(
     assert details["peft"] == {"adapter": None, "diverged": True}
 
 
+def test_an_adapter_has_the_same_time_whatever_else_is_asked(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    from localpers.evaluation.lamp.training import AdapterTrainer
+
+    budgets: dict[str, list[float]] = {}
+    monkeypatch.setattr(
+        AdapterTrainer,
+        "train",
+        lambda self, desk, seconds, name: budgets.setdefault(name, []).append(seconds),
+    )
+    folder = write_lamp(tmp_path, "LaMP_4", users=1, questions=1, items=12)
+    for conditions in ("peft", "peft,chosen"):
+        bench(cli, folder, "--conditions", conditions, "--budget", "10s", "--again", "--jobs", 1)
+    assert budgets["user/0"] == [6, 6] and budgets["user/0, held out"] == [4]
+
+
 def test_an_empty_profile_is_answered_for(cli: CommandLine, tmp_path: Path) -> None:
     found = bench(cli, write_lamp(tmp_path, "LaMP_7", items=0), "--conditions", "base,rag").json
     conditions = found["conditions"]

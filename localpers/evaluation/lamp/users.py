@@ -29,7 +29,8 @@ from localpers.evaluation.lamp.training import AdapterTrainer, Trained, served_w
 from localpers.inference.engine import Engine
 
 CHOICE_SHARE = 0.4
-"""Of a user's budget, for the adapter on which the choice is made; the other serves."""
+"""Of a user's budget, for the adapter on which the choice is made; the other serves, and has what
+is left whether a choice is asked for or not: its answers go into the same file."""
 
 
 class Session:
@@ -76,11 +77,10 @@ class Session:
         if CHOSEN in names:
             measured = measure(desk, self._base, trainer, budget * CHOICE_SHARE)
             choice = choose(measured)
-            budget *= 1 - CHOICE_SHARE
         trained, diverged = None, False
         if condition_called(choice.condition).adapter or needs_adapter(tuple(names - {CHOSEN})):
             try:
-                trained = trainer.train(desk, budget, desk.user.id)
+                trained = trainer.train(desk, budget * (1 - CHOICE_SHARE), desk.user.id)
             except TrainingDiverged:
                 diverged = True
         try:
