@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from localpers.evaluation.lamp.records import opened
 from localpers.evaluation.lamp.tasks import TASKS
 from tests.conftest import CommandLine, Outcome
 from tests.lamp_files import write_lamp
@@ -142,6 +143,32 @@ def test_an_adapter_has_the_same_time_whatever_else_is_asked(
     for conditions in ("peft", "peft,chosen"):
         bench(cli, folder, "--conditions", conditions, "--budget", "10s", "--again", "--jobs", 1)
     assert budgets["user/0"] == [6, 6] and budgets["user/0, held out"] == [4]
+
+
+def test_kept_adapters_outlive_a_run_that_keeps_none(
+    cli: CommandLine, tmp_path: Path, home: Path
+) -> None:
+    pytest.importorskip("torch")
+    folder = write_lamp(tmp_path, "LaMP_4", users=1, questions=1)
+    arguments = (folder, "--conditions", "peft", "--budget", "1s", "--jobs", 1)
+    kept = Path(bench(cli, *arguments, "--keep").json["adapters"])
+    before = {path: path.stat().st_mtime_ns for path in kept.iterdir()}
+    assert len(before) == 2
+    bench(cli, *arguments, "--again")
+    assert {path: path.stat().st_mtime_ns for path in kept.iterdir()} == before
+    assert [path for path in home.rglob("*.gguf") if path.parent != kept] == []
+    assert list(home.rglob("passing-*")) == []
+
+
+def test_two_runs_do_not_write_one_file(cli: CommandLine, tmp_path: Path) -> None:
+    folder = write_lamp(tmp_path / "set", "LaMP_4", users=1, questions=1)
+    results = tmp_path / "results.jsonl"
+    arguments = (folder, "--conditions", "base", "--results", results)
+    with opened(results, {}, again=True):
+        outcome = cli("bench", "lamp", *arguments, "--base", "llama", "--again")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "Another run" in outcome.err and len(outcome.err.strip().splitlines()) == 1
+    bench(cli, *arguments, "--again")
 
 
 def test_an_empty_profile_is_answered_for(cli: CommandLine, tmp_path: Path) -> None:
