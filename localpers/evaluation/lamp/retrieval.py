@@ -95,7 +95,13 @@ class Retrieval:
 
 def stranger(users: Sequence[User], user: User, seed: int) -> User:
     """Somebody else with a profile, the same one each time. Raises LocalpersError for nobody."""
-    others = [other for other in users if other.id != user.id and other.profile]
+    others = [
+        other
+        for other in users
+        if other.id != user.id
+        and other.profile
+        and not (user.person and other.person == user.person)
+    ]
     if not others:
         raise LocalpersError(
             "Mismatched items need a second user with a profile: leave that condition away."
