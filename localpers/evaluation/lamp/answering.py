@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from localpers.datatypes import Message
-from localpers.evaluation.lamp.answers import is_complete, prediction_of, scores_of
+from localpers.evaluation.lamp.answers import is_complete, labels_of, prediction_of, scores_of
 from localpers.evaluation.lamp.data import Item, Question, User
 from localpers.evaluation.lamp.prompts import Prompter
 from localpers.evaluation.lamp.records import Record
 from localpers.evaluation.lamp.retrieval import Retrieval
 from localpers.evaluation.lamp.settings import Settings
-from localpers.evaluation.lamp.tasks import Answer, Task, labels_in
+from localpers.evaluation.lamp.tasks import Answer, Task
 from localpers.inference.engine import Engine
 from localpers.weights.tokenizer import Tokenizer
 
@@ -61,7 +61,7 @@ class Desk:
         items = self.retrieval.for_question(source, question, self.settings.form.passages)
         prompt = self.prompter.messages(question.input, items, paper=source == "paper")
         text = self._written(engine, prompt)
-        labels = labels_in(task, question.input) or _labels_of(task, self.user.profile)
+        labels = labels_of(task, question, self.user.profile)
         prediction = prediction_of(task, text, labels)
         ids = engine.tokenizer.example_ids((*prompt, Message("assistant", question.gold)))
         gold = ids.completion[: engine.n_ctx - self.room]
@@ -96,7 +96,3 @@ def _longest_answer(task: Task, profile: Sequence[Item], tokenizer: Tokenizer) -
     lengths = sorted(len(tokenizer.encode(text)) for text in texts)
     usual = lengths[int(0.9 * (len(lengths) - 1))] if lengths else 0
     return max(task.longest, min(MOST_ANSWER_TOKENS, int(LONGER_THAN_OWN * usual)))
-
-
-def _labels_of(task: Task, profile: Sequence[Item]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(item.wanted for item in profile)) if task.wanted else ()
