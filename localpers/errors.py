@@ -47,6 +47,10 @@ class OutOfMemory(LocalpersError):
     """The work does not fit the device; the message names the memory needed."""
 
 
+class TrainingDiverged(LocalpersError):
+    """The loss is no number any more."""
+
+
 class ParityFailed(LocalpersError):
     """The converted model does not compute what the trained one does."""
 

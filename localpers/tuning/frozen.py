@@ -9,7 +9,6 @@ here by name.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,11 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from localpers.datatypes import TokenizedExample
-from localpers.profile import make_private
 from localpers.tuning.device import import_torch
+from localpers.tuning.scratch import ScratchFile
 
-MOST_BYTES = 8 << 30
-"""Of hidden states on disk; examples beyond it are computed anew each time."""
 TOLERANCE = 1e-2
 """Of the logits' spread, between a forward that reuses and one that computes."""
 
@@ -68,22 +65,21 @@ class _Kept:
 
 
 class FrozenLayers:
-    """Hidden states at the entry of the lowest trained layer, kept in a file without a name.
+    """Hidden states at the entry of the lowest trained layer, kept in a scratch file in `folder`.
 
-    The file lies in `folder`, is readable by its owner alone and vanishes with the process.
-    `count` layers are reused; 0 where there are none below, or where this model's layers need more
-    of each other than hidden states.
+    Examples for which it has no room are computed anew each time. `count` layers are reused; 0
+    where there are none below, or where this model's layers need more of each other than hidden
+    states.
     """
 
     def __init__(self, model: Any, device: str, folder: Path) -> None:
         self._torch = import_torch()
         self._model = model
         self._device = device
-        self._folder = folder
         _, self._layers = decoder_layers(model)
         self.count = _lowest_trained(model, self._layers)
         self._kept: dict[TokenizedExample, _Kept] = {}
-        self._file: Any = None
+        self._file = ScratchFile(folder)
         if self.count and not self._can_be_reused():
             self.count = 0
 
@@ -104,9 +100,7 @@ class FrozenLayers:
     def forget(self) -> None:
         """Let go of what is kept; it is computed anew if asked for."""
         self._kept.clear()
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self._file.forget()
 
     def _of(self, example: TokenizedExample) -> Any:
         kept = self._kept.get(example)
@@ -132,20 +126,13 @@ class FrozenLayers:
         return found[0][0].cpu()
 
     def _keep(self, example: TokenizedExample, hidden: Any) -> None:
-        if self._file is None:
-            make_private(self._folder)
-            self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115
-        offset = self._file.seek(0, 2)
-        content = hidden.contiguous().view(self._torch.uint8).numpy()
-        if offset + content.nbytes <= MOST_BYTES:
-            self._file.write(content)
+        offset = self._file.append([hidden.contiguous().view(self._torch.uint8).numpy()])
+        if offset is not None:
             self._kept[example] = _Kept(offset, tuple(hidden.shape))
 
     def _read(self, kept: _Kept) -> Any:
         dtype = self._model.dtype
-        content = bytearray(kept.shape[0] * kept.shape[1] * dtype.itemsize)
-        self._file.seek(kept.offset)
-        self._file.readinto(content)
+        content = self._file.read(kept.offset, kept.shape[0] * kept.shape[1] * dtype.itemsize)
         return self._torch.frombuffer(content, dtype=dtype).view(kept.shape)
 
     def _can_be_reused(self) -> bool:

@@ -56,6 +56,8 @@ def _forward_of(module: Any) -> Callable[..., Any]:
     function = _function()
 
     def forward(x: Any, *_: Any, **__: Any) -> Any:
+        if module.disable_adapters:  # As where the base alone reads a prompt.
+            return base(x)
         return function.apply(x, base.weight, base.bias, a, b, scale)
 
     return forward

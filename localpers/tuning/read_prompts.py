@@ -9,7 +9,6 @@ prompts are long and answers short, as for titles, that is most of the work.
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -17,11 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from localpers.datatypes import TokenizedExample
-from localpers.profile import make_private
 from localpers.tuning.device import import_torch
-
-MOST_BYTES = 8 << 30
-"""Of keys and values on disk; prompts beyond it are read anew each time."""
+from localpers.tuning.scratch import ScratchFile
 
 KeysValues = list[tuple[Any, Any]]
 """Per layer (keys, values), each (1, heads, tokens, head size), on the CPU."""
@@ -34,52 +30,54 @@ class _Kept:
 
 
 class PromptStore:
-    """Keys and values of prompts under one base, in a file without a name.
+    """Keys and values of prompts under one base, in a scratch file in `folder`.
 
-    The file lies in `folder`, is readable by its owner alone and vanishes with the process.
+    Prompts for which it has no room are read anew each time.
     """
 
     def __init__(self, folder: Path) -> None:
         self._torch = import_torch()
-        self._folder = folder
         self._kept: dict[tuple[int, ...], _Kept] = {}
-        self._file: Any = None
+        self._file = ScratchFile(folder)
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for more."""
+        return self._file.full
 
     def __contains__(self, prompt: tuple[int, ...]) -> bool:
         return prompt in self._kept
 
+    def missing_share(self, examples: Sequence[TokenizedExample]) -> float:
+        """The part of these examples whose prompts are yet to be read, by length."""
+        lengths = [len(example.prompt) for example in examples]
+        missing = [len(e.prompt) for e in examples if e.prompt[:-1] not in self]
+        return sum(missing) / max(sum(lengths), 1)
+
     def put(self, prompt: tuple[int, ...], computed: KeysValues) -> None:
-        """Keep them, unless the file would grow beyond MOST_BYTES."""
-        if self._file is None:
-            make_private(self._folder)
-            self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115
-        offset = self._file.seek(0, 2)
+        """Keep them if there is room."""
         parts = [part.contiguous() for layer in computed for part in layer]
-        if offset + sum(part.nbytes for part in parts) > MOST_BYTES:
-            return
-        for part in parts:
-            self._file.write(part.view(self._torch.uint8).numpy())
-        self._kept[prompt] = _Kept(offset, tuple(tuple(part.shape) for part in parts))
+        offset = self._file.append([part.view(self._torch.uint8).numpy() for part in parts])
+        if offset is not None:
+            self._kept[prompt] = _Kept(offset, tuple(tuple(part.shape) for part in parts))
 
     def get(self, prompt: tuple[int, ...], dtype: Any) -> KeysValues | None:
         """They in `dtype`, which they were kept in; None where the prompt was not kept."""
         kept = self._kept.get(prompt)
         if kept is None:
             return None
-        self._file.seek(kept.offset)
+        offset = kept.offset
         parts = []
         for shape in kept.shapes:
-            content = bytearray(dtype.itemsize * math.prod(shape))
-            self._file.readinto(content)
+            content = self._file.read(offset, dtype.itemsize * math.prod(shape))
             parts.append(self._torch.frombuffer(content, dtype=dtype).view(shape))
+            offset += len(content)
         return list(zip(parts[::2], parts[1::2], strict=True))
 
     def forget(self) -> None:
         """Let go of everything."""
         self._kept.clear()
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self._file.forget()
 
 
 class ReadPrompts:
@@ -96,10 +94,15 @@ class ReadPrompts:
         self._store = store
 
     def read(self, group: Sequence[TokenizedExample]) -> None:
-        """Read the prompts of the group that were not read yet."""
+        """Read the prompts of the group that were not read yet, if what is read can be kept."""
         for example in group:
-            if example.prompt[:-1] not in self._store:
+            if example.prompt[:-1] not in self._store and not self._store.full:
                 self._store.put(example.prompt[:-1], self._compute(example.prompt[:-1]))
+
+    def compute(self, group: Sequence[TokenizedExample]) -> None:
+        """Read the prompts of the group, whatever is kept, and keep nothing."""
+        for example in group:
+            self._compute(example.prompt[:-1])
 
     def answers(self, group: Sequence[TokenizedExample]) -> Any:
         """Logits (len(group), longest completion, vocabulary) at the completions' positions.

@@ -21,7 +21,7 @@ from types import FrameType
 from typing import Any
 
 from localpers.datatypes import TokenizedExample
-from localpers.errors import LocalpersError
+from localpers.errors import TrainingDiverged
 from localpers.tuning import checkpoint
 from localpers.tuning.checkpoint import TrainingState
 from localpers.tuning.device import Device, import_torch
@@ -106,7 +106,7 @@ class Trainer:
             self._kept = ReadPrompts(model, device.name, read or PromptStore(folder))
         else:
             self._kept = FrozenLayers(model, device.name, folder)
-        self._shared = read is not None
+        self._shared = recipe.method == "activated" and read is not None
         self._losses: list[float] = []
         self._tokens = 0
         self._seconds = 0.0
@@ -119,9 +119,11 @@ class Trainer:
         *_, group = self._groups(step)
         self._timed(group)  # Warms up: kernels are prepared for this shape.
         again, tokens = self._timed(group)
-        if not self._shared:
+        if isinstance(self._kept, ReadPrompts):
+            first = again + self._reading(group)
+        else:
             self._kept.forget()
-        first, _ = self._timed(group)
+            first, _ = self._timed(group)
         self._optimizer.zero_grad(set_to_none=True)
         self._torch.set_rng_state(random)
         return Speed(max(first, again) / tokens, again / tokens)
@@ -137,6 +139,14 @@ class Trainer:
         tokens = sum(len(example.prompt) + len(example.completion) for example in group)
         return time.monotonic() - began, tokens
 
+    def _reading(self, group: list[TokenizedExample]) -> float:
+        """Seconds that the group's prompts take to be read, though they are kept already."""
+        assert isinstance(self._kept, ReadPrompts)
+        began = time.monotonic()
+        self._kept.compute(group)
+        self._synchronize()
+        return time.monotonic() - began
+
     def train(
         self,
         total: int,
@@ -146,7 +156,7 @@ class Trainer:
     ) -> TrainingResult:
         """Run the steps up to `total`, going on from the folder's checkpoint if there is one.
 
-        Raises KeyboardInterrupt once the state is saved, and LocalpersError where the loss is no
+        Raises KeyboardInterrupt once the state is saved, and TrainingDiverged where the loss is no
         number any more.
         """
         done = self._restore()
@@ -188,7 +198,7 @@ class Trainer:
                 self._optimizer.zero_grad(set_to_none=True)
                 return None
         if not math.isfinite(loss):
-            raise LocalpersError(
+            raise TrainingDiverged(
                 f"Training diverged at step {number + 1} (the loss is {loss}): tune again with a "
                 "lower learning_rate in the recipe. Nothing was promoted."
             )

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from localpers.evaluation.lamp.records import opened
 from localpers.evaluation.lamp.tasks import TASKS
 from tests.conftest import CommandLine, Outcome
 from tests.lamp_files import write_lamp
@@ -91,7 +92,83 @@ def test_a_profile_too_small_to_learn_from_leaves_the_base(
     found = bench(cli, folder, "--conditions", "base,peft,chosen").json
     base = found["conditions"]["base"]["nll"]
     assert found["conditions"]["peft"]["nll"] == pytest.approx(base, rel=1e-3)
-    assert lines(found["results"])[-1]["details"]["adapter"] is None
+    details = {r["condition"]: r["details"] for r in lines(found["results"])[1:]}
+    assert details["peft"] == {"adapter": None}
+
+
+def test_what_is_too_long_for_the_model_does_not_stop_it(cli: CommandLine, tmp_path: Path) -> None:
+    folder = write_lamp(tmp_path, "LaMP_4", users=1, questions=2)
+    questions, outputs = folder / "questions.json", folder / "outputs.json"
+    rows, golds = json.loads(questions.read_text()), json.loads(outputs.read_text())
+    rows[0]["input"] += " river mill" * 3000
+    golds["golds"][1]["output"] = "salt honey " * 3000
+    questions.write_text(json.dumps(rows))
+    outputs.write_text(json.dumps(golds))
+    found = bench(cli, folder, "--conditions", "base,rag,rag:paper", "--jobs", 1).json
+    assert found["questions"] == 2
+    tokens = {record["question"]: record["tokens"] for record in lines(found["results"])[1:]}
+    for record in lines(found["results"])[1:]:
+        assert record["tokens"] == tokens[record["question"]]
+
+
+def test_training_that_diverges_leaves_the_base(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    from localpers.tuning import training
+
+    monkeypatch.setattr(training.math, "isfinite", lambda _: False)
+    folder = write_lamp(tmp_path / "set", "LaMP_4", users=1, questions=1, items=12)
+    arguments = ("--conditions", "base,peft,chosen", "--budget", "1s")
+    found = bench(cli, folder, *arguments, "--jobs", 1).json
+    base = found["conditions"]["base"]["nll"]
+    assert found["conditions"]["peft"]["nll"] == pytest.approx(base, rel=1e-3)
+    details = {r["condition"]: r["details"] for r in lines(found["results"])[1:]}
+    assert details["peft"] == {"adapter": None, "diverged": True}
+
+
+def test_an_adapter_has_the_same_time_whatever_else_is_asked(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    from localpers.evaluation.lamp.training import AdapterTrainer
+
+    budgets: dict[str, list[float]] = {}
+    monkeypatch.setattr(
+        AdapterTrainer,
+        "train",
+        lambda self, desk, seconds, name: budgets.setdefault(name, []).append(seconds),
+    )
+    folder = write_lamp(tmp_path, "LaMP_4", users=1, questions=1, items=12)
+    for conditions in ("peft", "peft,chosen"):
+        bench(cli, folder, "--conditions", conditions, "--budget", "10s", "--again", "--jobs", 1)
+    assert budgets["user/0"] == [6, 6] and budgets["user/0, held out"] == [4]
+
+
+def test_kept_adapters_outlive_a_run_that_keeps_none(
+    cli: CommandLine, tmp_path: Path, home: Path
+) -> None:
+    pytest.importorskip("torch")
+    folder = write_lamp(tmp_path, "LaMP_4", users=1, questions=1)
+    arguments = (folder, "--conditions", "peft", "--budget", "1s", "--jobs", 1)
+    kept = Path(bench(cli, *arguments, "--keep").json["adapters"])
+    before = {path: path.stat().st_mtime_ns for path in kept.iterdir()}
+    assert len(before) == 2
+    bench(cli, *arguments, "--again")
+    assert {path: path.stat().st_mtime_ns for path in kept.iterdir()} == before
+    assert [path for path in home.rglob("*.gguf") if path.parent != kept] == []
+    assert list(home.rglob("passing-*")) == []
+
+
+def test_two_runs_do_not_write_one_file(cli: CommandLine, tmp_path: Path) -> None:
+    folder = write_lamp(tmp_path / "set", "LaMP_4", users=1, questions=1)
+    results = tmp_path / "results.jsonl"
+    arguments = (folder, "--conditions", "base", "--results", results)
+    with opened(results, {}, again=True):
+        outcome = cli("bench", "lamp", *arguments, "--base", "llama", "--again")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "Another run" in outcome.err and len(outcome.err.strip().splitlines()) == 1
+    bench(cli, *arguments, "--again")
 
 
 def test_an_empty_profile_is_answered_for(cli: CommandLine, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from localpers.inference.engine import Engine
 torch = pytest.importorskip("torch")
 
 from localpers.tuning.device import Device  # noqa: E402
-from localpers.tuning.methods import adapt  # noqa: E402
+from localpers.tuning.methods import adapt, detach  # noqa: E402
 from localpers.tuning.outcome import lora_adapter  # noqa: E402
 from localpers.tuning.read_prompts import PromptStore, ReadPrompts  # noqa: E402
 from localpers.tuning.recipe import Recipe  # noqa: E402
@@ -24,6 +25,7 @@ from tests.tuning.conftest import ARCHITECTURES  # noqa: E402
 
 CPU = Device("cpu", "", "float32", 1 << 33)
 RECIPE = Recipe(method="activated", rank=4, learning_rate=1e-2, batch_tokens=64, max_length=64)
+SLOW = 0.02
 
 Examples = list[TokenizedExample]
 
@@ -118,3 +120,29 @@ def test_a_prompt_stays_read_while_the_adapter_is_switched(
                 fresh.log_likelihood(longer, completion[-1:]), abs=1e-3
             )
             fresh.close()
+
+
+def test_a_first_pass_is_measured_as_one_that_reads_though_prompts_are_kept(
+    bases: dict[str, BaseModel], examples: Examples, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(ReadPrompts, "_compute", slowly(ReadPrompts._compute))
+    base = load_base(bases["llama"], "float32", tmp_path)
+    store = PromptStore(tmp_path)
+    assert store.missing_share(examples) == 1
+    for number in range(2):
+        model = adapt(base, RECIPE)
+        state = tmp_path / str(number)
+        trainer = Trainer(model, examples, RECIPE, CPU, state, read=store)
+        speed = trainer.calibrate()
+        assert speed.first - speed.again >= SLOW / RECIPE.batch_tokens
+        trainer.train(12)
+        detach(model)
+    assert store.missing_share(examples) == 0
+
+
+def slowly(compute: Any) -> Any:
+    def slow(self: ReadPrompts, prompt: tuple[int, ...]) -> Any:
+        time.sleep(SLOW)
+        return compute(self, prompt)
+
+    return slow

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from localpers.datatypes import Message
-from localpers.evaluation.lamp.answers import is_complete, prediction_of, scores_of
+from localpers.evaluation.lamp.answers import is_complete, labels_of, prediction_of, scores_of
 from localpers.evaluation.lamp.data import Item, Question, User
 from localpers.evaluation.lamp.prompts import Prompter
 from localpers.evaluation.lamp.records import Record
 from localpers.evaluation.lamp.retrieval import Retrieval
 from localpers.evaluation.lamp.settings import Settings
-from localpers.evaluation.lamp.tasks import Answer, Task, labels_in
+from localpers.evaluation.lamp.tasks import Answer, Task
 from localpers.inference.engine import Engine
 from localpers.weights.tokenizer import Tokenizer
 
@@ -31,6 +31,8 @@ class Desk:
     retrieval: Retrieval
     prompter: Prompter
     longest: int
+    room: int
+    """The most tokens of a prompt."""
 
     @classmethod
     def of(
@@ -39,28 +41,31 @@ class Desk:
         """`n_ctx` is the context of the model in tokens."""
         task = settings.task
         longest = _longest_answer(task, user.profile, tokenizer)
-        room = n_ctx - 2 * longest
+        room = max(n_ctx - 2 * longest, n_ctx // 2)
         return cls(
             settings=settings,
             user=user,
             retrieval=Retrieval(user, other, settings.seed),
             prompter=Prompter(task, settings.instruction, tokenizer, settings.form, room),
             longest=longest,
+            room=room,
         )
 
     def answer(self, engine: Engine, question: Question, source: str, condition: str) -> Record:
         """The record of `question` with items from `source` ("" for none) in its prompt.
 
-        Raises LocalpersError where the question alone does not fit the model's context.
+        The likelihood is that of the gold answer's beginning where it is longer than the place that
+        every prompt leaves, so that all conditions are asked for the same tokens.
         """
         task = self.settings.task
         items = self.retrieval.for_question(source, question, self.settings.form.passages)
         prompt = self.prompter.messages(question.input, items, paper=source == "paper")
         text = self._written(engine, prompt)
-        labels = labels_in(task, question.input) or _labels_of(task, self.user.profile)
+        labels = labels_of(task, question, self.user.profile)
         prediction = prediction_of(task, text, labels)
         ids = engine.tokenizer.example_ids((*prompt, Message("assistant", question.gold)))
-        logs = engine.log_likelihood(ids.prompt, ids.completion)
+        gold = ids.completion[: engine.n_ctx - self.room]
+        logs = engine.log_likelihood(ids.prompt, gold)
         return Record(
             user=self.user.id,
             question=question.id,
@@ -70,7 +75,7 @@ class Desk:
             gold=question.gold,
             scores=scores_of(task, prediction, question.gold),
             nats=-float(logs.sum()),
-            tokens=len(ids.completion),
+            tokens=len(gold),
         )
 
     def _written(self, engine: Engine, prompt: Sequence[Message]) -> str:
@@ -91,7 +96,3 @@ def _longest_answer(task: Task, profile: Sequence[Item], tokenizer: Tokenizer) -
     lengths = sorted(len(tokenizer.encode(text)) for text in texts)
     usual = lengths[int(0.9 * (len(lengths) - 1))] if lengths else 0
     return max(task.longest, min(MOST_ANSWER_TOKENS, int(LONGER_THAN_OWN * usual)))
-
-
-def _labels_of(task: Task, profile: Sequence[Item]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(item.wanted for item in profile)) if task.wanted else ()

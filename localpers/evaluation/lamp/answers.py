@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from localpers.evaluation.lamp.tasks import Answer, Task
+from localpers.evaluation.lamp.data import Item, Question
+from localpers.evaluation.lamp.tasks import Answer, Task, labels_in
 from localpers.evaluation.metrics import overlap
 
 _PREFIX = re.compile(
@@ -24,6 +25,13 @@ _QUOTES = {'"': '"', "“": "”", "'": "'", "«": "»", "„": "“", "「": "�
 _RATING = re.compile(r"(?<![\d.])([1-5])(?:\.0+)?(?![\d.]*\d)")
 _REFERENCE = re.compile(r"(?<!\d)([12])(?!\d)")
 LOWEST, HIGHEST = 1.0, 5.0
+
+
+def labels_of(task: Task, question: Question, profile: Sequence[Item]) -> tuple[str, ...]:
+    """The answers that a question allows: those it lists, else those that its profile holds."""
+    if listed := labels_in(task, question.input):
+        return listed
+    return tuple(dict.fromkeys(item.wanted for item in profile)) if task.wanted else ()
 
 
 def is_complete(text: str) -> bool:

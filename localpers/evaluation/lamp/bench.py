@@ -6,7 +6,8 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -80,18 +81,30 @@ def run(request: Request, on_progress: Progress | None = None) -> Outcome:
     settings = _settings(request, dataset, folder)
     name = _name(settings)
     path = request.results or folder / f"{name}.jsonl"
-    adapters = make_private(folder / f"{name}-adapters")
-    settings = replace(settings, folder=adapters)
-    try:
-        with opened(path, settings.configuration(), request.again) as results:
+    kept = folder / f"{name}-adapters" if request.keep else None
+    with opened(path, settings.configuration(), request.again) as results:
+        with _adapters(kept, folder, path) as adapters:
+            settings = replace(settings, folder=adapters)
             assignments = _assignments(request, dataset, users, results.records)
             _work(request, settings, assignments, results, on_progress)
-            summary = summarize(dataset.task, users, request.conditions, results.records)
+        summary = summarize(dataset.task, users, request.conditions, results.records)
+    return Outcome(summary, path, round(time.monotonic() - began, 3), kept)
+
+
+@contextmanager
+def _adapters(kept: Path | None, folder: Path, results: Path) -> Iterator[Path]:
+    """`kept`, or a folder that is gone afterwards. It is that of the results file, which no other
+    run has open: what a killed run left of it is cleared away by the next.
+    """
+    if kept:
+        yield make_private(kept)
+        return
+    passing = folder / f"passing-{hashlib.sha256(bytes(results.absolute())).hexdigest()[:16]}"
+    shutil.rmtree(passing, ignore_errors=True)
+    try:
+        yield make_private(passing)
     finally:
-        if not request.keep:
-            shutil.rmtree(adapters, ignore_errors=True)
-    seconds = round(time.monotonic() - began, 3)
-    return Outcome(summary, path, seconds, adapters if request.keep else None)
+        shutil.rmtree(passing, ignore_errors=True)
 
 
 def _settings(request: Request, dataset: Dataset, folder: Path) -> Settings:

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from localpers.errors import TrainingDiverged
 from localpers.evaluation.lamp.answering import Desk
 from localpers.evaluation.lamp.data import Question, User
 from localpers.evaluation.lamp.records import Record
@@ -83,7 +85,9 @@ def measure(
     held_desk = _held_out(desk, base)
     if held_desk is None:
         return {}
-    trained = trainer.train(held_desk, seconds, f"{desk.user.id}, held out")
+    trained = None
+    with suppress(TrainingDiverged):
+        trained = trainer.train(held_desk, seconds, f"{desk.user.id}, held out")
     found: dict[Candidate, list[float]] = {}
     try:
         for scale in SCALES if trained else SCALES[:1]:
@@ -126,7 +130,7 @@ def _held_out(desk: Desk, engine: Engine) -> Desk | None:
     for at in range(len(earlier), len(profile)):
         pair = desk.prompter.pair(at, profile[at], desk.settings.seed)
         if pair is not None:
-            questions.append(Question(str(at), pair.input, profile[at].given, pair.answer))
+            questions.append(Question(str(at), pair.input, pair.query, pair.answer))
     if len(questions) < FEWEST_HELD_OUT:
         return None
     task = desk.settings.task

@@ -48,11 +48,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """One profile, oldest item first where it has dates, and the questions that come with it."""
+    """One profile, oldest item first where it has dates, and the questions that come with it;
+    `person` is whose it is, empty where the file does not say: several profiles can be of one.
+    """
 
     id: str
     profile: tuple[Item, ...]
     questions: tuple[Question, ...]
+    person: str = ""
 
     @property
     def has_dates(self) -> bool:
@@ -218,7 +221,7 @@ def _named(
         names.add(name)
         dated = bool(items) and all(item.date for item in items)
         ordered = tuple(sorted(items, key=lambda item: item.date)) if dated else items
-        users.append(User(name, ordered, tuple(questions)))
+        users.append(User(name, ordered, tuple(questions), stated))
     return tuple(users)
 
 

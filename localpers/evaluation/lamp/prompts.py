@@ -8,7 +8,7 @@ protocol in one message. Lengths are in tokens, which every language has.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 
 from localpers.datatypes import Message
@@ -43,9 +43,12 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A training pair in the task's words."""
+    """A training pair in the task's words; `query` is what retrieval looks for, as a question's is:
+    never a part of the answer.
+    """
 
     input: str
+    query: str
     answer: str
 
 
@@ -65,20 +68,40 @@ class Prompter:
         self, text: str, items: Sequence[Item], *, paper: bool = False, room: int = 0
     ) -> tuple[Message, ...]:
         """The prompt for the input `text` with items, best first, that fits `room` (by default
-        that of the model): items are shortened alike, then left out; the input never is.
+        that of the model): items are shortened alike, then left out, and only where none is left
+        is the input shortened. The paper's prompt has items of one length; its input gives way.
         """
         usable = [item for item in items if item.given and (item.wanted or not self._task.wanted)]
-        if paper:
-            return (Message("user", self._paper(text, usable)),)
-        form = self._form
+        tokens = self._form.item
         while True:
-            built = self._built(text, usable, form.item)
-            if not usable or len(self._tokenizer.prompt_ids(built)) <= (room or self._room):
-                return built
-            if form.item > FEWEST_TOKENS:
-                form = replace(form, item=form.item // 2)
+            if paper:
+                built: tuple[Message, ...] = (Message("user", self._paper(text, usable)),)
             else:
+                built = self._built(text, usable, tokens)
+            excess = len(self._tokenizer.prompt_ids(built)) - (room or self._room)
+            if excess <= 0:
+                return built
+            if usable and not paper and tokens > FEWEST_TOKENS:
+                tokens //= 2
+            elif (not usable or paper) and (shorter := self._without(excess, text)):
+                text = shorter
+            elif usable:
                 usable = usable[:-1]
+            else:
+                return built
+
+    def _without(self, tokens: int, text: str) -> str:
+        """An input that lacks about so many tokens of its query, "" where it is too short to. Of
+        one without an instruction at its beginning, and of one that is all instruction, the
+        beginning is kept.
+        """
+        query = query_of(self._task, self._instruction, text)
+        for part in (query, text):
+            left = max(FEWEST_TOKENS, len(self._tokenizer.encode(part)) - tokens)
+            shorter = self.shortened(part, left)
+            if part and text.endswith(part) and len(shorter) < len(part.strip()):
+                return text.removesuffix(part) + shorter
+        return ""
 
     def _built(self, text: str, items: Sequence[Item], tokens: int) -> tuple[Message, ...]:
         """The most similar item stands next to the question."""
@@ -125,10 +148,10 @@ class Prompter:
             own = self.shortened(item.given, self._form.own)
             request = self._task.request if self._task.listed else self._pair_instruction
             answer = self.shortened(item.wanted, self._form.answer)
-            return Pair(request + own, answer) if own and answer else None
+            return Pair(request + own, item.given, answer) if own and answer else None
         text = self.shortened(item.given, self._form.answer + self._form.own)
         begin, rest = _split_tweet(text, Random(f"{seed}:{number}"))
-        return Pair(self._task.request + begin, rest) if begin and rest else None
+        return Pair(self._task.request + begin, begin, rest) if begin and rest else None
 
     @property
     def _pair_instruction(self) -> str:

@@ -62,8 +62,33 @@ class ResultsFile:
 def opened(path: Path, configuration: Mapping[str, Any], again: bool) -> Iterator[ResultsFile]:
     """The results of `configuration` at `path`, gone on with, or begun anew with `again`.
 
-    Raises LocalpersError where the file holds another configuration's results, or something else.
+    Raises LocalpersError where the file holds another configuration's results, or something else,
+    and where another run has it open.
     """
+    with _held(path):
+        yield from _opened(path, configuration, again)
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[None]:
+    """The lock is the kernel's: it dies with the process that holds it."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path.with_name(f".{path.name}.lock"), mode=FILE_MODE)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise LocalpersError(
+            f"Another run is writing {path}: wait for it to finish, or name another file with "
+            "--results."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _opened(path: Path, configuration: Mapping[str, Any], again: bool) -> Iterator[ResultsFile]:
     records = [] if again or not path.exists() else _read(path, configuration)
     content = [_line({"configuration": configuration}), *(_line(_as_json(r)) for r in records)]
     # Written as a whole: what a killed run left of its last line goes, and modes are mended.

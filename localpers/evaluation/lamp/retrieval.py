@@ -78,15 +78,15 @@ class Retrieval:
             return tuple(self._other.profile[number] for number in ranked[:k])
         return tuple(profile[number] for number in self._own.ranked(question.query)[:k])
 
-    def for_item(self, number: int, k: int) -> tuple[Item, ...]:
-        """The k items for a training example made of item `number`: never itself or its double,
-        and nothing later where the profile has dates.
+    def for_item(self, number: int, query: str, k: int) -> tuple[Item, ...]:
+        """The k items for a training example made of item `number` that asks for `query`: never
+        itself or its double, and nothing later where the profile has dates.
         """
         profile = self._user.profile
         item = profile[number]
         allowed = (
             profile[other]
-            for other in self._own.ranked(item.given)
+            for other in self._own.ranked(query)
             if profile[other].given != item.given
             and (not self._user.has_dates or profile[other].date < item.date)
         )
@@ -95,7 +95,13 @@ class Retrieval:
 
 def stranger(users: Sequence[User], user: User, seed: int) -> User:
     """Somebody else with a profile, the same one each time. Raises LocalpersError for nobody."""
-    others = [other for other in users if other.id != user.id and other.profile]
+    others = [
+        other
+        for other in users
+        if other.id != user.id
+        and other.profile
+        and not (user.person and other.person == user.person)
+    ]
     if not others:
         raise LocalpersError(
             "Mismatched items need a second user with a profile: leave that condition away."

@@ -12,6 +12,7 @@ from localpers.evaluation.bootstrap import (
     mean_interval,
     relative_interval,
 )
+from localpers.evaluation.lamp.answers import labels_of
 from localpers.evaluation.lamp.data import User
 from localpers.evaluation.lamp.records import Record
 from localpers.evaluation.lamp.tasks import Answer, Task
@@ -69,8 +70,9 @@ def summarize(
     ]
     table = {name: [by_key[question, name] for _, question in asked] for name in names}
     base = table.get(REFERENCE)
+    labels = _labels(task, users) if task.answer is Answer.LABEL else frozenset()
     conditions = {
-        name: _measured(task, rows, base if name != REFERENCE else None)
+        name: _measured(task, rows, base if name != REFERENCE else None, labels)
         for name, rows in table.items()
     }
     return Summary(
@@ -82,7 +84,18 @@ def summarize(
     )
 
 
-def _measured(task: Task, rows: Sequence[Record], base: Sequence[Record] | None) -> Measured:
+def _labels(task: Task, users: Sequence[User]) -> frozenset[str]:
+    return frozenset(
+        _folded(label)
+        for user in users
+        for question in user.questions
+        for label in labels_of(task, question, user.profile)
+    )
+
+
+def _measured(
+    task: Task, rows: Sequence[Record], base: Sequence[Record] | None, labels: frozenset[str]
+) -> Measured:
     intervals: dict[str, Interval] = {}
     relative: dict[str, Interval] = {}
     for metric in (*task.metrics, "nll"):
@@ -100,7 +113,7 @@ def _measured(task: Task, rows: Sequence[Record], base: Sequence[Record] | None)
                 relative[metric] = _improvement(metric, relative_interval(ours, theirs))
     metrics = {metric: found.value for metric, found in intervals.items()}
     if task.answer is Answer.LABEL:
-        metrics["macro_f1"] = _macro_f1(rows)
+        metrics["macro_f1"] = _macro_f1(rows, labels)
     order = (*task.metrics, "nll")
     return Measured({name: metrics[name] for name in order}, intervals, relative)
 
@@ -116,10 +129,17 @@ def _values(metric: str, rows: Sequence[Record]) -> list[float]:
     return [row.scores[metric] for row in rows]
 
 
-def _macro_f1(rows: Sequence[Record]) -> float:
-    """Over the labels that are somebody's gold answer: what is no label counts as wrong only."""
-    gold = [row.gold.strip().casefold() for row in rows]
-    return macro_f1([row.prediction.strip().casefold() for row in rows], gold, sorted(set(gold)))
+def _macro_f1(rows: Sequence[Record], labels: frozenset[str]) -> float:
+    """Over the labels that were wanted or predicted, as scikit-learn has it; a prediction that is
+    none of `labels` counts as wrong only.
+    """
+    gold = [_folded(row.gold) for row in rows]
+    predicted = [_folded(row.prediction) for row in rows]
+    return macro_f1(predicted, gold, sorted({*gold, *(labels & {*predicted})}))
+
+
+def _folded(label: str) -> str:
+    return label.strip().casefold()
 
 
 def _rooted(metric: str, found: Interval) -> Interval:

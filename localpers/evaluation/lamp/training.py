@@ -79,7 +79,7 @@ class AdapterTrainer:
     def train(self, desk: Desk, seconds: float, name: str) -> Trained | None:
         """An adapter for the profile at `desk`, in about `seconds`, written to a file after `name`.
 
-        None where the profile holds too little to learn from.
+        None where the profile holds too little to learn from. Raises TrainingDiverged.
         """
         began = time.monotonic()
         path = self._settings.folder / _file_name(name)
@@ -102,9 +102,12 @@ class AdapterTrainer:
                 self._checkpointing,
                 self._read,
             )
+            missing = self._read.missing_share(examples)
             self._speed = _better(self._speed, trainer.calibrate())
+            again = self._speed.again
+            speed = Speed(again + missing * (self._speed.first - again), again)
             left = max(1.0, seconds - (time.monotonic() - began))
-            total = steps_in_seconds(examples, recipe, left, self._speed)
+            total = steps_in_seconds(examples, recipe, left, speed)
             result = trainer.train(total, planned_seconds=left)
             adapter = lora_adapter(model, self._base, self._settings.base.sha256)
         finally:
@@ -151,7 +154,7 @@ class AdapterTrainer:
         answer = Message("assistant", pair.answer)
         room = recipe.max_length - len(self._tokenizer.encode(pair.answer)) - 4
         plain = desk.prompter.messages(pair.input, ())
-        items = desk.retrieval.for_item(number, form.passages)
+        items = desk.retrieval.for_item(number, pair.query, form.passages)
         augmented = desk.prompter.messages(pair.input, items, room=room)
         for prompt in dict.fromkeys((augmented, plain)):
             example = self._tokenizer.example_ids((*prompt, answer))

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from localpers.datatypes import ServedModel
+from localpers.errors import TrainingDiverged
 from localpers.evaluation.conditions import Condition
 from localpers.evaluation.lamp.answering import Desk
 from localpers.evaluation.lamp.choice import Candidate, Values, choose, measure
@@ -28,7 +29,8 @@ from localpers.evaluation.lamp.training import AdapterTrainer, Trained, served_w
 from localpers.inference.engine import Engine
 
 CHOICE_SHARE = 0.4
-"""Of a user's budget, for the adapter on which the choice is made; the other serves."""
+"""Of a user's budget, for the adapter on which the choice is made; the other serves, and has what
+is left whether a choice is asked for or not: its answers go into the same file."""
 
 
 class Session:
@@ -75,10 +77,12 @@ class Session:
         if CHOSEN in names:
             measured = measure(desk, self._base, trainer, budget * CHOICE_SHARE)
             choice = choose(measured)
-            budget *= 1 - CHOICE_SHARE
-        trained = None
+        trained, diverged = None, False
         if condition_called(choice.condition).adapter or needs_adapter(tuple(names - {CHOSEN})):
-            trained = trainer.train(desk, budget, desk.user.id)
+            try:
+                trained = trainer.train(desk, budget * (1 - CHOICE_SHARE), desk.user.id)
+            except TrainingDiverged:
+                diverged = True
         try:
             weaker = CHOSEN in names and choice.scale != 1.0
             first = names - {CHOSEN} if weaker else names
@@ -89,6 +93,8 @@ class Session:
             for record in chain.from_iterable(records):
                 if record.condition == CHOSEN:
                     record = _with_choice(record, choice, measured)
+                if diverged and "adapter" in record.details:
+                    record = replace(record, details={**record.details, "diverged": True})
                 yield record
         finally:
             trainer.forget()
@@ -105,7 +111,8 @@ class Session:
         scale: float = 1.0,
     ) -> Iterator[Record]:
         """The answers under these conditions; without an adapter (the profile was too small for
-        one, or none is needed) the base gives them all. `choice` is what CHOSEN stands for.
+        one, training diverged, or none is needed) the base gives them all. `choice` is what CHOSEN
+        stands for.
         """
         wanted = list(_wanted(assignment, names, choice))
         with ExitStack() as stack:

@@ -11,6 +11,7 @@ import pytest
 
 from localpers.errors import LocalpersError
 from localpers.evaluation.lamp.data import load
+from localpers.evaluation.lamp.retrieval import stranger
 from localpers.evaluation.lamp.tasks import TASKS, instruction_of, labels_in, query_of, task_called
 from tests.lamp_files import HEADS, TAGS, write_lamp
 
@@ -47,6 +48,8 @@ def test_one_user_with_two_profiles_learns_each_apart(tmp_path: Path) -> None:
     users = load(tmp_path).users
     assert [len(user.profile) for user in users] == [5, 3]
     assert len({user.id for user in users}) == 2
+    with pytest.raises(LocalpersError, match="second user"):
+        stranger(users, users[0], 0)
 
 
 def test_dated_profiles_are_put_in_order(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from localpers.evaluation.lamp.data import Question, User
 from localpers.evaluation.lamp.records import Record
 from localpers.evaluation.lamp.summary import summarize
@@ -20,3 +22,16 @@ def test_nothing_is_said_relative_to_a_base_that_has_nothing_right() -> None:
     found = summarize(TASKS["LaMP_1"], [User("u", (), questions)], ("base", "rag"), rows)
     assert "accuracy" in found.conditions["rag"].metrics
     assert found.conditions["rag"].relative.keys() == {"nll"}
+
+
+def test_a_label_that_nobody_wanted_counts_where_it_is_predicted() -> None:
+    answers = [("comedy", "comedy"), ("Horror", "comedy"), ("no idea", "drama")]
+    text = "tags: [comedy, drama, horror, war] description: x"
+    questions = tuple(Question(str(n), text, "x", gold) for n, (_, gold) in enumerate(answers))
+    records = [
+        Record("a", str(n), "base", said, said, gold, {"correct": float(said == gold)}, 1.0, 1)
+        for n, (said, gold) in enumerate(answers)
+    ]
+    found = summarize(TASKS["LaMP_2"], [User("a", (), questions)], ["base"], records)
+    # comedy 2/3, drama 0, horror 0; "no idea" is no label, and war occurs nowhere.
+    assert found.conditions["base"].metrics["macro_f1"] == pytest.approx(2 / 9)
