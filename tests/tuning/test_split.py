@@ -79,14 +79,19 @@ def test_undated_documents_are_split_by_content(some: list[StoredDocument]) -> N
     assert split(some).by == "content"
 
 
-def test_a_tenth_is_held_out() -> None:
-    some = [
-        StoredDocument(
-            n, f"/{n}", "", "", Kind.NOTE, f"2024-01-{n + 1:02}", "metadata", "", str(n), "", ()
-        )
-        for n in range(20)
-    ]
-    assert [d.id for d in split(some).held_out] == [18, 19]
+def test_a_tenth_is_held_out_but_enough_to_judge_by() -> None:
+    def held_out(number: int) -> list[int]:
+        some = [
+            StoredDocument(
+                n, f"/{n}", "", "", Kind.NOTE, f"2024-{n:04}", "metadata", "", str(n), "", ()
+            )
+            for n in range(number)
+        ]
+        return [d.id for d in split(some).held_out]
+
+    assert held_out(100) == list(range(90, 100))
+    assert held_out(40) == list(range(32, 40))
+    assert held_out(20) == list(range(15, 20))
 
 
 def test_documents_that_cannot_be_used_do_not_count_among_those_held_out() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
 import shutil
 import time
@@ -35,8 +34,6 @@ STEPS_PER_PASS = 4
 FEWEST_STEPS = 8
 MOST_PASSES = 3.0
 """To which passes are raised for FEWEST_STEPS: more would learn a small profile by heart."""
-SPARE = 1.5
-"""Times the examples that the budget has room for are made; the pace may prove better."""
 PATIENCE = 0.25
 """Of the budget, that making examples may take."""
 
@@ -70,6 +67,7 @@ class AdapterTrainer:
         self._device = choose_device(settings.device)
         self._checkpointing = needs_checkpointing(settings.base, self._device)
         self._base = load_base(settings.base, self._device.dtype, workspace)
+        self._checkpoint = self._workspace / "checkpoint"
         self._read = PromptStore(workspace)
         self._speed: Speed | None = None
         """The best seen: a busy machine makes it look worse, nothing makes it look better, and
@@ -88,31 +86,17 @@ class AdapterTrainer:
         examples = list(self._examples(desk, began, seconds))
         if len(examples) < FEWEST_EXAMPLES:
             return None
-        recipe = _fitted(self._settings.recipe, examples, self._settings.seed)
-        checkpoint = self._workspace / "checkpoint"
-        shutil.rmtree(checkpoint, ignore_errors=True)
-        model = adapt(self._base, recipe)
+        model = adapt(self._base, self._settings.recipe.model_copy(update={"seed": self._seed}))
         try:
-            trainer = Trainer(
-                model,
-                examples,
-                recipe,
-                self._device,
-                checkpoint,
-                self._checkpointing,
-                self._read,
-            )
-            missing = self._read.missing_share(examples)
-            self._speed = _better(self._speed, trainer.calibrate())
-            again = self._speed.again
-            speed = Speed(again + missing * (self._speed.first - again), again)
-            left = max(1.0, seconds - (time.monotonic() - began))
+            examples, speed = self._affordable(model, examples, seconds - _since(began))
+            recipe = _fitted(self._settings.recipe, examples, self._seed)
+            left = max(1.0, seconds - _since(began))
             total = steps_in_seconds(examples, recipe, left, speed)
-            result = trainer.train(total, planned_seconds=left)
+            result = self._trainer(model, examples, recipe).train(total, planned_seconds=left)
             adapter = lora_adapter(model, self._base, self._settings.base.sha256)
         finally:
             detach(model)
-            shutil.rmtree(checkpoint, ignore_errors=True)
+            self._clear()
         write_adapter_gguf(adapter, self._settings.base.path, path)
         recent = result.losses[-8:]
         trained = Trained(
@@ -120,7 +104,7 @@ class AdapterTrainer:
             examples=len(examples),
             steps=result.steps,
             tokens=result.tokens,
-            seconds=round(time.monotonic() - began, 2),
+            seconds=round(_since(began), 2),
             loss=round(sum(recent) / len(recent), 4),
         )
         if self._settings.keep:
@@ -131,19 +115,55 @@ class AdapterTrainer:
         """Let go of what was read for one user: another has other prompts."""
         self._read.forget()
 
+    @property
+    def _seed(self) -> int:
+        return self._settings.seed
+
+    def _trainer(self, model: Any, examples: Sequence[TokenizedExample], recipe: Recipe) -> Trainer:
+        self._clear()
+        return Trainer(
+            model,
+            examples,
+            recipe,
+            self._device,
+            self._checkpoint,
+            self._checkpointing,
+            self._read,
+        )
+
+    def _clear(self) -> None:
+        shutil.rmtree(self._checkpoint, ignore_errors=True)
+
+    def _affordable(
+        self, model: Any, examples: list[TokenizedExample], seconds: float
+    ) -> tuple[list[TokenizedExample], Speed]:
+        """As many of the examples as `seconds` allow to be learned in whole passes, and the speed
+        of doing so: what is seen in half a pass, at a rate that never comes down, helps little.
+        """
+        recipe = _fitted(self._settings.recipe, examples, self._seed)
+        missing = self._read.missing_share(examples)
+        self._speed = _better(self._speed, self._trainer(model, examples, recipe).calibrate())
+        again = self._speed.again
+        first = again + missing * (self._speed.first - again)
+        taken, left = 0, seconds
+        for example in examples:
+            tokens = len(example.prompt) + len(example.completion)
+            left -= tokens * (first + (recipe.epochs - 1) * again)
+            if left < 0 and taken >= FEWEST_EXAMPLES:
+                break
+            taken += 1
+        return examples[:taken], Speed(first, again)
+
     def _examples(self, desk: Desk, began: float, seconds: float) -> Iterator[TokenizedExample]:
         """Of each item two: with others in the prompt, as questions will have them, and plain."""
         order = list(range(len(desk.user.profile)))
         Random(f"{self._settings.seed}:{desk.user.id}").shuffle(order)
-        most = SPARE * seconds / self._speed.again if self._speed else math.inf
-        tokens = made = 0
+        made = 0
         for number in order:
             for example in self._of_item(desk, number):
-                tokens += len(example.prompt) + len(example.completion)
                 made += 1
                 yield example
-            late = tokens >= most or time.monotonic() - began > PATIENCE * seconds
-            if late and made >= FEWEST_EXAMPLES:
+            if _since(began) > PATIENCE * seconds and made >= FEWEST_EXAMPLES:
                 break
 
     def _of_item(self, desk: Desk, number: int) -> Iterator[TokenizedExample]:
@@ -167,6 +187,10 @@ def served_with(settings: Settings, trained: Trained | None, scale: float = 1.0)
     path = trained.path if trained else None
     activated = trained is not None and settings.recipe.method == "activated"
     return ServedModel(settings.base, settings.base.path, path, scale, activated=activated)
+
+
+def _since(began: float) -> float:
+    return time.monotonic() - began
 
 
 def _kept(path: Path) -> Trained | None:
