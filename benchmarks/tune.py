@@ -26,7 +26,13 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 BASE = "smollm2-135m-instruct"
 BASELINES = ("trainer-fp32", "trainer-bf16")
-CONTENDERS = (*BASELINES, "localpers")
+RECIPES: dict[str, dict[str, Any]] = {
+    "localpers": {},
+    "all layers": {"layers": 1.0},
+    "activated": {"method": "activated"},
+}
+"""What differs from the default recipe."""
+CONTENDERS = (*BASELINES, *RECIPES)
 PASSES = 2
 SPEED_GOAL = {"trainer-fp32": 3.0, "trainer-bf16": 1.7}
 MEMORY_GOAL = 0.5
@@ -179,8 +185,8 @@ def train_plainly(dtype: str, pairs: Sequence[Pair], folder: Path) -> tuple[Any,
     return model, watch
 
 
-def train_localpers(pairs: Sequence[Pair], folder: Path) -> tuple[Any, Stopwatch]:
-    """(model, time) of the product with its default recipe."""
+def train_localpers(name: str, pairs: Sequence[Pair], folder: Path) -> tuple[Any, Stopwatch]:
+    """(model, time) of the product with one of RECIPES."""
     from localpers.datatypes import TokenizedExample
     from localpers.tuning.device import choose_device
     from localpers.tuning.methods import adapt
@@ -189,7 +195,7 @@ def train_localpers(pairs: Sequence[Pair], folder: Path) -> tuple[Any, Stopwatch
     from localpers.tuning.training import Trainer
 
     device = choose_device()
-    recipe = Recipe(epochs=PASSES)
+    recipe = Recipe.of({"epochs": PASSES} | RECIPES[name])
     model = adapt(_base(device.dtype, folder), recipe)
     examples = [TokenizedExample(tuple(p), tuple(c)) for p, c in pairs]
     trainer = Trainer(model, examples, recipe, device, folder / "state")
@@ -220,6 +226,26 @@ def held_out_loss(model: Any, pairs: Sequence[Pair]) -> float:
     return total / count
 
 
+def answers_loss(model: Any, pairs: Sequence[Pair], folder: Path) -> float:
+    """Mean nats per completion token of an activated adapter, in float32."""
+    import torch
+
+    from localpers.datatypes import TokenizedExample
+    from localpers.tuning.read_prompts import PromptStore, ReadPrompts
+
+    prompts = ReadPrompts(model.float().cpu().eval(), "cpu", PromptStore(folder))
+    total, count = 0.0, 0
+    with torch.no_grad():
+        for prompt, completion in pairs:
+            logits = prompts.answers([TokenizedExample(tuple(prompt), tuple(completion))])[0]
+            losses = torch.nn.functional.cross_entropy(
+                logits, torch.tensor(completion), reduction="sum"
+            )
+            total += float(losses)
+            count += len(completion)
+    return total / count
+
+
 def compete(name: str, data: Path) -> None:
     """A child's work: train, measure, print one JSON document."""
     found = json.loads(data.read_text())
@@ -228,13 +254,16 @@ def compete(name: str, data: Path) -> None:
         path = Path(folder)
         if name == "base":
             model, watch = _base("float32", path).model, Stopwatch()
-        elif name == "localpers":
-            model, watch = train_localpers(pairs, path)
+        elif name in RECIPES:
+            model, watch = train_localpers(name, pairs, path)
         else:
             dtype = {"trainer-fp32": "float32", "trainer-bf16": "bfloat16"}[name]
             model, watch = train_plainly(dtype, pairs, path)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        loss = held_out_loss(model, found["held_out"])
+        if RECIPES.get(name, {}).get("method") == "activated":
+            loss = answers_loss(model, found["held_out"], path)
+        else:
+            loss = held_out_loss(model, found["held_out"])
     result = {
         "seconds": watch.seconds,
         "cpu_seconds": watch.cpu_seconds,
@@ -273,12 +302,13 @@ def show(title: str, results: dict[str, Any]) -> None:
         print(
             f"{name:14}{shown}{found['cpu_seconds']:>8.1f}{found['peak_mb']:>9.0f}{found['held_out_loss']:>15.4f}"
         )
-    for name in BASELINES:
-        if name in results and "localpers" in results:
-            _compare(name, results[name], results["localpers"])
+    for ours in RECIPES:
+        for name in BASELINES:
+            if name in results and ours in results:
+                _compare(ours, name, results[ours], results[name])
 
 
-def _compare(name: str, theirs: dict[str, float], ours: dict[str, float]) -> None:
+def _compare(us: str, name: str, ours: dict[str, float], theirs: dict[str, float]) -> None:
     speed = theirs["seconds"] / ours["seconds"]
     cpu = theirs["cpu_seconds"] / ours["cpu_seconds"]
     memory = ours["peak_mb"] / theirs["peak_mb"]
@@ -291,7 +321,7 @@ def _compare(name: str, theirs: dict[str, float], ours: dict[str, float]) -> Non
         (f"{memory:.2f} of the memory (goal {MEMORY_GOAL})", memory <= MEMORY_GOAL),
         (f"loss {worse:+.4f} (goal: not higher)", worse <= 0),
     )
-    print(f"against {name}: " + ", ".join(f"{t} {'PASS' if ok else '—'}" for t, ok in goals))
+    print(f"{us} against {name}: " + ", ".join(f"{t} {'PASS' if ok else '—'}" for t, ok in goals))
 
 
 def main() -> None:
