@@ -88,6 +88,20 @@ def test_a_run_trains_converts_checks_and_describes_itself(
     assert status["promoted"] == run["run"] and status["base"] == architecture
 
 
+def test_an_activated_adapter_answers_beside_its_base_and_is_not_exported(
+    cli: CommandLine, indexed: Path, recipe: Path, tmp_path: Path
+) -> None:
+    arguments = ("tune", "--base", "llama", "--recipe", recipe, "--method", "activated", "--json")
+    run = cli(*arguments).json
+    assert run["method"] == "activated" and run["losses"][-1] < run["losses"][0]
+    assert run["served"]["activated"] is True and run["served"]["model"] is None
+    assert {tried["file"] for tried in run["verdict"]["tried"]} == {"adapter"}
+    answer = cli("ask", "garden", "--run", run["run"], "--json", "--max-tokens", 4).json
+    assert answer["adapter"] == run["run"]
+    refused = cli("export", tmp_path / "out", "--run", run["run"])
+    assert refused.code == 1 and "--method lora" in refused.err
+
+
 def test_nothing_held_out_or_quoted_is_trained_on(
     cli: CommandLine, indexed: Path, recipe: Path
 ) -> None:
