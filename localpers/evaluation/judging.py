@@ -42,10 +42,10 @@ OTHER_K = (2, 5)
 FASTER_IS_WORTH = 0.01
 """Nats per token for which the merged file is preferred to base + adapter, because it reads and
 writes faster, and the usual number of passages to another: questions need it too."""
-CHOOSING, REPORTING = 0.25, 0.4
+CHOOSING, REPORTING = 0.2, 0.4
 """Shares of the time for choosing a setting and for comparing it on writing; the rest is for
 questions."""
-LATEST_WRITING, LATEST_ANSWERING = 0.45, 0.55
+LATEST_WRITING, LATEST_ANSWERING = 0.45, 0.6
 """Shares of the time after which the base stops, even with less than a verdict needs."""
 MOST_DOCUMENTS = 24
 """In each half; more would cost time and tell little."""

@@ -188,11 +188,14 @@ class _Run:
                 self._evidence(store, trials),
                 _incumbent(self._profile),
                 seconds=max(left - 1.0, 4.0),
-                on_progress=lambda what, done, total: self._reporter.progress(
-                    done, total, what, None
-                ),
+                on_progress=self._show_judging,
             )
         return verdict, served_as(verdict.setting, files)
+
+    def _show_judging(self, what: str, done: int, total: int) -> None:
+        """What is left is known from the budget: how much is measured depends on it."""
+        left = self._options.budget - (time.monotonic() - self._options.started)
+        self._reporter.progress(done, total, what, max(left, 0.0) if math.isfinite(left) else None)
 
     def _evidence(self, store: Store, trials: Sequence[Trial]) -> Evidence:
         data = self._plan["data"]
