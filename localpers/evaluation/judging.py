@@ -173,7 +173,7 @@ class _Judge:
     def _nll(
         self, setting: Setting, documents: Sequence[list[Trial]], deadline: float
     ) -> tuple[float, int]:
-        """(nats per token, documents measured until `deadline`)."""
+        """(nats per token, documents measured until `deadline`); infinite where none was."""
         nats, tokens, number = 0.0, 0, 0
         if not documents or time.monotonic() >= deadline:
             return math.inf, 0
@@ -184,7 +184,7 @@ class _Judge:
                 self._report(setting.name, number, len(documents))
                 if time.monotonic() >= deadline:
                     break
-        return nats / max(tokens, 1), number
+        return (nats / tokens if tokens else math.inf), number
 
     def _likelihoods(
         self, engine: Engine, trials: Sequence[Trial], k: int

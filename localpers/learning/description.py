@@ -96,7 +96,9 @@ def _verdict(verdict: Verdict | None) -> dict[str, Any] | None:
     return {
         "setting": dataclasses.asdict(verdict.setting),
         "tried": [
-            dataclasses.asdict(one.setting) | {"nll": round(one.nll, 5)} for one in verdict.tried
+            dataclasses.asdict(one.setting)
+            | {"nll": round(one.nll, 5) if math.isfinite(one.nll) else None}
+            for one in verdict.tried
         ],
         **{
             name: {key: round(value, 5) for key, value in dataclasses.asdict(interval).items()}
