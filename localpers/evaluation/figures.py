@@ -25,7 +25,6 @@ METRICS: dict[str, Ratio] = {
     "distinct_1": lambda s: (s.distinct_1, 1),
     "distinct_2": lambda s: (s.distinct_2, 1),
 }
-LESS_IS_BETTER = frozenset({"nll", "bits_per_byte", "copied"})
 
 
 def by_document(scores: Sequence[Scored], metric: str) -> tuple[list[float], list[float]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,11 +37,6 @@ class Measurement:
     def nll(self) -> float:
         """Nats per token; tokens are the model's own."""
         return self.nats / max(self.tokens, 1)
-
-    @property
-    def bits_per_byte(self) -> float:
-        """Comparable between bases with different tokenizers."""
-        return self.nats / math.log(2) / max(self.bytes, 1)
 
 
 def most_tokens(trial: Trial) -> int:

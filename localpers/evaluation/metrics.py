@@ -1,4 +1,4 @@
-"""Metrics of generated text and of predicted labels, all as fractions but the errors of ratings."""
+"""Metrics of generated text and of predicted labels, all as fractions."""
 
 from __future__ import annotations
 
@@ -63,10 +63,6 @@ def _chrf() -> Any:
     return CHRF()
 
 
-def accuracy(predicted: Sequence[str], true: Sequence[str]) -> float:
-    return sum(map(str.__eq__, predicted, true)) / max(len(true), 1)
-
-
 def macro_f1(
     predicted: Sequence[str], true: Sequence[str], labels: Sequence[str] | None = None
 ) -> float:
@@ -80,14 +76,3 @@ def macro_f1(
 def _f1(label: str, predicted: Sequence[str], true: Sequence[str]) -> float:
     hits = sum(p == t == label for p, t in zip(predicted, true, strict=True))
     return 2 * hits / max(predicted.count(label) + true.count(label), 1)
-
-
-def mae(predicted: Sequence[float], true: Sequence[float]) -> float:
-    """Mean absolute error."""
-    return sum(abs(p - t) for p, t in zip(predicted, true, strict=True)) / max(len(true), 1)
-
-
-def rmse(predicted: Sequence[float], true: Sequence[float]) -> float:
-    """Root of the mean squared error."""
-    squares = ((p - t) ** 2 for p, t in zip(predicted, true, strict=True))
-    return float((sum(squares) / max(len(true), 1)) ** 0.5)

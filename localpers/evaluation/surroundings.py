@@ -57,11 +57,6 @@ class Surroundings:
         self.others = others
         self._recent: list[RetrievedPassage] | None = None
 
-    @property
-    def hashes(self) -> dict[int, str]:
-        """Document id → content hash of everything that may be retrieved."""
-        return {id: document.content_hash for id, document in self.documents.items()}
-
     def find(self, form: str, query: str, k: int = PASSAGES) -> list[RetrievedPassage]:
         """At most `k` passages for `query`; `form` is "" (none), a retriever's name, `random` or
         `mismatched`.

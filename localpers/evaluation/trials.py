@@ -97,10 +97,9 @@ def as_example(
     passages: Sequence[RetrievedPassage],
     tokenizer: Tokenizer,
     n_ctx: int,
-    hashes: dict[int, str] | None = None,
 ) -> Example:
     """The trial with as many of the first passages in its prompt as `n_ctx` tokens hold beside the
-    completion, LONGEST at most. `hashes` gives the content hashes for the Example's sources.
+    completion, LONGEST at most.
     """
     answer = Message("assistant", trial.completion)
     used = tuple(passages)
@@ -116,7 +115,6 @@ def as_example(
         kind=trial.kind,
         document=trial.document,
         content_hash=trial.content_hash,
-        sources=tuple((hashes or {}).get(p.document, "") for p in used if hashes),
     )
 
 

@@ -36,7 +36,7 @@ def test_only_what_may_be_retrieved_is_found(cli: CommandLine, tmp_path: Path) -
             assert around.find(form, "the idle mill", 3) == found
         assert [p.date[:10] for p in around.find("recency", "", 2)] == ["2024-01-04", "2024-01-03"]
         assert around.find("", "the idle mill") == []
-        assert around.hashes == {d.id: d.content_hash for d in allowed}
+        assert around.documents.keys() == {d.id for d in allowed}
 
 
 def test_another_person_is_another_profile_or_one_that_is_shipped(

@@ -82,12 +82,14 @@ def test_passages_that_do_not_fit_are_left_out_the_last_first(tokenizer: Tokeniz
         RetrievedPassage(n, 1.0, n, "", f"Note {n}", "", 0, 0, SENTENCE * 4) for n in range(1, 5)
     ]
     bare = as_example(trial, (), tokenizer, 4096)
-    assert bare.sources == () and bare.messages[-1].content == trial.completion
-    hashes = {n: f"other{n}" for n in range(1, 5)}
+    assert (
+        "My notes" not in bare.messages[-2].content
+        and bare.messages[-1].content == trial.completion
+    )
     whole = tokenizer.example_ids(as_example(trial, passages[:2], tokenizer, 4096).messages)
     room = len(whole.prompt) + len(whole.completion)
-    squeezed = as_example(trial, passages, tokenizer, room, hashes)
-    assert squeezed.sources == ("other1", "other2")
+    squeezed = as_example(trial, passages, tokenizer, room).messages[-2].content
+    assert "[2] Note 2" in squeezed and "[3]" not in squeezed
 
 
 def test_trials_survive_the_disk_and_other_files_are_refused(tmp_path: Path) -> None:

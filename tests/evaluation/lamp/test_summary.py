@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from localpers.evaluation.lamp.data import Question, User
@@ -35,3 +37,19 @@ def test_a_label_that_nobody_wanted_counts_where_it_is_predicted() -> None:
     found = summarize(TASKS["LaMP_2"], [User("a", (), questions)], ["base"], records)
     # comedy 2/3, drama 0, horror 0; "no idea" is no label, and war occurs nowhere.
     assert found.conditions["base"].metrics["macro_f1"] == pytest.approx(2 / 9)
+
+
+def test_labels_are_counted_and_ratings_miss_by_their_distance() -> None:
+    def metrics(task: str, scores: list[dict[str, float]]) -> dict[str, float]:
+        questions = tuple(Question(str(n), "", "", "1") for n in range(len(scores)))
+        rows = [
+            Record("u", str(n), "base", "", "", "1", found, 2.0, 2)
+            for n, found in enumerate(scores)
+        ]
+        found = summarize(TASKS[task], [User("u", (), questions)], ("base",), rows)
+        return dict(found.conditions["base"].metrics)
+
+    right = [{"correct": 1.0}, {"correct": 1.0}, {"correct": 0.0}]
+    assert metrics("LaMP_1", right)["accuracy"] == pytest.approx(2 / 3)
+    ratings = metrics("LaMP_3", [{"error": 1.0}, {"error": 3.0}])
+    assert ratings["mae"] == pytest.approx(2) and ratings["rmse"] == pytest.approx(math.sqrt(5))
