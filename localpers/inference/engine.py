@@ -20,7 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from localpers.datatypes import ServedModel
-from localpers.errors import LocalpersError, OutOfMemory
+from localpers.errors import LocalpersError
+from localpers.inference.experts import Expert, Panel
+from localpers.inference.kv_cache import KeyValueCache, Reading
 from localpers.inference.loading import LoadedModel, load
 from localpers.inference.sampling import sampler
 from localpers.weights.native import llama_cpp
@@ -50,20 +52,15 @@ class Piece:
 
 
 class Engine:
-    """One loaded model and its KV cache; use it as a context manager, from one thread.
-
-    A prompt that begins like the sequence before it is computed from where they differ.
-    """
+    """One loaded model and its KV cache; use it as a context manager, from one thread."""
 
     def __init__(self, loaded: LoadedModel, activated: bool = False) -> None:
-        self._adapted = True
+        self.adapted = True
+        """Whether the model's adapter, if it has one, takes part. Where it is activated (see
+        ServedModel), prompts that were read stay good when this changes."""
         self._loaded = loaded
-        self._activated = activated
         self._library = llama_cpp()
-        self._cached: list[int] = []
-        self._read = 0
-        """How many of the cached tokens the base alone has read, where the adapter is activated."""
-        self._batch = self._library.llama_batch_init(loaded.step, 0, 1)
+        self._cache = KeyValueCache(loaded, activated)
 
     @classmethod
     def open(cls, served: ServedModel, n_ctx: int = 0) -> Engine:
@@ -89,25 +86,8 @@ class Engine:
     def close(self) -> None:
         """Give the native memory back; the Engine and its tokenizer are of no use afterwards."""
         if self._loaded.model:
-            self._library.llama_batch_free(self._batch)
+            self._cache.close()
             self._loaded.close()
-
-    @property
-    def adapted(self) -> bool:
-        """Whether the model's adapter, if it has one, takes part. Set it to switch; prompts in the
-        cache stay good where the adapter is activated (see ServedModel), and are read anew where
-        it is not.
-        """
-        return self._adapted
-
-    @adapted.setter
-    def adapted(self, on: bool) -> None:
-        if on is self._adapted:
-            return
-        self._adapted = on
-        if not self._activated:
-            self._forget_from(0)
-            self._loaded.switch_adapter(on)
 
     @property
     def n_ctx(self) -> int:
@@ -141,21 +121,31 @@ class Engine:
         together are valid Unicode; bytes that form no character become U+FFFD.
         Raises LocalpersError for a prompt that is empty or fills the window.
         """
-        self._require_room(prompt_ids, 1)
-        self._reserve(min(len(prompt_ids) + max_tokens, self.n_ctx))
+        alone = Expert(tuple(prompt_ids), self.adapted, 1.0)
+        return self.generate_together([alone], max_tokens, temperature, seed, stop)
+
+    def generate_together(
+        self,
+        experts: Sequence[Expert],
+        max_tokens: int,
+        temperature: float = 0.0,
+        seed: int | None = None,
+        stop: Sequence[str] = (),
+    ) -> Iterator[Piece]:
+        """As `generate`, one text by several experts, of which there may be SEQUENCES."""
+        for expert in experts:
+            self._require_room(expert.prompt_ids, 1)
+        readings = [Reading(tuple(one.prompt_ids[:-1]), one.adapted) for one in experts]
+        longest = max(len(expert.prompt_ids) for expert in experts)
+        room = min(max_tokens, self.n_ctx - longest + 1)
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         held = StopStrings(stop)
-        finish = Finish.LENGTH
+        finish = Finish.LENGTH if room == max_tokens else Finish.CONTEXT
         barren = 0
         with sampler(self._loaded.vocab, temperature, seed) as chain:
-            self._advance_to(prompt_ids[:-1])
-            token = prompt_ids[-1]
-            for _ in range(max_tokens):
-                if len(self._cached) == self.n_ctx:
-                    finish = Finish.CONTEXT
-                    break
-                self._decode([token], outputs=1)
-                token = self._library.llama_sampler_sample(chain, self._loaded.context, -1)
+            panel = Panel(self._cache, self._cache.open(readings, room), experts, chain)
+            for _ in range(room):
+                token = panel.next_token()
                 if self._library.llama_vocab_is_eog(self._loaded.vocab, token):
                     finish = Finish.STOP
                     break
@@ -178,32 +168,22 @@ class Engine:
         if not completion_ids:
             return np.zeros(0)
         self._require_room(prompt_ids, len(completion_ids))
-        tokens = [*prompt_ids, *completion_ids][:-1]
-        self._reserve(len(tokens))
-        first = len(prompt_ids) - 1
-        self._advance_to(tokens[:first])
+        reading = Reading(tuple(prompt_ids[:-1]), self.adapted)
+        (number,) = self._cache.open([reading], len(completion_ids))
+        tokens = [prompt_ids[-1], *completion_ids[:-1]]
         parts = []
-        for start in range(first, len(tokens), self._loaded.rows):
+        for start in range(0, len(tokens), self._loaded.rows):
             part = tokens[start : start + self._loaded.rows]
-            self._decode(part, outputs=len(part))
-            targets = completion_ids[start - first : start - first + len(part)]
-            parts.append(self._log_probabilities(np.asarray(targets)))
+            self._cache.append(number, part, outputs=len(part))
+            targets = np.asarray(completion_ids[start : start + len(part)])
+            parts.append(_log_probabilities(self._cache.logits(len(part)), targets))
         return np.concatenate(parts)
 
     def forget(self) -> None:
         """Empty the KV cache, so that what follows is computed as by an Engine just opened: how a
         prompt is cut into steps moves the last digits.
         """
-        self._forget_from(0)
-
-    def _log_probabilities(self, targets: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """ln p of `targets` [n] under the n rows of logits of the last step."""
-        pointer = self._library.llama_get_logits(self._loaded.context)
-        logits = np.ctypeslib.as_array(pointer, shape=(len(targets), self.vocabulary))
-        highest = logits.max(axis=1, keepdims=True)
-        sums = np.exp(logits - highest).sum(axis=1, dtype=np.float64)
-        chosen = logits[np.arange(len(targets)), targets] - highest[:, 0]
-        return np.asarray(chosen - np.log(sums), np.float64)
+        self._cache.forget()
 
     def _require_room(self, prompt_ids: Sequence[int], more: int) -> None:
         if not prompt_ids:
@@ -214,60 +194,6 @@ class Engine:
                 f"The text needs {tokens:,} tokens and the model reads {self.n_ctx:,} at most: "
                 "shorten it, or choose a base with a longer context."
             )
-
-    def _reserve(self, tokens: int) -> None:
-        if self._loaded.reserve(tokens):
-            self._cached = []
-            self._loaded.switch_adapter(self._adapted)
-
-    def _advance_to(self, tokens: Sequence[int]) -> None:
-        """Make the KV cache hold exactly `tokens`, a prompt but its last token; what it holds of
-        their beginning stays.
-        """
-        common = 0
-        for cached, token in zip(self._cached, tokens, strict=False):
-            if cached != token:
-                break
-            common += 1
-        if not self._activated:
-            self._forget_from(common)
-            self._decode(tokens[len(self._cached) :], outputs=0)
-            return
-        self._forget_from(min(common, self._read))
-        self._loaded.switch_adapter(False)
-        self._decode(tokens[len(self._cached) :], outputs=0)
-        self._read = len(self._cached)
-        self._loaded.switch_adapter(self._adapted)
-
-    def _forget_from(self, position: int) -> None:
-        if position >= len(self._cached):
-            return
-        memory = self._library.llama_get_memory(self._loaded.context)
-        # Recurrent and sliding-window models cannot always take a part back.
-        if not self._library.llama_memory_seq_rm(memory, 0, position, -1):
-            self._library.llama_memory_clear(memory, False)
-            position = 0
-        del self._cached[position:]
-
-    def _decode(self, tokens: Sequence[int], outputs: int) -> None:
-        """Append `tokens` to the KV cache; the last `outputs` of them get logits."""
-        for start in range(0, len(tokens), self._loaded.step):
-            part = tokens[start : start + self._loaded.step]
-            self._batch.n_tokens = len(part)
-            for at, token in enumerate(part):
-                self._batch.token[at] = token
-                self._batch.pos[at] = len(self._cached) + at
-                self._batch.n_seq_id[at] = 1
-                self._batch.seq_id[at][0] = 0
-                self._batch.logits[at] = start + at >= len(tokens) - outputs
-            status = self._library.llama_decode(self._loaded.context, self._batch)
-            if status:
-                self._forget_from(0)
-                raise OutOfMemory(
-                    f"llama.cpp could not compute the next step (status {status}): close other "
-                    "programs, or set LOCALPERS_GPU_LAYERS=0, and try again."
-                )
-            self._cached.extend(part)
 
     def _bytes_of(self, token: int) -> bytes:
         """The bytes of a token; none for control tokens."""
@@ -280,6 +206,16 @@ class Engine:
             if count >= 0:
                 return buffer.raw[:count]
             size = -count
+
+
+def _log_probabilities(
+    logits: npt.NDArray[np.float32], targets: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """ln p of `targets` [n] under logits [n, vocabulary]."""
+    highest = logits.max(axis=1, keepdims=True)
+    sums = np.exp(logits - highest).sum(axis=1, dtype=np.float64)
+    chosen = logits[np.arange(len(targets)), targets] - highest[:, 0]
+    return np.asarray(chosen - np.log(sums), np.float64)
 
 
 class StopStrings:

@@ -27,6 +27,8 @@ LOGITS_BYTES = 64 << 20
 """Bounds the logits kept at once: vocabularies reach 262,144 tokens."""
 GPU_LAYERS = "LOCALPERS_GPU_LAYERS"
 ALL_LAYERS = -1
+SEQUENCES = 4
+"""Prompts that the KV cache can hold at once; they share its room."""
 
 
 @dataclass(slots=True)
@@ -46,6 +48,7 @@ class LoadedModel:
     """Tokens computed at once."""
     context: Any = None
     adapter: Any = None
+    _adapted: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         library = llama_cpp()
@@ -55,17 +58,22 @@ class LoadedModel:
             affordable = int(STEP_WORK / library.llama_model_n_params(self.model))
             self.step = max(LEAST_BATCH_TOKENS, min(BATCH_TOKENS, affordable))
         row_bytes = 4 * library.llama_vocab_n_tokens(self.vocab)
-        self.rows = max(1, min(self.step, LOGITS_BYTES // row_bytes))
+        self.rows = max(SEQUENCES, min(self.step, LOGITS_BYTES // row_bytes))
+
+    @property
+    def window(self) -> int:
+        """Tokens for which the KV cache has room now, of all sequences together."""
+        return int(llama_cpp().llama_n_ctx(self.context))
 
     def reserve(self, tokens: int) -> bool:
         """Make room for `tokens` in the KV cache; True if that emptied it.
 
         Raises OutOfMemory. A cache that does not fit the GPU any more is kept in main memory.
         """
-        now = llama_cpp().llama_n_ctx(self.context)
+        now = self.window
         if tokens <= now:
             return False
-        window = min(self.n_ctx, max(2 * now, tokens))
+        window = max(min(self.n_ctx, 2 * now), tokens)
         try:
             self.open_context(window)
         except OutOfMemory:
@@ -79,6 +87,7 @@ class LoadedModel:
         parameters = library.llama_context_default_params()
         parameters.n_ctx = max(window, self.step)  # a batch may not exceed it
         parameters.n_batch = parameters.n_ubatch = self.step
+        parameters.n_seq_max, parameters.kv_unified = SEQUENCES, True
         parameters.n_outputs_max = self.rows
         parameters.n_outputs_max_per_seq = self.rows
         parameters.n_threads = parameters.n_threads_batch = threads()
@@ -89,13 +98,15 @@ class LoadedModel:
                 f"There is no memory for {window:,} tokens of context: close other programs, "
                 "shorten the text, or choose a smaller base."
             )
+        self._adapted = False
         self.switch_adapter(True)
 
     def switch_adapter(self, on: bool) -> None:
         """Let the adapter, if there is one, take part in what is computed from now on, or not."""
-        if not self.adapter:
+        if not self.adapter or on is self._adapted:
             return
         library = llama_cpp()
+        self._adapted = on
         if on:
             adapters = (library.llama_adapter_lora_p_ctypes * 1)(self.adapter)
             scales = (ctypes.c_float * 1)(self.adapter_scale)

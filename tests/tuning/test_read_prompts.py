@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -84,8 +85,8 @@ def test_llama_cpp_serves_what_was_trained(
     write_adapter_gguf(lora_adapter(model, base, described.sha256), described.path, path)
     expected = log_probabilities(model, examples[:3], tmp_path / "a")
     served = ServedModel(described, described.path, path, activated=True)
-    with Engine.open(served) as engine, Engine.open(served) as merged_like:
-        merged_like._activated = False  # As if the adapter read the prompt too.
+    reading_too = replace(served, activated=False)
+    with Engine.open(served) as engine, Engine.open(reading_too) as merged_like:
         for example, wanted in zip(examples, expected, strict=False):
             found = torch.tensor(engine.log_likelihood(example.prompt, example.completion)).float()
             other = merged_like.log_likelihood(example.prompt, example.completion)
