@@ -39,6 +39,10 @@ def lamp(
     budget: Annotated[str, typer.Option(help="Time to train one user's adapter: 60s, 2m.")] = "60s",
     recipe: Annotated[Path | None, typer.Option(help="A recipe file in TOML.")] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="Items of the profile in a prompt.")] = 4,
+    contrast: Annotated[
+        float,
+        typer.Option(min=0, help="Weight of the base against a tuned text with items; 0: off."),
+    ] = 0.5,
     device: Annotated[str, typer.Option(help="cuda, mps, xpu, cpu or auto.")] = "auto",
     seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
     jobs: Annotated[int, typer.Option(min=0, help="Processes; 0 for as many as fit.")] = 0,
@@ -70,6 +74,7 @@ def lamp(
         base=served_model(Profile.open(context.obj), use_adapter=False, base=base).base,
         recipe=Recipe.load(recipe) if recipe else RECIPE,
         form=Form(passages=k),
+        contrast=contrast,
         budget=limit,
         seed=seed,
         device=device,

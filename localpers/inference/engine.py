@@ -90,6 +90,10 @@ class Engine:
             self._loaded.close()
 
     @property
+    def has_adapter(self) -> bool:
+        return self._loaded.adapter is not None
+
+    @property
     def n_ctx(self) -> int:
         """The most tokens that prompt and answer may have together."""
         return self._loaded.n_ctx

@@ -9,7 +9,7 @@ prompts are long and answers short, as for titles, that is most of the work.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,8 @@ class _Kept:
 class PromptStore:
     """Keys and values of prompts under one base, in a scratch file in `folder`.
 
-    Prompts for which it has no room are read anew each time.
+    Prompts for which it has no room are read anew each time. What begins a prompt that is there is
+    there too.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -46,13 +47,14 @@ class PromptStore:
         return self._file.full
 
     def __contains__(self, prompt: tuple[int, ...]) -> bool:
-        return prompt in self._kept
+        return self._found(prompt) is not None
 
     def missing_share(self, examples: Sequence[TokenizedExample]) -> float:
-        """The part of these examples whose prompts are yet to be read, by length."""
-        lengths = [len(example.prompt) for example in examples]
-        missing = [len(e.prompt) for e in examples if e.prompt[:-1] not in self]
-        return sum(missing) / max(sum(lengths), 1)
+        """Tokens that are yet to be read for these examples, of those that their prompts have."""
+        prompts = [example.prompt[:-1] for example in examples]
+        longest = set(longest_of(prompts).values())
+        missing = sum(len(prompt) for prompt in longest if prompt not in self)
+        return missing / max(sum(map(len, prompts)), 1)
 
     def put(self, prompt: tuple[int, ...], computed: KeysValues) -> None:
         """Keep them if there is room."""
@@ -63,21 +65,44 @@ class PromptStore:
 
     def get(self, prompt: tuple[int, ...], dtype: Any) -> KeysValues | None:
         """They in `dtype`, which they were kept in; None where the prompt was not kept."""
-        kept = self._kept.get(prompt)
+        kept = self._found(prompt)
         if kept is None:
             return None
         offset = kept.offset
         parts = []
         for shape in kept.shapes:
             content = self._file.read(offset, dtype.itemsize * math.prod(shape))
-            parts.append(self._torch.frombuffer(content, dtype=dtype).view(shape))
+            part = self._torch.frombuffer(content, dtype=dtype).view(shape)
+            parts.append(part[:, :, : len(prompt)])
             offset += len(content)
         return list(zip(parts[::2], parts[1::2], strict=True))
+
+    def _found(self, prompt: tuple[int, ...]) -> _Kept | None:
+        if prompt not in self._kept:
+            for longer, kept in self._kept.items():
+                if longer[: len(prompt)] == prompt:
+                    self._kept[prompt] = kept
+                    break
+        return self._kept.get(prompt)
 
     def forget(self) -> None:
         """Let go of everything."""
         self._kept.clear()
         self._file.forget()
+
+
+def longest_of(
+    prompts: Iterable[tuple[int, ...]],
+) -> dict[tuple[int, ...], tuple[int, ...]]:
+    """For each prompt the longest of them that begins with it, itself if there is no other."""
+    found: dict[tuple[int, ...], tuple[int, ...]] = {}
+    following: tuple[int, ...] = ()
+    # In this order a prompt's next one begins with it, if any does.
+    for prompt in sorted(prompts, reverse=True):
+        begins = following[: len(prompt)] == prompt
+        found[prompt] = found[following] if begins else prompt
+        following = prompt
+    return found
 
 
 class ReadPrompts:
@@ -87,17 +112,27 @@ class ReadPrompts:
     others have read into `store`, which must be of the same base, is not read again.
     """
 
-    def __init__(self, model: Any, device: str, store: PromptStore) -> None:
+    def __init__(
+        self,
+        model: Any,
+        device: str,
+        store: PromptStore,
+        examples: Sequence[TokenizedExample] = (),
+    ) -> None:
+        """`examples` are those to come: prompts that begin another one's are read with it."""
         self._torch = import_torch()
         self._model = model
         self._device = device
         self._store = store
+        self._longest = longest_of(example.prompt[:-1] for example in examples)
 
     def read(self, group: Sequence[TokenizedExample]) -> None:
         """Read the prompts of the group that were not read yet, if what is read can be kept."""
         for example in group:
-            if example.prompt[:-1] not in self._store and not self._store.full:
-                self._store.put(example.prompt[:-1], self._compute(example.prompt[:-1]))
+            prompt = example.prompt[:-1]
+            if prompt not in self._store and not self._store.full:
+                longest = self._longest.get(prompt, prompt)
+                self._store.put(longest, self._compute(longest))
 
     def compute(self, group: Sequence[TokenizedExample]) -> None:
         """Read the prompts of the group, whatever is kept, and keep nothing."""

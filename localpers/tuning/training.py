@@ -103,7 +103,8 @@ class Trainer:
         self._kept: FrozenLayers | ReadPrompts
         """What is computed once and read back in every later pass."""
         if recipe.method == "activated":
-            self._kept = ReadPrompts(model, device.name, read or PromptStore(folder))
+            store = read or PromptStore(folder)
+            self._kept = ReadPrompts(model, device.name, store, examples)
         else:
             self._kept = FrozenLayers(model, device.name, folder)
         self._shared = recipe.method == "activated" and read is not None

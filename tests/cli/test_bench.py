@@ -72,6 +72,24 @@ def test_adapters_are_trained_served_and_removed(
     assert list(home.rglob("*.gguf")) == [] and found["adapters"] is None
 
 
+def test_contrast_changes_what_the_tuned_model_writes_from_items_alone(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    pytest.importorskip("torch")
+    folder = write_lamp(tmp_path, "LaMP_4", users=1, questions=3, items=12)
+    found = {}
+    for contrast in (0, 0.5):
+        results = tmp_path / f"{contrast}.jsonl"
+        names = ("--conditions", "rag,peft,rag+peft", "--results", results)
+        bench(cli, folder, *names, "--contrast", contrast, "--budget", "20s", "--seed", 1)
+        records = lines(results)[1:]
+        found[contrast] = {(r["condition"], r["question"]): r["text"] for r in records}
+    changed = {
+        condition for (condition, q), text in found[0].items() if text != found[0.5][condition, q]
+    }
+    assert changed == {"rag+peft"}
+
+
 @pytest.mark.parametrize("task", ["LaMP_1", "LaMP_7"])
 def test_tasks_whose_items_are_no_pairs_are_learned_from_too(
     cli: CommandLine, tmp_path: Path, task: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +15,8 @@ from localpers.inference.engine import Engine
 from localpers.inference.experts import PLAUSIBLE, Expert, contrasted
 from localpers.weights.adapter import LoraAdapter, LoraTensor, write_adapter_gguf
 
-WORDS = "the river was low that summer and the mill stood idle for most of the week".split()
+TEXT = "the river was low that summer and the mill stood idle for most of the week"
+WORDS = TEXT.split()
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,9 @@ def test_prompts_that_take_turns_are_answered_as_by_a_fresh_engine(
     """More prompts than sequences, with common beginnings, and the adapter going on and off."""
     served = replace(tuned, activated=activated)
     with Engine.open(served) as engine:
-        tokens = [engine.tokenizer.encode(" ".join(WORDS[at:] + WORDS), bos=True) for at in range(6)]
+        tokens = [
+            engine.tokenizer.encode(" ".join(WORDS[at:] + WORDS), bos=True) for at in range(6)
+        ]
         for which, length, more, adapted in turns:
             prompt, completion = tokens[which][:length], tokens[which][length : length + more]
             with Engine.open(served) as fresh:

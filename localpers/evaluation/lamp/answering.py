@@ -14,6 +14,7 @@ from localpers.evaluation.lamp.retrieval import Retrieval
 from localpers.evaluation.lamp.settings import Settings
 from localpers.evaluation.lamp.tasks import Answer, Task
 from localpers.inference.engine import Engine
+from localpers.inference.experts import Expert
 from localpers.weights.tokenizer import Tokenizer
 
 LONGER_THAN_OWN = 1.25
@@ -54,13 +55,14 @@ class Desk:
     def answer(self, engine: Engine, question: Question, source: str, condition: str) -> Record:
         """The record of `question` with items from `source` ("" for none) in its prompt.
 
-        The likelihood is that of the gold answer's beginning where it is longer than the place that
-        every prompt leaves, so that all conditions are asked for the same tokens.
+        The likelihood is that under this one prompt, and of the gold answer's beginning where it is
+        longer than the place that every prompt leaves, so that all conditions are asked for the
+        same tokens.
         """
         task = self.settings.task
         items = self.retrieval.for_question(source, question, self.settings.form.passages)
         prompt = self.prompter.messages(question.input, items, paper=source == "paper")
-        text = self._written(engine, prompt)
+        text = self._written(engine, question, prompt if items else ())
         labels = labels_of(task, question, self.user.profile)
         prediction = prediction_of(task, text, labels)
         ids = engine.tokenizer.example_ids((*prompt, Message("assistant", question.gold)))
@@ -78,14 +80,39 @@ class Desk:
             tokens=len(gold),
         )
 
-    def _written(self, engine: Engine, prompt: Sequence[Message]) -> str:
-        """What the model writes, greedily, until its first line that is an answer has ended."""
+    def _written(self, engine: Engine, question: Question, prompt: Sequence[Message]) -> str:
+        """What is written, greedily, until its first line that is an answer has ended."""
         text = ""
-        for piece in engine.generate(engine.tokenizer.prompt_ids(prompt), self.longest):
+        for piece in engine.generate_together(
+            self._experts(engine, question, prompt), self.longest
+        ):
             text += piece.text
             if is_complete(text):
                 break
         return text.strip()
+
+    def _experts(
+        self, engine: Engine, question: Question, with_items: Sequence[Message]
+    ) -> tuple[Expert, ...]:
+        """Who writes: the model alone, or where it is tuned and has items in its prompt, it and
+        itself without items, against its base without items. Items show the person's manner and
+        are too easily copied; the question alone holds what is to be said.
+        """
+        contrast = self.settings.contrast
+        plain = engine.tokenizer.prompt_ids(self.prompter.messages(question.input, ()))
+        if not with_items:
+            return (Expert(tuple(plain), engine.adapted, 1.0),)
+        prompt = engine.tokenizer.prompt_ids(with_items)
+        task = self.settings.task
+        tuned = engine.has_adapter and engine.adapted
+        if not (contrast and tuned and task.answer is Answer.TEXT) or task.listed:
+            return (Expert(tuple(prompt), engine.adapted, 1.0),)
+        half = (1 + contrast) / 2
+        return (
+            Expert(tuple(prompt), True, half),
+            Expert(tuple(plain), True, half),
+            Expert(tuple(plain), False, -contrast),
+        )
 
 
 def _longest_answer(task: Task, profile: Sequence[Item], tokenizer: Tokenizer) -> int:

@@ -50,6 +50,7 @@ class Request:
     recipe: Recipe
     form: Form
     budget: float
+    contrast: float
     seed: int
     device: str
     jobs: int
@@ -116,6 +117,7 @@ def _settings(request: Request, dataset: Dataset, folder: Path) -> Settings:
         form=request.form,
         recipe=request.recipe,
         budget=request.budget,
+        contrast=request.contrast,
         seed=request.seed,
         device=request.device,
         folder=folder,

@@ -5,8 +5,9 @@ Profiles are small, so that rank_bm25's own class ranks them, over the terms of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import islice
 from random import Random
 from typing import Any
 
@@ -79,18 +80,21 @@ class Retrieval:
         return tuple(profile[number] for number in self._own.ranked(question.query)[:k])
 
     def for_item(self, number: int, query: str, k: int) -> tuple[Item, ...]:
-        """The k items for a training example made of item `number` that asks for `query`: never
+        """The k items for a training example made of item `number` that asks for `query`."""
+        profile = self._user.profile
+        return tuple(profile[other] for other in islice(self.neighbours(number, query), k))
+
+    def neighbours(self, number: int, query: str) -> Iterator[int]:
+        """The items that may stand beside item `number` in training, best for `query` first: never
         itself or its double, and nothing later where the profile has dates.
         """
         profile = self._user.profile
         item = profile[number]
-        allowed = (
-            profile[other]
-            for other in self._own.ranked(query)
-            if profile[other].given != item.given
-            and (not self._user.has_dates or profile[other].date < item.date)
-        )
-        return tuple(found for _, found in zip(range(k), allowed, strict=False))
+        for other in self._own.ranked(query):
+            if profile[other].given != item.given and (
+                not self._user.has_dates or profile[other].date < item.date
+            ):
+                yield other
 
 
 def stranger(users: Sequence[User], user: User, seed: int) -> User:

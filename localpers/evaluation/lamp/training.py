@@ -10,11 +10,11 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from random import Random
 from typing import Any
 
-from localpers.datatypes import Message, ServedModel, TokenizedExample
+from localpers.datatypes import ServedModel, TokenizedExample
 from localpers.evaluation.lamp.answering import Desk
+from localpers.evaluation.lamp.lessons import examples_of
 from localpers.evaluation.lamp.settings import Settings
 from localpers.profile import make_private, write_atomically
 from localpers.tuning.device import choose_device
@@ -155,31 +155,11 @@ class AdapterTrainer:
         return examples[:taken], Speed(first, again)
 
     def _examples(self, desk: Desk, began: float, seconds: float) -> Iterator[TokenizedExample]:
-        """Of each item two: with others in the prompt, as questions will have them, and plain."""
-        order = list(range(len(desk.user.profile)))
-        Random(f"{self._settings.seed}:{desk.user.id}").shuffle(order)
-        made = 0
-        for number in order:
-            for example in self._of_item(desk, number):
-                made += 1
-                yield example
+        """What the profile teaches, until making it has taken its share of `seconds`."""
+        for made, example in enumerate(examples_of(desk, self._tokenizer), 1):
+            yield example
             if _since(began) > PATIENCE * seconds and made >= FEWEST_EXAMPLES:
                 break
-
-    def _of_item(self, desk: Desk, number: int) -> Iterator[TokenizedExample]:
-        form, recipe = self._settings.form, self._settings.recipe
-        pair = desk.prompter.pair(number, desk.user.profile[number], self._settings.seed)
-        if pair is None:
-            return
-        answer = Message("assistant", pair.answer)
-        room = recipe.max_length - len(self._tokenizer.encode(pair.answer)) - 4
-        plain = desk.prompter.messages(pair.input, ())
-        items = desk.retrieval.for_item(number, pair.query, form.passages)
-        augmented = desk.prompter.messages(pair.input, items, room=room)
-        for prompt in dict.fromkeys((augmented, plain)):
-            example = self._tokenizer.example_ids((*prompt, answer))
-            if len(example.prompt) + len(example.completion) <= recipe.max_length:
-                yield example
 
 
 def served_with(settings: Settings, trained: Trained | None, scale: float = 1.0) -> ServedModel:
