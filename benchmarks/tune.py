@@ -142,10 +142,18 @@ def _base(dtype: str, folder: Path) -> Any:
 
 
 def train_plainly(dtype: str, pairs: Sequence[Pair], folder: Path) -> tuple[Any, Stopwatch]:
-    """(model, time) of transformers.Trainer over peft's LoRA of all linear modules."""
+    """(model, time) of transformers.Trainer over peft's LoRA of all linear modules, at the
+    product's learning rate and in as many steps, so that the losses compare.
+    """
     import torch
     import transformers
     from peft import LoraConfig, get_peft_model
+
+    from localpers.tuning.recipe import Recipe
+    from localpers.tuning.schedule import steps_in_epochs
+
+    recipe = Recipe(epochs=PASSES)
+    steps = steps_in_epochs(_examples(pairs), recipe)
 
     model = _base(dtype, folder).model
     config = LoraConfig(r=8, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM")
@@ -165,11 +173,11 @@ def train_plainly(dtype: str, pairs: Sequence[Pair], folder: Path) -> tuple[Any,
 
     settings = transformers.TrainingArguments(
         output_dir=str(folder / "out"),
-        per_device_train_batch_size=4,
+        per_device_train_batch_size=max(1, round(PASSES * len(pairs) / steps)),
         num_train_epochs=PASSES,
-        learning_rate=5e-4,
+        learning_rate=recipe.learning_rate,
         lr_scheduler_type="cosine",
-        warmup_steps=max(1, len(pairs) * PASSES // 4 // 10),
+        warmup_steps=max(1, round(recipe.warmup * steps)),
         bf16=dtype == "bfloat16",
         use_cpu=not torch.cuda.is_available(),
         dataloader_pin_memory=False,
@@ -187,7 +195,6 @@ def train_plainly(dtype: str, pairs: Sequence[Pair], folder: Path) -> tuple[Any,
 
 def train_localpers(name: str, pairs: Sequence[Pair], folder: Path) -> tuple[Any, Stopwatch]:
     """(model, time) of the product with one of RECIPES."""
-    from localpers.datatypes import TokenizedExample
     from localpers.tuning.device import choose_device
     from localpers.tuning.methods import adapt
     from localpers.tuning.recipe import Recipe
@@ -197,11 +204,17 @@ def train_localpers(name: str, pairs: Sequence[Pair], folder: Path) -> tuple[Any
     device = choose_device()
     recipe = Recipe.of({"epochs": PASSES} | RECIPES[name])
     model = adapt(_base(device.dtype, folder), recipe)
-    examples = [TokenizedExample(tuple(p), tuple(c)) for p, c in pairs]
+    examples = _examples(pairs)
     trainer = Trainer(model, examples, recipe, device, folder / "state")
     with Stopwatch() as watch:
         trainer.train(steps_in_epochs(examples, recipe))
     return model, watch
+
+
+def _examples(pairs: Sequence[Pair]) -> list[Any]:
+    from localpers.datatypes import TokenizedExample
+
+    return [TokenizedExample(tuple(prompt), tuple(completion)) for prompt, completion in pairs]
 
 
 def held_out_loss(model: Any, pairs: Sequence[Pair]) -> float:
@@ -230,19 +243,16 @@ def answers_loss(model: Any, pairs: Sequence[Pair], folder: Path) -> float:
     """Mean nats per completion token of an activated adapter, in float32."""
     import torch
 
-    from localpers.datatypes import TokenizedExample
     from localpers.tuning.read_prompts import PromptStore, ReadPrompts
 
     prompts = ReadPrompts(model.float().cpu().eval(), "cpu", PromptStore(folder))
     total, count = 0.0, 0
     with torch.no_grad():
-        for prompt, completion in pairs:
-            logits = prompts.answers([TokenizedExample(tuple(prompt), tuple(completion))])[0]
-            losses = torch.nn.functional.cross_entropy(
-                logits, torch.tensor(completion), reduction="sum"
-            )
-            total += float(losses)
-            count += len(completion)
+        for example in _examples(pairs):
+            targets = torch.tensor(example.completion)
+            logits = prompts.answers([example])[0]
+            total += float(torch.nn.functional.cross_entropy(logits, targets, reduction="sum"))
+            count += len(targets)
     return total / count
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from localpers.cli.console import Json, notice, print_json, printable, say
+from localpers.errors import LocalpersError
 from localpers.prompts import PASSAGES
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ def ask(
     no_adapter: Annotated[
         bool, typer.Option("--no-adapter", help="Answer with the base as it was before tuning.")
     ] = False,
+    contrast: Annotated[
+        float, typer.Option(min=0.0, max=2.0, help="How far tuned answers move away from the base.")
+    ] = 0.0,
     max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer.")] = MAX_TOKENS,
     temperature: Annotated[
         float, typer.Option(min=0.0, max=5.0, help="0 is the likeliest answer, always the same.")
@@ -61,7 +65,12 @@ def ask(
     from localpers.profile import Profile
 
     profile = Profile.open(context.obj)
-    served = served_model(profile, run, not no_adapter, base)
+    served = served_model(profile, run, not no_adapter, base, unmerged=contrast > 0)
+    if contrast and served.adapter is None:
+        raise LocalpersError(
+            "--contrast sets a tuned model against its base, and no tuned one answers here: "
+            "run 'localpers tune', name a run with --run, or leave --contrast away."
+        )
     with ExitStack() as stack:
         wanted = k or served.passages or PASSAGES
         prepared = _prepare(stack, profile, served, request, 0 if no_rag else wanted)
@@ -74,6 +83,7 @@ def ask(
             max_tokens=max_tokens,
             temperature=temperature,
             seed=seed,
+            contrast=contrast,
         )
         result = _collected(parts) if as_json else _streamed(parts)
     if as_json:

@@ -11,6 +11,7 @@ from localpers.errors import LocalpersError
 from localpers.inference.attribution import Attributor, Lexicon
 from localpers.inference.citations import CitationFilter
 from localpers.inference.engine import Engine, Finish
+from localpers.inference.experts import Expert, contrasted
 from localpers.prompts import build_messages
 from localpers.weights.tokenizer import Tokenizer
 
@@ -52,8 +53,11 @@ def answer(
     max_tokens: int,
     temperature: float = 0.0,
     seed: int | None = None,
+    contrast: float = 0.0,
 ) -> Iterator[str | AnswerResult]:
     """Stream the answer in pieces of text, and at the end the AnswerResult.
+
+    With `contrast` the engine's adapter writes against its base (experts.contrasted).
 
     `lexicon` is the index's, for attribution; None attributes nothing. Passages that do not fit
     the context window are left out, the last first; `sources` are those that stayed. Raises
@@ -67,7 +71,9 @@ def answer(
     finish = Finish.LENGTH
     tokens, first_token = 0, 0.0
     stops = PLAIN_STOPS if tokenizer.chat.source is None else ()
-    for piece in engine.generate(prompt_ids, max_tokens, temperature, seed, stops):
+    alone = (Expert(tuple(prompt_ids), engine.adapted, 1.0),)
+    experts = contrasted(prompt_ids, contrast) if contrast else alone
+    for piece in engine.generate_together(experts, max_tokens, temperature, seed, stops):
         first_token = first_token or time.perf_counter() - started
         text = citations.feed(piece.text)
         if piece.finish is None:

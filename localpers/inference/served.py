@@ -9,18 +9,23 @@ from typing import Any
 from localpers.datatypes import BaseModel, ServedModel
 from localpers.errors import LocalpersError, ModelNotFound
 from localpers.profile import Profile
-from localpers.runs import find_run
+from localpers.runs import RunFolder, find_run
 from localpers.weights import catalog
 from localpers.weights.adapter import check_base
 
 
 def served_model(
-    profile: Profile, run: str | None = None, use_adapter: bool = True, base: str | None = None
+    profile: Profile,
+    run: str | None = None,
+    use_adapter: bool = True,
+    base: str | None = None,
+    unmerged: bool = False,
 ) -> ServedModel:
     """What answers for `profile`: `run`, else the promoted run, else a base.
 
     Without `use_adapter` it is the run's base as it was before tuning; `base` names a base to use
-    alone. Raises RunNotFound, ModelNotFound and WrongBase, and LocalpersError for a damaged run.
+    alone; `unmerged` asks for the run's base and adapter also where a merged model would answer.
+    Raises RunNotFound, ModelNotFound and WrongBase, and LocalpersError for a damaged run.
     """
     run = run or profile.promoted()
     if base is not None or run is None:
@@ -30,7 +35,14 @@ def served_model(
     if not use_adapter:
         model = catalog.find(str(description["base_model"]["name"]))
         return ServedModel(model, model.path)
+    if unmerged:
+        description = _unmerged(find_run(profile, run), description)
     return _tuned(profile.runs / run, description)
+
+
+def _unmerged(folder: RunFolder, description: dict[str, Any]) -> dict[str, Any]:
+    served = description["served"] | {"model": None, "adapter": folder.adapter.name}
+    return description | {"served": served}
 
 
 def _describe(profile: Profile, run: str) -> dict[str, Any]:

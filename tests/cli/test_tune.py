@@ -88,6 +88,21 @@ def test_a_run_trains_converts_checks_and_describes_itself(
     assert status["promoted"] == run["run"] and status["base"] == architecture
 
 
+def test_contrast_sets_a_tuned_model_against_its_base(
+    cli: CommandLine, indexed: Path, recipe: Path
+) -> None:
+    run = cli("tune", "--base", "llama", "--recipe", recipe, "--json").json["run"]
+
+    def text(*arguments: object) -> str:
+        answer = cli("ask", "garden", "--json", "--max-tokens", 12, *arguments).json
+        return str(answer["text"])
+
+    plain, contrasted = text("--run", run), text("--run", run, "--contrast", 2)
+    assert contrasted not in (plain, text("--base", "llama"))
+    refused = cli("ask", "garden", "--base", "llama", "--contrast", 0.5)
+    assert refused.code == 1 and "leave --contrast away" in refused.err
+
+
 def test_an_activated_adapter_answers_beside_its_base_and_is_not_exported(
     cli: CommandLine, indexed: Path, recipe: Path, tmp_path: Path
 ) -> None:
