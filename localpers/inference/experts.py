@@ -72,20 +72,22 @@ class Panel:
         self._chain = chain
         self._library = llama_cpp()
 
-    def next_token(self) -> int:
-        """The token that the sampler takes next."""
-        if len(self._numbers) == 1:
+    def next_token(self, without: Sequence[int] = ()) -> int:
+        """The token that the sampler takes next, none of `without`."""
+        if len(self._numbers) == 1 and not without:
             self._cache.append(self._numbers[0], self._last, outputs=1)
             token = self._library.llama_sampler_sample(self._chain, self._cache.context, -1)
         else:
-            token = self._sampled(self._cache.append_each(self._numbers, self._last))
+            liked = scores(self._cache.append_each(self._numbers, self._last), self._weights)
+            liked[list(without)] = -np.inf
+            token = self._sampled(liked)
         self._last = [token] * len(self._last)
         return int(token)
 
-    def _sampled(self, logits: npt.NDArray[np.float32]) -> int:
-        candidates = np.zeros(logits.shape[1], _CANDIDATE)
+    def _sampled(self, liked: npt.NDArray[np.float32]) -> int:
+        candidates = np.zeros(len(liked), _CANDIDATE)
         candidates["id"] = np.arange(len(candidates))
-        candidates["logit"] = scores(logits, self._weights)
+        candidates["logit"] = liked
         pointer = candidates.ctypes.data_as(self._library.llama_token_data_p)
         array = self._library.llama_token_data_array(pointer, len(candidates), -1, False)
         self._library.llama_sampler_apply(self._chain, ctypes.byref(array))

@@ -17,8 +17,11 @@ from localpers.inference.engine import Engine
 from localpers.inference.experts import Expert
 from localpers.weights.tokenizer import Tokenizer
 
-LONGER_THAN_OWN = 1.25
-"""Times the profile's longest but a tenth, an answer may be: languages differ in their tokens."""
+LONGEST_OF_OWN, LONGER_THAN_OWN = 0.9, 1.25
+"""An answer may have so many times the tokens of the profile's longest but a tenth: languages
+differ in their tokens."""
+SHORTEST_OF_OWN = 0.4
+"""An answer has at least as many tokens as this share of the person's own does not reach."""
 MOST_ANSWER_TOKENS = 256
 SAMPLE = 64
 
@@ -32,6 +35,7 @@ class Desk:
     retrieval: Retrieval
     prompter: Prompter
     longest: int
+    shortest: int
     room: int
     """The most tokens of a prompt."""
 
@@ -41,7 +45,9 @@ class Desk:
     ) -> Desk:
         """`n_ctx` is the context of the model in tokens."""
         task = settings.task
-        longest = _longest_answer(task, user.profile, tokenizer)
+        lengths = _own_lengths(task, user.profile, tokenizer)
+        longest = _longest_answer(task, lengths)
+        shortest = 0 if task.listed else min(_usual(lengths, SHORTEST_OF_OWN), longest // 2)
         room = max(n_ctx - 2 * longest, n_ctx // 2)
         return cls(
             settings=settings,
@@ -49,6 +55,7 @@ class Desk:
             retrieval=Retrieval(user, other, settings.seed),
             prompter=Prompter(task, settings.instruction, tokenizer, settings.form, room),
             longest=longest,
+            shortest=shortest,
             room=room,
         )
 
@@ -115,11 +122,20 @@ class Desk:
         )
 
 
-def _longest_answer(task: Task, profile: Sequence[Item], tokenizer: Tokenizer) -> int:
-    """In tokens, the same for every condition of a user."""
+def _own_lengths(task: Task, profile: Sequence[Item], tokenizer: Tokenizer) -> list[int]:
+    """Of the person's latest texts, in tokens, ascending; none where answers are no texts."""
     if task.answer is not Answer.TEXT:
-        return task.longest
+        return []
     texts = [item.wanted or item.given for item in profile[-SAMPLE:]]
-    lengths = sorted(len(tokenizer.encode(text)) for text in texts)
-    usual = lengths[int(0.9 * (len(lengths) - 1))] if lengths else 0
+    return sorted(len(tokenizer.encode(text)) for text in texts)
+
+
+def _usual(lengths: Sequence[int], share: float) -> int:
+    """The length that `share` of them do not reach."""
+    return lengths[int(share * (len(lengths) - 1))] if lengths else 0
+
+
+def _longest_answer(task: Task, lengths: Sequence[int]) -> int:
+    """In tokens, the same for every condition of a user."""
+    usual = _usual(lengths, LONGEST_OF_OWN)
     return max(task.longest, min(MOST_ANSWER_TOKENS, int(LONGER_THAN_OWN * usual)))
