@@ -122,3 +122,17 @@ def test_a_full_cache_forgets_what_was_unused_longest(
     for prompt, known in zip(prompts, found, strict=True):
         with Engine.open(tuned) as engine:
             assert np.allclose(engine.log_likelihood(prompt, tokens[500:520]), known, atol=0.02)
+
+
+def test_a_text_does_not_end_before_its_fewest_tokens(
+    served: ServedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Engine.open(served) as engine:
+        prompt = tuple(engine.tokenizer.encode(TEXT, bos=True))
+        alone = [Expert(prompt, True, 1.0)]
+        free = [piece.text for piece in engine.generate_together(alone, 3)]
+        (likeliest,) = engine.tokenizer.encode(free[0])
+        # As if this token ended the text: a tiny model of random weights hardly ever ends one.
+        monkeypatch.setattr(Engine, "_ends", (likeliest,))
+        assert next(iter(engine.generate_together(alone, 3, min_tokens=1))).text != free[0]
+        assert [piece.text for piece in engine.generate_together(alone, 3)] == free
