@@ -174,7 +174,7 @@ def train_plainly(dtype: str, pairs: Sequence[Pair], folder: Path) -> tuple[Any,
     settings = transformers.TrainingArguments(
         output_dir=str(folder / "out"),
         per_device_train_batch_size=max(1, round(PASSES * len(pairs) / steps)),
-        num_train_epochs=PASSES,
+        max_steps=steps,
         learning_rate=recipe.learning_rate,
         lr_scheduler_type="cosine",
         warmup_steps=max(1, round(recipe.warmup * steps)),

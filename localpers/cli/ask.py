@@ -43,7 +43,8 @@ def ask(
         bool, typer.Option("--no-adapter", help="Answer with the base as it was before tuning.")
     ] = False,
     contrast: Annotated[
-        float, typer.Option(min=0.0, max=2.0, help="How far tuned answers move away from the base.")
+        float,
+        typer.Option(min=0, max=2, help="How far tuned answers move away from the base."),
     ] = 0.0,
     max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer.")] = MAX_TOKENS,
     temperature: Annotated[
@@ -58,6 +59,10 @@ def ask(
     started = time.perf_counter()
     if run is not None and base is not None:
         raise typer.BadParameter("--base answers without a run: leave one of --base, --run away.")
+    if contrast and (no_adapter or base is not None):
+        raise typer.BadParameter(
+            "--contrast sets a tuned model against its base: leave --no-adapter and --base away."
+        )
     request = _request(prompt)
 
     from localpers.inference.answer import answer

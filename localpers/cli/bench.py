@@ -41,7 +41,7 @@ def lamp(
     k: Annotated[int, typer.Option("-k", min=1, help="Items of the profile in a prompt.")] = 4,
     contrast: Annotated[
         float,
-        typer.Option(min=0, help="Weight of the base against a tuned text with items; 0: off."),
+        typer.Option(min=0, max=2, help="Weight of the base against a tuned text; 0: off."),
     ] = 0.5,
     device: Annotated[str, typer.Option(help="cuda, mps, xpu, cpu or auto.")] = "auto",
     seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,

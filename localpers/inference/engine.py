@@ -103,12 +103,6 @@ class Engine:
         return int(self._library.llama_vocab_n_tokens(self._loaded.vocab))
 
     @cached_property
-    def _ends(self) -> tuple[int, ...]:
-        """The tokens with which a text ends."""
-        is_end = self._library.llama_vocab_is_eog
-        return tuple(t for t in range(self.vocabulary) if is_end(self._loaded.vocab, t))
-
-    @cached_property
     def tokenizer(self) -> Tokenizer:
         """The model's own Tokenizer, over the vocabulary that is loaded already."""
         template = self._library.llama_model_chat_template(self._loaded.model, None)
@@ -141,11 +135,8 @@ class Engine:
         temperature: float = 0.0,
         seed: int | None = None,
         stop: Sequence[str] = (),
-        min_tokens: int = 0,
     ) -> Iterator[Piece]:
-        """As `generate`, one text by several experts, of which there may be SEQUENCES; the model
-        cannot end it before `min_tokens`.
-        """
+        """As `generate`, one text by several experts, of which there may be SEQUENCES."""
         for expert in experts:
             self._require_room(expert.prompt_ids, 1)
         readings = [Reading(tuple(one.prompt_ids[:-1]), one.adapted) for one in experts]
@@ -157,8 +148,8 @@ class Engine:
         barren = 0
         with sampler(self._loaded.vocab, temperature, seed) as chain:
             panel = Panel(self._cache, self._cache.open(readings, room), experts, chain)
-            for number in range(room):
-                token = panel.next_token(self._ends if number < min_tokens else ())
+            for _ in range(room):
+                token = panel.next_token()
                 if self._library.llama_vocab_is_eog(self._loaded.vocab, token):
                     finish = Finish.STOP
                     break

@@ -72,15 +72,14 @@ class Panel:
         self._chain = chain
         self._library = llama_cpp()
 
-    def next_token(self, without: Sequence[int] = ()) -> int:
-        """The token that the sampler takes next, none of `without`."""
-        if len(self._numbers) == 1 and not without:
+    def next_token(self) -> int:
+        """The token that the sampler takes next."""
+        if len(self._numbers) == 1:
             self._cache.append(self._numbers[0], self._last, outputs=1)
             token = self._library.llama_sampler_sample(self._chain, self._cache.context, -1)
         else:
-            liked = scores(self._cache.append_each(self._numbers, self._last), self._weights)
-            liked[list(without)] = -np.inf
-            token = self._sampled(liked)
+            logits = self._cache.append_each(self._numbers, self._last)
+            token = self._sampled(scores(logits, self._weights))
         self._last = [token] * len(self._last)
         return int(token)
 

@@ -54,6 +54,7 @@ class KeyValueCache:
             self._library.llama_model_is_recurrent(model)
             or self._library.llama_model_is_hybrid(model)
         )
+        self._sliding_window = self._library.llama_model_n_swa(model)
 
     def close(self) -> None:
         """Give the native memory back."""
@@ -93,7 +94,8 @@ class KeyValueCache:
     def append_each(self, numbers: Sequence[int], tokens: Sequence[int]) -> npt.NDArray[np.float32]:
         """Compute one token after each sequence: the logits that follow, [numbers, vocabulary]."""
         found: dict[int, npt.NDArray[np.float32]] = {}
-        for adapted in (True, False):
+        # The adapter is switched once a token: each time llama.cpp plans its work anew.
+        for adapted in (self._loaded.adapted, not self._loaded.adapted):
             rows = [
                 (number, token, True)
                 for number, token in zip(numbers, tokens, strict=True)
@@ -118,11 +120,16 @@ class KeyValueCache:
             self._cut(number, 0)
 
     def _nearest(self, reading: Reading, taken: Sequence[int]) -> int:
-        """The sequence not taken that begins most like `reading`, else the one longest unused."""
+        """The sequence not taken that begins most like `reading`, if that keeps more of it than it
+        loses, else the one longest unused: all prompts begin alike for a little.
+        """
         free = [number for number in range(SEQUENCES) if number not in taken]
-        return max(
-            free, key=lambda number: (self._common(reading, number), -self._held[number].used)
-        )
+        nearest = max(free, key=lambda number: self._common(reading, number))
+        common, held = self._common(reading, nearest), self._held[nearest]
+        reusable = held.read if self._activated else len(held.tokens)
+        if common > reusable - common:
+            return nearest
+        return min(free, key=lambda number: self._held[number].used)
 
     def _common(self, reading: Reading, number: int) -> int:
         """How many of the reading's first tokens sequence `number` holds as they are wanted."""
@@ -144,6 +151,8 @@ class KeyValueCache:
         other = max(range(SEQUENCES), key=lambda other: self._common(reading, other))
         common = self._common(reading, other)
         if not self._sharing or common <= self._common(reading, number):
+            return
+        if not self._is_whole(other, common):
             return
         self._cut(number, 0)
         memory = self._library.llama_get_memory(self._loaded.context)
@@ -181,12 +190,23 @@ class KeyValueCache:
         if length >= len(held.tokens):
             return
         memory = self._library.llama_get_memory(self._loaded.context)
-        # Recurrent and sliding-window models cannot always take a part back.
-        if not self._library.llama_memory_seq_rm(memory, number, length, -1):
+        # A recurrent model cannot take a part back.
+        removed = self._library.llama_memory_seq_rm(memory, number, length, -1)
+        if not removed or not self._is_whole(number, length):
             self._library.llama_memory_seq_rm(memory, number, -1, -1)
             length = 0
         del held.tokens[length:]
         held.read = min(held.read, length)
+
+    def _is_whole(self, number: int, length: int) -> bool:
+        """Whether all is there that a token after the first `length` of a sequence looks at: cells
+        that have left a sliding window may have been given to other sequences.
+        """
+        if not self._sliding_window or not length:
+            return True
+        memory = self._library.llama_get_memory(self._loaded.context)
+        first = self._library.llama_memory_seq_pos_min(memory, number)
+        return bool(0 <= first <= max(0, length - self._sliding_window))
 
     def _decode(self, rows: Sequence[tuple[int, int, bool]]) -> None:
         """One step of (sequence, token, whether it gets logits)."""

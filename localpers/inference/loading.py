@@ -48,7 +48,8 @@ class LoadedModel:
     """Tokens computed at once."""
     context: Any = None
     adapter: Any = None
-    _adapted: bool = field(init=False, default=False)
+    adapted: bool = field(init=False, default=False)
+    """Whether the adapter takes part now."""
 
     def __post_init__(self) -> None:
         library = llama_cpp()
@@ -73,7 +74,8 @@ class LoadedModel:
         now = self.window
         if tokens <= now:
             return False
-        window = max(min(self.n_ctx, 2 * now), tokens)
+        # Several sequences may need more than the model reads of one.
+        window = max(min(self.n_ctx, 2 * now), -(-tokens // self.step) * self.step)
         try:
             self.open_context(window)
         except OutOfMemory:
@@ -98,15 +100,15 @@ class LoadedModel:
                 f"There is no memory for {window:,} tokens of context: close other programs, "
                 "shorten the text, or choose a smaller base."
             )
-        self._adapted = False
+        self.adapted = False
         self.switch_adapter(True)
 
     def switch_adapter(self, on: bool) -> None:
         """Let the adapter, if there is one, take part in what is computed from now on, or not."""
-        if not self.adapter or on is self._adapted:
+        if not self.adapter or on is self.adapted:
             return
         library = llama_cpp()
-        self._adapted = on
+        self.adapted = on
         if on:
             adapters = (library.llama_adapter_lora_p_ctypes * 1)(self.adapter)
             scales = (ctypes.c_float * 1)(self.adapter_scale)

@@ -80,7 +80,9 @@ class PromptStore:
     def _found(self, prompt: tuple[int, ...]) -> _Kept | None:
         if prompt not in self._kept:
             for longer, kept in self._kept.items():
-                if longer[: len(prompt)] == prompt:
+                # A layer with a sliding window keeps only the end of a long prompt.
+                whole = all(shape[2] == len(longer) for shape in kept.shapes)
+                if whole and longer[: len(prompt)] == prompt:
                     self._kept[prompt] = kept
                     break
         return self._kept.get(prompt)
@@ -94,13 +96,13 @@ class PromptStore:
 def longest_of(
     prompts: Iterable[tuple[int, ...]],
 ) -> dict[tuple[int, ...], tuple[int, ...]]:
-    """For each prompt the longest of them that begins with it, itself if there is no other."""
+    """For each prompt one of them that begins with it and begins no other, itself if none does."""
     found: dict[tuple[int, ...], tuple[int, ...]] = {}
-    following: tuple[int, ...] = ()
+    following: tuple[int, ...] | None = None
     # In this order a prompt's next one begins with it, if any does.
     for prompt in sorted(prompts, reverse=True):
-        begins = following[: len(prompt)] == prompt
-        found[prompt] = found[following] if begins else prompt
+        begins = following is not None and following[: len(prompt)] == prompt
+        found[prompt] = found[following] if begins and following is not None else prompt
         following = prompt
     return found
 
@@ -130,9 +132,9 @@ class ReadPrompts:
         """Read the prompts of the group that were not read yet, if what is read can be kept."""
         for example in group:
             prompt = example.prompt[:-1]
-            if prompt not in self._store and not self._store.full:
-                longest = self._longest.get(prompt, prompt)
-                self._store.put(longest, self._compute(longest))
+            for wanted in (self._longest.get(prompt, prompt), prompt):
+                if prompt not in self._store and not self._store.full:
+                    self._store.put(wanted, self._compute(wanted))
 
     def compute(self, group: Sequence[TokenizedExample]) -> None:
         """Read the prompts of the group, whatever is kept, and keep nothing."""

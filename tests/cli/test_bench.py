@@ -80,7 +80,7 @@ def test_contrast_changes_what_the_tuned_model_writes_from_items_alone(
     found = {}
     for contrast in (0, 0.5):
         results = tmp_path / f"{contrast}.jsonl"
-        names = ("--conditions", "rag,peft,rag+peft", "--results", results)
+        names = ("--conditions", "rag,rag+peft", "--results", results)
         bench(cli, folder, *names, "--contrast", contrast, "--budget", "20s", "--seed", 1)
         records = lines(results)[1:]
         found[contrast] = {(r["condition"], r["question"]): r["text"] for r in records}

@@ -100,7 +100,9 @@ def test_contrast_sets_a_tuned_model_against_its_base(
     plain, contrasted = text("--run", run), text("--run", run, "--contrast", 2)
     assert contrasted not in (plain, text("--base", "llama"))
     refused = cli("ask", "garden", "--base", "llama", "--contrast", 0.5)
-    assert refused.code == 1 and "leave --contrast away" in refused.err
+    assert refused.code == 2 and "leave --no-adapter and --base away" in refused.err
+    refused = cli("ask", "garden", "--run", run, "--contrast", "nan")
+    assert refused.code == 2 and "--contrast" in refused.err
 
 
 def test_an_activated_adapter_answers_beside_its_base_and_is_not_exported(

@@ -13,6 +13,7 @@ from localpers.datatypes import ServedModel
 from localpers.inference import loading
 from localpers.inference.engine import Engine
 from localpers.inference.experts import PLAUSIBLE, Expert, contrasted
+from localpers.inference.kv_cache import KeyValueCache
 from localpers.weights.adapter import LoraAdapter, LoraTensor, write_adapter_gguf
 
 TEXT = "the river was low that summer and the mill stood idle for most of the week"
@@ -124,15 +125,21 @@ def test_a_full_cache_forgets_what_was_unused_longest(
             assert np.allclose(engine.log_likelihood(prompt, tokens[500:520]), known, atol=0.02)
 
 
-def test_a_text_does_not_end_before_its_fewest_tokens(
-    served: ServedModel, monkeypatch: pytest.MonkeyPatch
+def test_prompts_that_begin_alike_and_take_turns_are_read_once_each(
+    tuned: ServedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Engine.open(served) as engine:
-        prompt = tuple(engine.tokenizer.encode(TEXT, bos=True))
-        alone = [Expert(prompt, True, 1.0)]
-        free = [piece.text for piece in engine.generate_together(alone, 3)]
-        (likeliest,) = engine.tokenizer.encode(free[0])
-        # As if this token ended the text: a tiny model of random weights hardly ever ends one.
-        monkeypatch.setattr(Engine, "_ends", (likeliest,))
-        assert next(iter(engine.generate_together(alone, 3, min_tokens=1))).text != free[0]
-        assert [piece.text for piece in engine.generate_together(alone, 3)] == free
+    steps: list[int] = []
+    really = KeyValueCache._decode
+
+    def counting(self: KeyValueCache, rows: list[tuple[int, int, bool]]) -> None:
+        steps.append(len(rows))
+        really(self, rows)
+
+    monkeypatch.setattr(KeyValueCache, "_decode", counting)
+    with Engine.open(tuned) as engine:
+        tokens = engine.tokenizer.encode(" ".join(WORDS * 20), bos=True)
+        prompts = [tokens[:40] + tokens[at : at + 150] for at in (50, 57, 63)]
+        for prompt in prompts * 2:
+            engine.log_likelihood(prompt, tokens[:5])
+    # The two later ones share the beginning; the second round computes the answers alone.
+    assert sum(steps) <= 190 + 2 * 150 + 6 * 5

@@ -17,7 +17,7 @@ torch = pytest.importorskip("torch")
 from localpers.tuning.device import Device  # noqa: E402
 from localpers.tuning.methods import adapt, detach  # noqa: E402
 from localpers.tuning.outcome import lora_adapter  # noqa: E402
-from localpers.tuning.read_prompts import PromptStore, ReadPrompts  # noqa: E402
+from localpers.tuning.read_prompts import PromptStore, ReadPrompts, longest_of  # noqa: E402
 from localpers.tuning.recipe import Recipe  # noqa: E402
 from localpers.tuning.torch_base import LoadedBase, load_base  # noqa: E402
 from localpers.tuning.training import Trainer  # noqa: E402
@@ -147,3 +147,41 @@ def slowly(compute: Any) -> Any:
         return compute(self, prompt)
 
     return slow
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_prompt_that_begins_another_is_read_with_it(
+    bases: dict[str, BaseModel], tmp_path: Path, monkeypatch: Any, architecture: str
+) -> None:
+    """Also where layers have a sliding window, which a long prompt leaves behind."""
+    reads: list[int] = []
+    really = ReadPrompts._compute
+
+    def counting(self: ReadPrompts, prompt: tuple[int, ...]) -> Any:
+        reads.append(len(prompt))
+        return really(self, prompt)
+
+    base = load_base(bases[architecture], "float32", tmp_path)
+    model = adapt(base, RECIPE).eval()
+    for longest in (40, 300):
+        ids = tuple(1 + number % 90 for number in range(longest))
+        nested = [TokenizedExample(ids[:end], (5, 6, 7)) for end in (12, 25, longest)]
+        alone = [log_probabilities(model, [one], tmp_path / str(longest)) for one in nested]
+        monkeypatch.setattr(ReadPrompts, "_compute", counting)
+        reads.clear()
+        prompts = ReadPrompts(model, "cpu", PromptStore(tmp_path / f"n{longest}"), nested)
+        with torch.no_grad():
+            for one, (expected,) in zip(nested, alone, strict=True):
+                prompts.read([one])
+                found = prompts.answers([one])[0].log_softmax(-1)[range(3), list(one.completion)]
+                assert torch.allclose(found, expected, atol=2e-4)
+        monkeypatch.undo()
+        assert reads[0] == longest - 1
+        assert len(reads) == 1 or (architecture == "gemma3" and longest == 300)
+
+
+def test_the_longest_of_prompts_begins_with_them() -> None:
+    prompts = [(), (1,), (1, 2), (1, 2, 3), (2,), (1, 3)]
+    found = longest_of(prompts)
+    assert found[(1, 2)] == (1, 2, 3) and found[(2,)] == (2,) and found[(1, 3)] == (1, 3)
+    assert all(longer[: len(prompt)] == prompt for prompt, longer in found.items())

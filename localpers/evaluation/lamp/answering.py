@@ -17,11 +17,8 @@ from localpers.inference.engine import Engine
 from localpers.inference.experts import Expert
 from localpers.weights.tokenizer import Tokenizer
 
-LONGEST_OF_OWN, LONGER_THAN_OWN = 0.9, 1.25
-"""An answer may have so many times the tokens of the profile's longest but a tenth: languages
-differ in their tokens."""
-SHORTEST_OF_OWN = 0.4
-"""An answer has at least as many tokens as this share of the person's own does not reach."""
+LONGER_THAN_OWN = 1.25
+"""Times the profile's longest but a tenth, an answer may be: languages differ in their tokens."""
 MOST_ANSWER_TOKENS = 256
 SAMPLE = 64
 
@@ -35,7 +32,6 @@ class Desk:
     retrieval: Retrieval
     prompter: Prompter
     longest: int
-    shortest: int
     room: int
     """The most tokens of a prompt."""
 
@@ -45,9 +41,7 @@ class Desk:
     ) -> Desk:
         """`n_ctx` is the context of the model in tokens."""
         task = settings.task
-        lengths = _own_lengths(task, user.profile, tokenizer)
-        longest = _longest_answer(task, lengths)
-        shortest = 0 if task.listed else min(_usual(lengths, SHORTEST_OF_OWN), longest // 2)
+        longest = _longest_answer(task, user.profile, tokenizer)
         room = max(n_ctx - 2 * longest, n_ctx // 2)
         return cls(
             settings=settings,
@@ -55,7 +49,6 @@ class Desk:
             retrieval=Retrieval(user, other, settings.seed),
             prompter=Prompter(task, settings.instruction, tokenizer, settings.form, room),
             longest=longest,
-            shortest=shortest,
             room=room,
         )
 
@@ -122,20 +115,11 @@ class Desk:
         )
 
 
-def _own_lengths(task: Task, profile: Sequence[Item], tokenizer: Tokenizer) -> list[int]:
-    """Of the person's latest texts, in tokens, ascending; none where answers are no texts."""
-    if task.answer is not Answer.TEXT:
-        return []
-    texts = [item.wanted or item.given for item in profile[-SAMPLE:]]
-    return sorted(len(tokenizer.encode(text)) for text in texts)
-
-
-def _usual(lengths: Sequence[int], share: float) -> int:
-    """The length that `share` of them do not reach."""
-    return lengths[int(share * (len(lengths) - 1))] if lengths else 0
-
-
-def _longest_answer(task: Task, lengths: Sequence[int]) -> int:
+def _longest_answer(task: Task, profile: Sequence[Item], tokenizer: Tokenizer) -> int:
     """In tokens, the same for every condition of a user."""
-    usual = _usual(lengths, LONGEST_OF_OWN)
+    if task.answer is not Answer.TEXT:
+        return task.longest
+    texts = [item.wanted or item.given for item in profile[-SAMPLE:]]
+    lengths = sorted(len(tokenizer.encode(text)) for text in texts)
+    usual = lengths[int(0.9 * (len(lengths) - 1))] if lengths else 0
     return max(task.longest, min(MOST_ANSWER_TOKENS, int(LONGER_THAN_OWN * usual)))

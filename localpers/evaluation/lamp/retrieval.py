@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from itertools import islice
 from random import Random
 from typing import Any
 
@@ -79,21 +78,18 @@ class Retrieval:
             return tuple(self._other.profile[number] for number in ranked[:k])
         return tuple(profile[number] for number in self._own.ranked(question.query)[:k])
 
-    def for_item(self, number: int, query: str, k: int) -> tuple[Item, ...]:
-        """The k items for a training example made of item `number` that asks for `query`."""
-        profile = self._user.profile
-        return tuple(profile[other] for other in islice(self.neighbours(number, query), k))
-
     def neighbours(self, number: int, query: str) -> Iterator[int]:
-        """The items that may stand beside item `number` in training, best for `query` first: never
-        itself or its double, and nothing later where the profile has dates.
+        """The items that may stand before item `number` in training, best for `query` first: no
+        text twice, and nothing later where the profile has dates.
         """
         profile = self._user.profile
         item = profile[number]
+        seen = {item.given}
         for other in self._own.ranked(query):
-            if profile[other].given != item.given and (
+            if profile[other].given not in seen and (
                 not self._user.has_dates or profile[other].date < item.date
             ):
+                seen.add(profile[other].given)
                 yield other
 
 

@@ -1,4 +1,4 @@
-"""A tokenizer for prompts."""
+"""A tiny base and its tokenizer, for prompts."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from localpers.datatypes import BaseModel
+from localpers.weights.catalog import describe
 from localpers.weights.tokenizer import Tokenizer
 from tests import tiny_gguf
 
 
 @pytest.fixture(scope="session")
-def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
+def base(tmp_path_factory: pytest.TempPathFactory) -> BaseModel:
     folder: Path = tmp_path_factory.mktemp("tokenizer")
-    return Tokenizer.open(tiny_gguf.build_tiny_model(folder / "tiny.gguf", "llama"))
+    return describe(tiny_gguf.build_tiny_model(folder / "tiny.gguf", "llama"))
+
+
+@pytest.fixture(scope="session")
+def tokenizer(base: BaseModel) -> Tokenizer:
+    return Tokenizer.open(base.path)

@@ -26,8 +26,8 @@ def test_what_is_to_be_written_is_not_looked_for(tokenizer: Tokenizer) -> None:
     pair = prompter("LaMP_7", tokenizer).pair(0, profile[0], seed=0)
     assert pair is not None
     assert f"{pair.query} {pair.answer}" == tweets[0] and pair.input.endswith(pair.query)
-    found = Retrieval(User("a", profile, ()), None, 0).for_item(0, pair.query, 1)
-    assert found == (profile[3],)
+    found = Retrieval(User("a", profile, ()), None, 0).neighbours(0, pair.query)
+    assert next(found) == 3
 
 
 def test_the_whole_text_is_looked_for_where_it_is_given(tokenizer: Tokenizer) -> None:

@@ -1,0 +1,95 @@
+"""What a profile teaches, as examples in tokens."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from localpers.datatypes import BaseModel
+from localpers.evaluation.lamp.answering import Desk
+from localpers.evaluation.lamp.data import Item, User
+from localpers.evaluation.lamp.lessons import examples_of
+from localpers.evaluation.lamp.prompts import Form
+from localpers.evaluation.lamp.settings import RECIPE, Settings
+from localpers.evaluation.lamp.tasks import TASKS
+from localpers.weights.tokenizer import Tokenizer
+
+WORDS = "mill river honey drain onion garden north wall jar summer week pass"
+SUBJECTS = WORDS.split()
+
+
+def profile_of(count: int, dates: bool = False) -> tuple[Item, ...]:
+    return tuple(
+        Item(
+            f"the {SUBJECTS[n % 12]} stood by the {SUBJECTS[(n + 3) % 12]} on day {n}",
+            f"Title {n} of the {SUBJECTS[n % 12]}",
+            f"2020-01-{n + 1:02}" if dates else "",
+        )
+        for n in range(count)
+    )
+
+
+def lessons(
+    profile: tuple[Item, ...], tokenizer: Tokenizer, base: BaseModel, passages: int = 4
+) -> list[tuple[str, str]]:
+    """(prompt, answer) of every example."""
+    settings = Settings(
+        task=TASKS["LaMP_4"],
+        instruction=TASKS["LaMP_4"].request,
+        fingerprint="",
+        base=base,
+        form=Form(passages=passages),
+        recipe=RECIPE,
+        budget=1.0,
+        seed=0,
+        device="cpu",
+        folder=Path("unused"),
+    )
+    desk = Desk.of(settings, User("a", profile, ()), None, tokenizer, 4096)
+    return [
+        (tokenizer.decode(one.prompt), tokenizer.decode(one.completion))
+        for one in examples_of(desk, tokenizer)
+    ]
+
+
+@pytest.mark.parametrize("dates", [False, True])
+@pytest.mark.parametrize("count", [1, 3, 10, 31])
+def test_every_item_is_learned_and_most_with_others_before_it(
+    tokenizer: Tokenizer, base: BaseModel, count: int, dates: bool
+) -> None:
+    profile = profile_of(count, dates)
+    found = lessons(profile, tokenizer, base)
+    for item in profile:
+        assert any(item.wanted in answer for _, answer in found)
+    for prompt, answer in found:
+        # An answer never stands in its own prompt.
+        assert not any(item.wanted in answer and item.wanted in prompt for item in profile)
+    if count > 4:
+        assert sum("Title" in prompt for prompt, _ in found) > len(found) // 2
+
+
+def test_with_dates_the_last_answer_has_earlier_items_before_it(
+    tokenizer: Tokenizer, base: BaseModel
+) -> None:
+    profile = profile_of(12, dates=True)
+    longest = max(lessons(profile, tokenizer, base), key=lambda found: len(found[0]))
+    (asked,) = (n for n, item in enumerate(profile) if item.wanted in longest[1])
+    assert not any(item.wanted in longest[0] for item in profile[asked:])
+
+
+def test_a_text_that_stands_twice_is_not_before_itself(
+    tokenizer: Tokenizer, base: BaseModel
+) -> None:
+    twice = tuple(replace(item, wanted="Title again") for item in profile_of(1)) * 2
+    for prompt, answer in lessons((*profile_of(6), *twice), tokenizer, base):
+        assert "again" not in prompt or "again" not in answer
+
+
+def test_a_title_cut_to_find_room_is_not_learned(tokenizer: Tokenizer, base: BaseModel) -> None:
+    profile = tuple(
+        replace(item, wanted=f"{item.wanted} {'on and ' * 60}on") for item in profile_of(8)
+    )
+    for _, answer in lessons(profile, tokenizer, base):
+        assert "on and on and" in answer and len(answer) > 300
