@@ -4,6 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+
+def postings_tables(postings: str, lengths: str) -> tuple[str, str]:
+    """The tables of one BM25 index, in the form that store.postings describes."""
+    return (
+        f"""CREATE TABLE {postings} (
+            term TEXT NOT NULL,
+            base INTEGER NOT NULL,
+            number INTEGER NOT NULL,
+            highest_frequency INTEGER NOT NULL,
+            shortest INTEGER NOT NULL,
+            data BLOB NOT NULL,
+            PRIMARY KEY (term, base)
+        ) WITHOUT ROWID""",
+        f"CREATE TABLE {lengths} (block INTEGER PRIMARY KEY, data BLOB NOT NULL)",
+    )
+
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         # A path that is not UTF-8 is kept as a BLOB of its bytes.
@@ -53,6 +70,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) WITHOUT ROWID""",
         "CREATE TABLE lengths (block INTEGER PRIMARY KEY, data BLOB NOT NULL)",
         "CREATE TABLE meta (key TEXT PRIMARY KEY, value NOT NULL)",
+    ),
+    (
+        # Made again from the text by Indexer.refresh, in the form that store.postings describes.
+        "DELETE FROM meta WHERE key = 'analysis_version'",
+        "DROP TABLE postings",
+        "DROP TABLE lengths",
+        *postings_tables("postings", "lengths"),
     ),
 )
 
