@@ -52,9 +52,7 @@ class _Term:
     bound: float
 
 
-def rank_passages(
-    postings: Postings, terms: Mapping[str, float] | Sequence[str], k: int
-) -> Ranking:
+def rank_passages(postings: Postings, terms: Mapping[str, int] | Sequence[str], k: int) -> Ranking:
     """The k best passages, ties by id; only those that hold a term of the query.
 
     `terms` are the query's, repeats included, or each with its weight.
@@ -93,7 +91,7 @@ def rank_passages(
 
 
 def score_passages(
-    postings: Postings, terms: Mapping[str, float] | Sequence[str], ids: Iterable[int]
+    postings: Postings, terms: Mapping[str, int] | Sequence[str], ids: Iterable[int]
 ) -> dict[str, dict[int, float]]:
     """term → passage → what the term adds to its score, for these passages alone."""
     collection = postings.collection()
@@ -144,7 +142,7 @@ class _Best:
 
 
 def _terms(
-    postings: Postings, collection: Collection, terms: Mapping[str, float] | Sequence[str]
+    postings: Postings, collection: Collection, terms: Mapping[str, int] | Sequence[str]
 ) -> list[_Term]:
     """Those that any passage holds, the one that can add most first."""
     weights = terms if isinstance(terms, Mapping) else Counter(terms)

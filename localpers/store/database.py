@@ -13,9 +13,12 @@ from localpers.errors import LocalpersError
 from localpers.profile import FILE_MODE, Profile
 from localpers.store.documents import Documents
 from localpers.store.postings import Postings
-from localpers.store.schema import MIGRATIONS, migrate
+from localpers.store.schema import MIGRATIONS, migrate, postings_tables
 
 BUSY_SECONDS = 30
+_INDEX = {"postings": "lengths", "field_postings": "field_lengths"}
+"""Table of postings → table of lengths."""
+_NEXT = "next_"
 
 
 class Store:
@@ -31,6 +34,9 @@ class Store:
         self.db: Any = sqlite_utils.Database(connection)
         self.documents = Documents(self.db)
         self.postings = Postings(self.db)
+        """Of the passages' text."""
+        self.fields = Postings(self.db, *_tables("field_postings"))
+        """Of title, heading and tags, by passage."""
 
     @classmethod
     def open(cls, profile: Profile) -> Store:
@@ -70,10 +76,12 @@ class Store:
 
     def commit(self) -> None:
         self.postings.flush()
+        self.fields.flush()
         self.db.conn.execute("COMMIT")
 
     def rollback(self) -> None:
         self.postings.discard()
+        self.fields.discard()
         self.db.conn.execute("ROLLBACK")
 
     @contextmanager
@@ -99,12 +107,44 @@ class Store:
         finally:
             self.db.conn.execute("COMMIT")
 
+    def next_index(self, *, empty: bool) -> tuple[Postings, Postings]:
+        """(postings, fields) that grow beside those in use until `use_next_index`; flush them.
+
+        Inside a transaction. `empty` throws away what there was of them.
+        """
+        if empty:
+            self.drop_next_index()
+        for name, lengths in _INDEX.items():
+            exists = "SELECT 1 FROM sqlite_master WHERE name = ?"
+            if self.db.conn.execute(exists, (_NEXT + name,)).fetchone() is None:
+                for statement in postings_tables(_NEXT + name, _NEXT + lengths):
+                    self.db.conn.execute(statement)
+        text, fields = (Postings(self.db, *_tables(name, _NEXT)) for name in _INDEX)
+        return text, fields
+
+    def drop_next_index(self) -> None:
+        for tables in _INDEX.items():
+            for table in tables:
+                self.db.conn.execute(f"DROP TABLE IF EXISTS {_NEXT}{table}")
+
+    def use_next_index(self) -> None:
+        """Put the next index in the place of the one in use, inside a transaction."""
+        for tables in _INDEX.items():
+            for table in tables:
+                self.db.conn.execute(f"DROP TABLE {table}")
+                self.db.conn.execute(f"ALTER TABLE {_NEXT}{table} RENAME TO {table}")
+        self.postings.discard()
+        self.fields.discard()
+
     def meta(self, key: str) -> str | None:
         row = self.db.conn.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return None if row is None else str(row[0])
 
     def set_meta(self, key: str, value: str) -> None:
         self.db["meta"].insert({"key": key, "value": value}, pk="key", replace=True)
+
+    def remove_meta(self, key: str) -> None:
+        self.db.conn.execute("DELETE FROM meta WHERE key = ?", (key,))
 
     def sqlite_version(self) -> str:
         return str(self.db.conn.execute("SELECT sqlite_version()").fetchone()[0])
@@ -124,6 +164,10 @@ class Store:
         self.close()
         if isinstance(error, sqlite3.DatabaseError):
             raise _explained(error, self._path) from error
+
+
+def _tables(postings: str, prefix: str = "") -> tuple[str, str]:
+    return prefix + postings, prefix + _INDEX[postings]
 
 
 def _explained(error: sqlite3.Error, path: Path) -> LocalpersError:

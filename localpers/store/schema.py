@@ -77,6 +77,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "DROP TABLE postings",
         "DROP TABLE lengths",
         *postings_tables("postings", "lengths"),
+        *postings_tables("field_postings", "field_lengths"),
     ),
 )
 
