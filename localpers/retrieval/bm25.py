@@ -22,7 +22,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from localpers.store.postings import Collection, Frequencies, Ids, Postings
+from localpers.store.postings import Collection, Frequencies, Ids, Postings, Row
 
 K1 = 1.5
 B = 0.75
@@ -46,7 +46,7 @@ class _Term:
     """A query term: `weight` is repeats · idf · (k1 + 1), `bound` the most that it adds."""
 
     term: str
-    bases: tuple[int, ...]
+    rows: Sequence[Row]
     idf: float
     weight: float
     bound: float
@@ -72,7 +72,8 @@ def rank_passages(postings: Postings, terms: Mapping[str, int] | Sequence[str], 
                 candidates = found
         left -= term.bound
         if candidates is None:
-            for base, offsets, frequencies in postings.read(term.term):
+            for row in term.rows:
+                base, offsets, frequencies = postings.read(row)
                 ids = offsets.astype(np.intp)
                 ids += base
                 totals = _added(collection, term, ids, frequencies)
@@ -151,12 +152,12 @@ def _terms(
         rows = postings.rows(term)
         if not rows or not repeats:
             continue
-        bases, numbers, highest, shortest = zip(*rows, strict=True)
-        idf = math.log((collection.number + 1) / sum(numbers))
+        idf = math.log((collection.number + 1) / sum(row.number for row in rows))
         weight = repeats * idf * (K1 + 1)
-        norm = K1 * (1 - B + B * (min(shortest) - 1) / collection.mean)
-        bound = weight * max(highest) / (max(highest) + norm)
-        found.append(_Term(term, bases, idf, weight, bound))
+        highest = max(row.highest_frequency for row in rows)
+        shortest = min(row.shortest for row in rows) - 1
+        norm = K1 * (1 - B + B * shortest / collection.mean)
+        found.append(_Term(term, rows, idf, weight, weight * highest / (highest + norm)))
     return sorted(found, key=lambda term: -term.bound)
 
 
@@ -179,11 +180,13 @@ def _looked_up(
     postings: Postings, collection: Collection, term: _Term, wanted: Ids
 ) -> Iterable[tuple[Ids, Scores]]:
     """(ids, scores) of those `wanted`, ascending, that hold the term, row by row."""
-    cuts = [*np.searchsorted(wanted, term.bases).tolist(), len(wanted)]
-    here = [n for n in range(len(term.bases)) if cuts[n] < cuts[n + 1]]
-    rows = postings.read(term.term, (term.bases[n] for n in here))
-    for n, (base, offsets, frequencies) in zip(here, rows, strict=True):
+    bases = np.array([row.base for row in term.rows])
+    cuts = [*np.searchsorted(wanted, bases).tolist(), len(wanted)]
+    for n, row in enumerate(term.rows):
         candidates = wanted[cuts[n] : cuts[n + 1]]
+        if not len(candidates):
+            continue
+        base, offsets, frequencies = postings.read(row)
         # Of the offsets' own type, or numpy would convert all of them; none is beyond the last.
         sought = (candidates[candidates <= base + int(offsets[-1])] - base).astype(offsets.dtype)
         places = offsets.searchsorted(sought)

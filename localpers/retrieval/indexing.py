@@ -91,7 +91,8 @@ class Indexer:
             if on_progress:
                 on_progress(done, total)
         with self._store.transaction():
-            self._store.next_index(empty=not after)
+            if not after:
+                self._store.next_index(empty=True)
             self._store.use_next_index()
             self._store.remove_meta(_REFRESHED_KEY)
             self._store.set_meta(_VERSION_KEY, str(VERSION))

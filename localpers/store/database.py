@@ -13,11 +13,10 @@ from localpers.errors import LocalpersError
 from localpers.profile import FILE_MODE, Profile
 from localpers.store.documents import Documents
 from localpers.store.postings import Postings
-from localpers.store.schema import MIGRATIONS, migrate, postings_tables
+from localpers.store.schema import MIGRATIONS, POSTINGS_TABLES, migrate, postings_tables
 
 BUSY_SECONDS = 30
-_INDEX = {"postings": "lengths", "field_postings": "field_lengths"}
-"""Table of postings → table of lengths."""
+_INDEXES = ("postings", "field_postings")
 _NEXT = "next_"
 
 
@@ -35,7 +34,7 @@ class Store:
         self.documents = Documents(self.db)
         self.postings = Postings(self.db)
         """Of the passages' text."""
-        self.fields = Postings(self.db, *_tables("field_postings"))
+        self.fields = Postings(self.db, "field_postings")
         """Of title, heading and tags, by passage."""
 
     @classmethod
@@ -114,25 +113,23 @@ class Store:
         """
         if empty:
             self.drop_next_index()
-        for name, lengths in _INDEX.items():
-            exists = "SELECT 1 FROM sqlite_master WHERE name = ?"
-            if self.db.conn.execute(exists, (_NEXT + name,)).fetchone() is None:
-                for statement in postings_tables(_NEXT + name, _NEXT + lengths):
+            for name in _INDEXES:
+                for statement in postings_tables(_NEXT + name):
                     self.db.conn.execute(statement)
-        text, fields = (Postings(self.db, *_tables(name, _NEXT)) for name in _INDEX)
+        text, fields = (Postings(self.db, _NEXT + name) for name in _INDEXES)
         return text, fields
 
     def drop_next_index(self) -> None:
-        for tables in _INDEX.items():
-            for table in tables:
-                self.db.conn.execute(f"DROP TABLE IF EXISTS {_NEXT}{table}")
+        for name in _INDEXES:
+            for end in POSTINGS_TABLES:
+                self.db.conn.execute(f"DROP TABLE IF EXISTS {_NEXT}{name}{end}")
 
     def use_next_index(self) -> None:
         """Put the next index in the place of the one in use, inside a transaction."""
-        for tables in _INDEX.items():
-            for table in tables:
-                self.db.conn.execute(f"DROP TABLE {table}")
-                self.db.conn.execute(f"ALTER TABLE {_NEXT}{table} RENAME TO {table}")
+        for name in _INDEXES:
+            for end in POSTINGS_TABLES:
+                self.db.conn.execute(f"DROP TABLE {name}{end}")
+                self.db.conn.execute(f"ALTER TABLE {_NEXT}{name}{end} RENAME TO {name}{end}")
         self.postings.discard()
         self.fields.discard()
 
@@ -164,10 +161,6 @@ class Store:
         self.close()
         if isinstance(error, sqlite3.DatabaseError):
             raise _explained(error, self._path) from error
-
-
-def _tables(postings: str, prefix: str = "") -> tuple[str, str]:
-    return prefix + postings, prefix + _INDEX[postings]
 
 
 def _explained(error: sqlite3.Error, path: Path) -> LocalpersError:

@@ -5,8 +5,9 @@ narrowest integers that take them. The ids are offsets from the row's `base`, re
 where the term is too rare for two bytes, gaps from one to the next. Beside the data stand the row's
 number of postings, its highest frequency and its shortest passage: how much the row can add to a
 score at most, whatever the mean length. `lengths` holds the number of terms of every passage plus
-one, 0 where there is no passage, in blocks of BLOCK_SIZE ids. A document that comes or goes
-rewrites one row per term, in the same transaction as its text.
+one, 0 where there is no passage, in blocks of BLOCK_SIZE ids. Data of more than MOST_INLINE bytes
+lies in a table of its own, or SQLite would read it all to step from row to row. A document that
+comes or goes rewrites one row per term, in the same transaction as its text.
 """
 
 from __future__ import annotations
@@ -20,12 +21,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from localpers.store.schema import POSTINGS_TABLES
+
 MOST_POSTINGS = 8192
 MOST_GAPS = 2048
 OFFSETS = 1 << 16
 """A row of offsets covers this many ids at most."""
 FEWEST_OFFSETS = 256
 """A term with fewer postings in so many ids gets rows of gaps, or it would have too many rows."""
+MOST_INLINE = 400
 BLOCK_SIZE = 4096
 HIGHEST_FREQUENCY = np.iinfo(np.uint16).max
 
@@ -42,12 +46,17 @@ _ALL_ONE = 3
 
 
 class Row(NamedTuple):
-    """What a row of postings says without its data. Bounds may be loose, never too tight."""
+    """A row of postings. Bounds may be loose, never too tight.
+
+    The postings are in `data`, or where that is None, in the `large` data of this id.
+    """
 
     base: int
     number: int
     highest_frequency: int
     shortest: int
+    data: bytes | None
+    large: int | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,10 +71,9 @@ class Collection:
 class Postings:
     """Changes gather in memory until `flush`, which a Store's transaction calls at its end."""
 
-    def __init__(self, db: Any, table: str = "postings", lengths: str = "lengths") -> None:
+    def __init__(self, db: Any, table: str = "postings") -> None:
         self._db = db
         self._table = table
-        self._lengths_table = lengths
         self._added: dict[str, dict[int, int]] = defaultdict(dict)
         self._removed: dict[str, set[int]] = defaultdict(set)
         self._lengths: dict[int, int] = {}
@@ -87,8 +95,8 @@ class Postings:
     def clear(self) -> None:
         """Remove all postings, inside a transaction."""
         self.discard()
-        self._db.conn.execute(f"DELETE FROM {self._table}")
-        self._db.conn.execute(f"DELETE FROM {self._lengths_table}")
+        for end in POSTINGS_TABLES:
+            self._db.conn.execute(f"DELETE FROM {self._table}{end}")
 
     def discard(self) -> None:
         self._added.clear()
@@ -109,14 +117,14 @@ class Postings:
             blocks[passage // BLOCK_SIZE][passage % BLOCK_SIZE] = length
         for block, changes in blocks.items():
             row = self._db.conn.execute(
-                f"SELECT data FROM {self._lengths_table} WHERE block = ?", (block,)
+                f"SELECT data FROM {self._table}_lengths WHERE block = ?", (block,)
             ).fetchone()
             lengths = (
                 np.zeros(BLOCK_SIZE, "<u4") if row is None else np.frombuffer(row[0], "<u4").copy()
             )
             lengths[list(changes)] = list(changes.values())
             self._db.conn.execute(
-                f"INSERT OR REPLACE INTO {self._lengths_table} VALUES (?, ?)",
+                f"INSERT OR REPLACE INTO {self._table}_lengths VALUES (?, ?)",
                 (block, lengths.tobytes()),
             )
 
@@ -142,22 +150,32 @@ class Postings:
         ids, frequencies = _sorted(added)
         highest = int(frequencies.max(initial=1))
         shortest = min((self._lengths[passage] for passage in added), default=HIGHEST_FREQUENCY)
+        large = row.large if row else None
         if row is not None:
-            ids, frequencies = _merged(
-                next(self.read(term, (row.base,))), ids, frequencies, removed
-            )
+            ids, frequencies = _merged(self.read(row), ids, frequencies, removed)
             highest = max(highest, row.highest_frequency)
             shortest = min(shortest, row.shortest)
             if not len(ids) or ids[0] != row.base:
                 self._delete_row(term, row.base)
         for piece in _pieces(ids):
-            base = int(ids[piece.start])
             data = _encode(ids[piece], frequencies[piece])
-            number = piece.stop - piece.start
+            at = None
+            if len(data) > MOST_INLINE:
+                large, at = None, self._put_large(large, data)
+            columns = (highest, shortest, data if at is None else None, at)
             self._db.conn.execute(
-                f"INSERT OR REPLACE INTO {self._table} VALUES (?, ?, ?, ?, ?, ?)",
-                (term, base, number, highest, shortest, data),
+                f"INSERT OR REPLACE INTO {self._table} VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (term, int(ids[piece.start]), piece.stop - piece.start, *columns),
             )
+        if large is not None:
+            self._db.conn.execute(f"DELETE FROM {self._table}_large WHERE id = ?", (large,))
+
+    def _put_large(self, id: int | None, data: bytes) -> int:
+        """Write large data in the place of another's (`id`), or as new; returns its id."""
+        cursor = self._db.conn.execute(
+            f"INSERT OR REPLACE INTO {self._table}_large VALUES (?, ?)", (id, data)
+        )
+        return int(cursor.lastrowid)
 
     def _delete_row(self, term: str, base: int) -> None:
         self._db.conn.execute(
@@ -167,7 +185,7 @@ class Postings:
     def rows(self, term: str) -> list[Row]:
         """The rows of a term, by base; none where no passage holds it."""
         found = self._db.conn.execute(
-            f"SELECT base, number, highest_frequency, shortest FROM {self._table}"
+            f"SELECT base, number, highest_frequency, shortest, data, large FROM {self._table}"
             " WHERE term = ? ORDER BY base",
             (term,),
         )
@@ -180,16 +198,14 @@ class Postings:
         ).fetchone()
         return int(count)
 
-    def read(self, term: str, bases: Iterable[int] | None = None) -> Iterator[Offsets]:
-        """The term's rows, or those named: (base, ids less base, ascending, frequencies)."""
-        sql = f"SELECT base, number, data FROM {self._table} WHERE term = ?"
-        if bases is None:
-            for row in self._db.conn.execute(sql + " ORDER BY base", (term,)):
-                yield _decode(*row)
-        else:
-            sql += " AND base = ?"
-            for base in bases:
-                yield _decode(*self._db.conn.execute(sql, (term, base)).fetchone())
+    def read(self, row: Row) -> Offsets:
+        """(base, ids less base, ascending, frequencies) of a row's postings."""
+        data = row.data
+        if data is None:
+            (data,) = self._db.conn.execute(
+                f"SELECT data FROM {self._table}_large WHERE id = ?", (row.large,)
+            ).fetchone()
+        return _decode(row.base, row.number, data)
 
     def collection(self) -> Collection:
         """The lengths as they are now; read again only after somebody changed the database."""
@@ -201,7 +217,7 @@ class Postings:
 
     def _read_collection(self) -> Collection:
         rows = self._db.conn.execute(
-            f"SELECT block, data FROM {self._lengths_table} ORDER BY block"
+            f"SELECT block, data FROM {self._table}_lengths ORDER BY block"
         ).fetchall()
         lengths = np.zeros((rows[-1][0] + 1) * BLOCK_SIZE if rows else 0, np.uint32)
         for block, data in rows:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+POSTINGS_TABLES = ("", "_large", "_lengths")
+"""What the tables of one BM25 index are called, after its name."""
 
-def postings_tables(postings: str, lengths: str) -> tuple[str, str]:
-    """The tables of one BM25 index, in the form that store.postings describes."""
+
+def postings_tables(name: str) -> tuple[str, ...]:
+    """Create the tables of one BM25 index, in the form that store.postings describes."""
     return (
-        f"""CREATE TABLE {postings} (
+        f"""CREATE TABLE {name} (
             term TEXT NOT NULL,
             base INTEGER NOT NULL,
             number INTEGER NOT NULL,
             highest_frequency INTEGER NOT NULL,
             shortest INTEGER NOT NULL,
-            data BLOB NOT NULL,
+            data BLOB,
+            large INTEGER,
             PRIMARY KEY (term, base)
         ) WITHOUT ROWID""",
-        f"CREATE TABLE {lengths} (block INTEGER PRIMARY KEY, data BLOB NOT NULL)",
+        f"CREATE TABLE {name}_large (id INTEGER PRIMARY KEY, data BLOB NOT NULL)",
+        f"CREATE TABLE {name}_lengths (block INTEGER PRIMARY KEY, data BLOB NOT NULL)",
     )
 
 
@@ -76,8 +81,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "DELETE FROM meta WHERE key = 'analysis_version'",
         "DROP TABLE postings",
         "DROP TABLE lengths",
-        *postings_tables("postings", "lengths"),
-        *postings_tables("field_postings", "field_lengths"),
+        *postings_tables("postings"),
+        *postings_tables("field_postings"),
     ),
 )
 
