@@ -1,10 +1,13 @@
 """`auto`: BM25 of text and fields, the query's time, and a list without repetitions.
 
-    (text + FIELD_WEIGHT · fields) · (1 + TIME_WEIGHT · closeness + RECENCY_WEIGHT · recency)
+    (text + FIELD_WEIGHT · share³ · fields) · (1 + TIME_WEIGHT · closeness + prior · recency)
 
-`text` and `fields` are BM25 over the passage and over its title, headings and tags; closeness is
-of the document's date to the time that the query names, recency halves every HALF_LIFE_DAYS before
-the newest document. Of a query by date alone the dates decide.
+`text` and `fields` are BM25 over the passage and over its title, headings and tags; `share` is how
+much of the query's idf the fields hold: a title that a long question touches with one word tells
+little, one that says all that is asked tells more than any body. Closeness is of the document's
+date to the time that the query names; recency halves every HALF_LIFE_DAYS before the newest
+document, and its prior is RECENCY_WEIGHT, or RECENT_WEIGHT where the query asks for what is new. Of
+a query by date alone the dates decide.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ CANDIDATES = 50
 """How many of each index's best are looked at again, at least."""
 DATED_CANDIDATES = 1000
 """Passages of the time that the query names that are looked at besides, the newest."""
-FIELD_WEIGHT = 0.5
+FIELD_WEIGHT = 1.5
 TIME_WEIGHT = 1.5
 RECENCY_WEIGHT = 0.05
 RECENT_WEIGHT = 1.0
@@ -66,7 +69,7 @@ class Scored:
 
 def rank_auto(store: Store, query: Query, k: int) -> list[Scored]:
     """The k best, best first; none that holds nothing of the query's content."""
-    ids = _candidates(store, query, max(CANDIDATES, 5 * k))
+    ids, idf = _candidates(store, query, max(CANDIDATES, 5 * k))
     if not ids:
         return []
     text = score_passages(store.postings, query.terms, ids)
@@ -75,7 +78,7 @@ def rank_auto(store: Store, query: Query, k: int) -> list[Scored]:
     newest = _day(store.documents.newest_date()) or date.max
     scored = []
     for passage in passages.values():
-        terms = _term_scores(passage.id, text, fields)
+        terms = _term_scores(passage.id, text, fields, idf)
         hit = _scored(passage, terms, query, newest)
         held = any(term.term in query.content for term in terms)
         if held or (query.by_date_alone and (query.recent or hit.reason.time >= TIME_WEIGHT)):
@@ -84,24 +87,33 @@ def rank_auto(store: Store, query: Query, k: int) -> list[Scored]:
     return _chosen(scored, query, k)
 
 
-def _candidates(store: Store, query: Query, number: int) -> list[int]:
+def _candidates(store: Store, query: Query, number: int) -> tuple[list[int], dict[str, float]]:
+    """Passages worth a second look, and the terms' idf."""
     ids: set[int] = set()
-    for postings in (store.postings, store.fields):
-        ids.update(id for id, _ in rank_passages(postings, query.terms, number).top)
+    idf: dict[str, float] = {}
+    for postings in (store.fields, store.postings):
+        ranking = rank_passages(postings, query.terms, number)
+        ids.update(id for id, _ in ranking.top)
+        idf |= ranking.idf
     for time in query.times:
         span = (time.first.isoformat(), time.last.isoformat())
         ids.update(store.documents.newest_passages(DATED_CANDIDATES, span))
     if query.recent and query.by_date_alone:
         ids.update(store.documents.newest_passages(number))
-    return sorted(ids)
+    return sorted(ids), idf
 
 
 def _term_scores(
-    id: int, text: Mapping[str, Mapping[int, float]], fields: Mapping[str, Mapping[int, float]]
+    id: int,
+    text: Mapping[str, Mapping[int, float]],
+    fields: Mapping[str, Mapping[int, float]],
+    idf: Mapping[str, float],
 ) -> list[TermScore]:
+    held = sum(idf[term] for term, scores in fields.items() if id in scores)
+    weight = FIELD_WEIGHT * (held / (sum(idf.values()) or 1.0)) ** 3
     return [
-        TermScore(term, part, weight * scores[id])
-        for part, weight, found in (("text", 1.0, text), ("fields", FIELD_WEIGHT, fields))
+        TermScore(term, part, factor * scores[id])
+        for part, factor, found in (("text", 1.0, text), ("fields", weight, fields))
         for term, scores in found.items()
         if id in scores
     ]
