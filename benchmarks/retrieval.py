@@ -247,7 +247,8 @@ def measure(name: str, passages: int, count: int) -> tuple[dict[str, Any], list[
         ]
         for low, high in QUERY_WORDS
     }
-    with tempfile.TemporaryDirectory() as folder:
+    # tantivy may still be merging files when it is left.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         engine = ENGINES[name](Path(folder))
         began = time.process_time()
         engine.build(corpus_of(passages))

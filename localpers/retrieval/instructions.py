@@ -32,6 +32,11 @@ def is_stop_word(word: str) -> bool:
     return word in words.STOP_WORDS
 
 
+def is_of_notes(word: str) -> bool:
+    """Whether a word, folded, says only that a note was written: "wrote", "notes"."""
+    return word in words.QUERYING or word in words.NOTES
+
+
 def _tells(word: str) -> bool:
     return not is_stop_word(_folded(word))
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from localpers.retrieval.analysis import query_terms
 from localpers.retrieval.dates import TimeExpression, recent, time_expressions
-from localpers.retrieval.instructions import Span, instruction_spans, is_stop_word
+from localpers.retrieval.instructions import Span, instruction_spans, is_of_notes, is_stop_word
 
 MOST_WORDS = 40
 """Longer texts (an opening to go on from, say) are no requests: every word counts as it is."""
@@ -50,7 +50,11 @@ def understand(text: str, languages: Sequence[str], today: date) -> Query:
     recents = recent(rest)
     in_words = [(time.start, time.end) for time in times]
     told = _without(_without(rest, in_words), recents)
-    content = frozenset(query_terms(_telling(told), languages))
+    # Cut out of the text, so that what joins words ("foo_bar.baz", "1,234") still does.
+    telling = _cut(told, is_stop_word)
+    if (times or recents) and not _WORD.search(_cut(telling, is_of_notes)):
+        telling = ""
+    content = frozenset(query_terms(telling, languages))
     if not content and not times and not recents:
         return plain(text, languages)
     absolute = [rest[time.start : time.end] for time in times if not time.relative]
@@ -66,10 +70,8 @@ def understand(text: str, languages: Sequence[str], today: date) -> Query:
     )
 
 
-def _telling(text: str) -> str:
-    return _WORD.sub(
-        lambda word: "" if is_stop_word(word.group().casefold()) else word.group(), text
-    )
+def _cut(text: str, cut: Callable[[str], bool]) -> str:
+    return _WORD.sub(lambda word: "" if cut(word.group().casefold()) else word.group(), text)
 
 
 def _without(text: str, spans: Sequence[Span]) -> str:

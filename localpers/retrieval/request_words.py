@@ -50,6 +50,9 @@ sei dizem escrevi escrito há tudo algo
 weet staat zeggen schreef geschreven heb heeft alles iets
 """
 )
+NOTES = _words("note notes notiz notizen nota notas appunti notitie notities document documents")
+"""What everything here is, so that it tells nothing beside a time: "notes from 2023"."""
+
 TYPES = _words(
     """
 tweet tweets post posts toot thread email emails e-mail mail mails letter letters message messages

@@ -95,6 +95,7 @@ def test_a_request_is_searched_for_its_topic_and_time(cli: CommandLine) -> None:
 def test_a_year_prefers_the_documents_of_it(cli: CommandLine) -> None:
     assert names(cli, "bridges in 2023")[0] == "2023"
     assert names(cli, "what did I do in 2023?") == ["2023"]
+    assert names(cli, "what did I write in 2023?") == names(cli, "notes from 2023") == ["2023"]
     assert names(cli, "latest talk")[0] == "last"
 
 
