@@ -38,6 +38,9 @@ def ask(
     run: Annotated[str | None, typer.Option(help="Answer with this tuning run.")] = None,
     base: Annotated[str | None, typer.Option(help="Answer with this base model, untuned.")] = None,
     no_rag: Annotated[bool, typer.Option("--no-rag", help="Use no notes.")] = False,
+    abstain: Annotated[
+        bool, typer.Option("--abstain", help="Answer nothing where no note is found.")
+    ] = False,
     no_adapter: Annotated[
         bool, typer.Option("--no-adapter", help="Answer with the base as it was before tuning.")
     ] = False,
@@ -54,28 +57,36 @@ def ask(
     started = time.perf_counter()
     if run is not None and base is not None:
         raise typer.BadParameter("--base answers without a run: leave one of --base, --run away.")
+    if abstain and no_rag:
+        raise typer.BadParameter("--abstain needs notes: leave --no-rag away.")
     request = _request(prompt)
 
+    from localpers.cli.upkeep import refresh_index
     from localpers.inference.answer import answer
     from localpers.inference.served import served_model
     from localpers.profile import Profile
 
     profile = Profile.open(context.obj)
     served = served_model(profile, run, not no_adapter, base)
+    if not no_rag:
+        refresh_index(profile)
     with ExitStack() as stack:
         wanted = k or served.passages or PASSAGES
-        prepared = _prepare(stack, profile, served, request, 0 if no_rag else wanted)
+        prepared = _prepare(stack, profile, served, request, 0 if no_rag else wanted, abstain)
         before = time.perf_counter() - started
-        parts = answer(
-            prepared.engine,
-            request,
-            prepared.passages,
-            prepared.lexicon,
-            max_tokens=max_tokens,
-            temperature=temperature,
-            seed=seed,
-        )
-        result = _collected(parts) if as_json else _streamed(parts)
+        if prepared.engine is None:
+            result = _nothing_answered()
+        else:
+            parts = answer(
+                prepared.engine,
+                request,
+                prepared.passages,
+                prepared.lexicon,
+                max_tokens=max_tokens,
+                temperature=temperature,
+                seed=seed,
+            )
+            result = _collected(parts) if as_json else _streamed(parts)
     if as_json:
         print_json(_document(result, served, prepared, before))
         return
@@ -89,7 +100,8 @@ def ask(
 
 @dataclass(frozen=True)
 class _Prepared:
-    engine: Engine
+    engine: Engine | None
+    """None where nothing is answered."""
     passages: list[RetrievedPassage]
     lexicon: Lexicon | None
     load_seconds: float
@@ -97,9 +109,12 @@ class _Prepared:
 
 
 def _prepare(
-    stack: ExitStack, profile: Profile, served: ServedModel, request: str, k: int
+    stack: ExitStack, profile: Profile, served: ServedModel, request: str, k: int, abstain: bool
 ) -> _Prepared:
-    """Map the model in a thread of its own while the notes are searched."""
+    """Map the model in a thread of its own while the notes are searched.
+
+    Where `abstain` may make the model needless, the search comes first.
+    """
     from concurrent.futures import ThreadPoolExecutor
 
     def load() -> tuple[Engine, float]:
@@ -110,16 +125,18 @@ def _prepare(
         return stack.enter_context(Engine.open(served)), time.perf_counter() - started
 
     with ThreadPoolExecutor(1) as pool:
-        loading = pool.submit(load)
+        loading = None if abstain else pool.submit(load)
         started = time.perf_counter()
-        passages, lexicon = _retrieve(stack, profile, request, k) if k else ([], None)
+        passages, lexicon = _retrieve(stack, profile, request, k, abstain) if k else ([], None)
         retrieve_seconds = time.perf_counter() - started
-    engine, load_seconds = loading.result()
+        if abstain and not passages:
+            return _Prepared(None, passages, lexicon, 0.0, retrieve_seconds)
+        engine, load_seconds = (loading or pool.submit(load)).result()
     return _Prepared(engine, passages, lexicon, load_seconds, retrieve_seconds)
 
 
 def _retrieve(
-    stack: ExitStack, profile: Profile, request: str, k: int
+    stack: ExitStack, profile: Profile, request: str, k: int, abstain: bool
 ) -> tuple[list[RetrievedPassage], Lexicon]:
     from localpers.retrieval.lexicon import Lexicon
     from localpers.retrieval.retriever import Retriever
@@ -127,13 +144,11 @@ def _retrieve(
 
     store = stack.enter_context(Store.open(profile))
     passages = Retriever(store).search(request, k)
-    if not passages and not store.documents.totals().documents:
-        notice(
-            "The index is empty, so this is answered without notes: "
-            "run 'localpers ingest FOLDER' first."
-        )
+    so = "this is not answered" if abstain else "this is answered without notes"
+    if not passages and not store.documents.count():
+        notice(f"The index is empty, so {so}: run 'localpers ingest FOLDER' first.")
     elif not passages:
-        notice("No note holds a word of this, so it is answered without notes.")
+        notice(f"No note holds a word of what this is about, so {so}.")
     return passages, Lexicon(store)
 
 
@@ -159,6 +174,13 @@ def _streamed(parts: Iterator[str | AnswerResult]) -> AnswerResult:
         sys.stdout.flush()
     assert result is not None
     return result
+
+
+def _nothing_answered() -> AnswerResult:
+    from localpers.inference.answer import AnswerResult
+    from localpers.inference.engine import Finish
+
+    return AnswerResult("", (), 0, 0, Finish.STOP, 0.0, 0.0)
 
 
 def _collected(parts: Iterator[str | AnswerResult]) -> AnswerResult:

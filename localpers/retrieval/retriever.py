@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 
 from localpers.datatypes import RetrievedPassage
-from localpers.retrieval.analysis import analyse, query_terms
-from localpers.retrieval.bm25 import rank_passages
+from localpers.retrieval.auto import Reason, Scored, TermScore, rank_auto
+from localpers.retrieval.bm25 import rank_passages, score_passages
+from localpers.retrieval.query import Query, plain, understand
 from localpers.store import Store
-
-CANDIDATES = 50
-"""How many of BM25's best `auto` looks at again, at least."""
-TITLE_WEIGHT = 0.5
-"""Of a query term's idf, added to the score where the document's title holds the term."""
-MOST_PER_DOCUMENT = 2
-"""Passages of one document among the hits, as long as other documents have any."""
 
 
 class Method(StrEnum):
     """How passages are ranked.
 
-    `bm25` is exact BM25 of the passages' text; `auto` starts from it, lets titles count and does
-    not let one document crowd out the others; `recency` goes by document date alone.
+    `bm25` is exact BM25 of the passages' text; `auto` starts from it, lets titles, headings, tags
+    and dates count and keeps repetitions out; `recency` goes by document date alone.
     """
 
     AUTO = "auto"
@@ -30,11 +25,22 @@ class Method(StrEnum):
     RECENCY = "recency"
 
 
-class Retriever:
-    """Ranks the passages of one store."""
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What was looked for, and why each of the passages found ranks where it does."""
 
-    def __init__(self, store: Store) -> None:
+    query: Query
+    idf: dict[str, float]
+    passages: list[RetrievedPassage]
+    reasons: list[Reason]
+
+
+class Retriever:
+    """Ranks the passages of one store. Relative dates in queries count from `today`."""
+
+    def __init__(self, store: Store, today: date | None = None) -> None:
         self._store = store
+        self._today = today or date.today()
 
     def search(
         self, query: str, k: int = 10, retriever: str = Method.AUTO
@@ -45,51 +51,76 @@ class Retriever:
         no character in it has a meaning of its own.
         """
         with self._store.snapshot():
-            ranked = self._rank(query, k, Method(retriever))
-            passages = self._store.documents.passages(id for id, _ in ranked)
-        return [
-            RetrievedPassage(
-                rank=rank,
-                score=score,
-                document=passage.document,
-                path=passage.path,
-                title=passage.title,
-                date=passage.date,
-                start=passage.start,
-                end=passage.end,
-                text=passage.text,
-                line=passage.line,
-                page=passage.page,
-            )
-            for rank, (id, score) in enumerate(ranked, 1)
-            for passage in [passages[id]]
-        ]
+            method = Method(retriever)
+            hits = self._rank(self._understood(query, method), k, method)
+        return [_retrieved(rank, hit) for rank, hit in enumerate(hits, 1)]
 
-    def _rank(self, query: str, k: int, method: Method) -> list[tuple[int, float]]:
+    def explain(self, query: str, k: int = 10, retriever: str = Method.AUTO) -> Explanation:
+        """`search`, and why."""
+        with self._store.snapshot():
+            method = Method(retriever)
+            understood = self._understood(query, method)
+            hits = self._rank(understood, k, method)
+            if method is Method.BM25:
+                hits = self._with_terms(understood, hits)
+            idf = rank_passages(self._store.postings, understood.terms, 1).idf
+        return Explanation(
+            query=understood,
+            idf={term: idf.get(term, 0.0) for term in understood.terms},
+            passages=[_retrieved(rank, hit) for rank, hit in enumerate(hits, 1)],
+            reasons=[hit.reason for hit in hits],
+        )
+
+    def _understood(self, query: str, method: Method) -> Query:
+        if method is Method.RECENCY:
+            return Query({}, frozenset())
+        languages = self._store.documents.languages()
+        if method is Method.BM25:
+            return plain(query, languages)
+        return understand(query, languages, self._today)
+
+    def _rank(self, query: Query, k: int, method: Method) -> list[Scored]:
+        if method is Method.AUTO:
+            return rank_auto(self._store, query, k)
         if method is Method.RECENCY:
             newest = self._store.documents.newest_passages(k)
-            return [(id, 1 / rank) for rank, id in enumerate(newest, 1)]
-        languages = self._store.documents.languages()
-        terms = query_terms(query, languages)
-        if method is Method.BM25:
-            return list(rank_passages(self._store.postings, terms, k).top)
-        return self._auto(terms, languages, k)
+            top = [(id, 1 / rank) for rank, id in enumerate(newest, 1)]
+        else:
+            top = list(rank_passages(self._store.postings, query.terms, k).top)
+        passages = self._store.documents.passages(id for id, _ in top)
+        return [Scored(passages[id], score, Reason()) for id, score in top]
 
-    def _auto(self, terms: list[str], languages: list[str], k: int) -> list[tuple[int, float]]:
-        ranking = rank_passages(self._store.postings, terms, max(CANDIDATES, 5 * k))
-        passages = self._store.documents.passages(id for id, _ in ranking.top)
-        scored: list[tuple[int, float]] = []
-        for id, score in ranking.top:
-            title = {t for language in languages for t in analyse(passages[id].title, language)}
-            told = sum(idf for term, idf in ranking.idf.items() if term in title)
-            scored.append((id, score + TITLE_WEIGHT * told))
-        scored.sort(key=lambda hit: (-hit[1], hit[0]))
-        taken: Counter[int] = Counter()
-        first: list[tuple[int, float]] = []
-        crowd: list[tuple[int, float]] = []
-        for hit in scored:
-            document = passages[hit[0]].document
-            taken[document] += 1
-            (first if taken[document] <= MOST_PER_DOCUMENT else crowd).append(hit)
-        chosen = (first + crowd)[:k]
-        return sorted(chosen, key=lambda hit: (-hit[1], hit[0]))
+    def _with_terms(self, query: Query, hits: list[Scored]) -> list[Scored]:
+        ids = [hit.passage.id for hit in hits]
+        found = score_passages(self._store.postings, query.terms, ids)
+        return [
+            Scored(
+                hit.passage,
+                hit.score,
+                Reason(
+                    tuple(
+                        TermScore(term, "text", scores[hit.passage.id])
+                        for term, scores in found.items()
+                        if hit.passage.id in scores
+                    )
+                ),
+            )
+            for hit in hits
+        ]
+
+
+def _retrieved(rank: int, hit: Scored) -> RetrievedPassage:
+    passage = hit.passage
+    return RetrievedPassage(
+        rank=rank,
+        score=hit.score,
+        document=passage.document,
+        path=passage.path,
+        title=passage.title,
+        date=passage.date,
+        start=passage.start,
+        end=passage.end,
+        text=passage.text,
+        line=passage.line,
+        page=passage.page,
+    )
