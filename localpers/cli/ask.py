@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from localpers.cli.console import Json, notice, print_json, printable, say
+from localpers.cli.search import DEPTH, check_retriever, found
 from localpers.prompts import PASSAGES
 
 if TYPE_CHECKING:
@@ -38,6 +39,12 @@ def ask(
     run: Annotated[str | None, typer.Option(help="Answer with this tuning run.")] = None,
     base: Annotated[str | None, typer.Option(help="Answer with this base model, untuned.")] = None,
     no_rag: Annotated[bool, typer.Option("--no-rag", help="Use no notes.")] = False,
+    retriever: Annotated[
+        str, typer.Option(help="How notes are ranked: auto, bm25, dense, hybrid or recency.")
+    ] = "auto",
+    reranked: Annotated[
+        bool, typer.Option("--rerank", help="Let the model judge the first 20 passages again.")
+    ] = False,
     no_adapter: Annotated[
         bool, typer.Option("--no-adapter", help="Answer with the base as it was before tuning.")
     ] = False,
@@ -54,6 +61,7 @@ def ask(
     started = time.perf_counter()
     if run is not None and base is not None:
         raise typer.BadParameter("--base answers without a run: leave one of --base, --run away.")
+    check_retriever(retriever)
     request = _request(prompt)
 
     from localpers.inference.answer import answer
@@ -64,7 +72,8 @@ def ask(
     served = served_model(profile, run, not no_adapter, base)
     with ExitStack() as stack:
         wanted = k or served.passages or PASSAGES
-        prepared = _prepare(stack, profile, served, request, 0 if no_rag else wanted)
+        search = _Search(request, 0 if no_rag else wanted, retriever, reranked)
+        prepared = _prepare(stack, profile, served, search)
         before = time.perf_counter() - started
         parts = answer(
             prepared.engine,
@@ -96,9 +105,17 @@ class _Prepared:
     retrieve_seconds: float
 
 
-def _prepare(
-    stack: ExitStack, profile: Profile, served: ServedModel, request: str, k: int
-) -> _Prepared:
+@dataclass(frozen=True)
+class _Search:
+    """What is looked for; `k` 0 looks for nothing."""
+
+    request: str
+    k: int
+    retriever: str
+    reranked: bool
+
+
+def _prepare(stack: ExitStack, profile: Profile, served: ServedModel, search: _Search) -> _Prepared:
     """Map the model in a thread of its own while the notes are searched."""
     from concurrent.futures import ThreadPoolExecutor
 
@@ -112,21 +129,39 @@ def _prepare(
     with ThreadPoolExecutor(1) as pool:
         loading = pool.submit(load)
         started = time.perf_counter()
-        passages, lexicon = _retrieve(stack, profile, request, k) if k else ([], None)
+        passages, lexicon = _retrieve(stack, profile, search) if search.k else ([], None)
         retrieve_seconds = time.perf_counter() - started
     engine, load_seconds = loading.result()
+    if search.reranked and passages:
+        started = time.perf_counter()
+        passages = _reranked(engine, search, passages)
+        retrieve_seconds += time.perf_counter() - started
     return _Prepared(engine, passages, lexicon, load_seconds, retrieve_seconds)
 
 
+def _reranked(
+    engine: Engine, search: _Search, passages: list[RetrievedPassage]
+) -> list[RetrievedPassage]:
+    """By the base as it was before tuning: an adapter learned to answer, not to ask."""
+    from localpers.inference.likelihood import QueryLikelihood
+    from localpers.retrieval.rerank import rerank
+
+    adapted, engine.adapted = engine.adapted, False
+    try:
+        return rerank(QueryLikelihood(engine), search.request, passages, search.k)
+    finally:
+        engine.adapted = adapted
+
+
 def _retrieve(
-    stack: ExitStack, profile: Profile, request: str, k: int
+    stack: ExitStack, profile: Profile, search: _Search
 ) -> tuple[list[RetrievedPassage], Lexicon]:
     from localpers.retrieval.lexicon import Lexicon
-    from localpers.retrieval.retriever import Retriever
     from localpers.store import Store
 
     store = stack.enter_context(Store.open(profile))
-    passages = Retriever(store).search(request, k)
+    wanted = max(search.k, DEPTH) if search.reranked else search.k
+    passages = found(store, profile, search.request, wanted, search.retriever)
     if not passages and not store.documents.totals().documents:
         notice(
             "The index is empty, so this is answered without notes: "

@@ -77,20 +77,20 @@ class Encoder:
         vectors = np.zeros((len(texts), self.dimension), np.float32)
         tokens = [self._tokens_of(text) for text in texts]
         # Texts of like length side by side fill the steps best.
-        order = sorted((at for at in range(len(texts)) if tokens[at]), key=lambda at: -len(tokens[at]))
+        order = sorted(
+            (at for at in range(len(texts)) if tokens[at]), key=lambda at: -len(tokens[at])
+        )
         for step in _steps(order, tokens):
             vectors[step] = self._computed([tokens[at] for at in step])
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return np.divide(vectors, lengths, out=vectors, where=lengths > 0)
+        return vectors / np.where(lengths > 0, lengths, np.float32(1))
 
     def _tokens_of(self, text: str) -> list[int]:
         """With what the model wants before and after a text, also where the text is cut."""
         data = text.encode("utf-8", "replace")
         size = len(data) + 8
         buffer = (ctypes.c_int32 * size)()
-        count = llama_cpp().llama_tokenize(
-            self._vocab, data, len(data), buffer, size, True, False
-        )
+        count = llama_cpp().llama_tokenize(self._vocab, data, len(data), buffer, size, True, False)
         tokens = list(buffer[: max(count, 0)])
         return [*tokens[: self._longest - 1], tokens[-1]] if len(tokens) > self._longest else tokens
 

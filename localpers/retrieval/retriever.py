@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from enum import StrEnum
 
 from localpers.datatypes import RetrievedPassage
+from localpers.errors import LocalpersError
 from localpers.retrieval.analysis import analyse, query_terms
 from localpers.retrieval.bm25 import rank_passages
+from localpers.retrieval.dense import TextEncoder, rank_by_vector
+from localpers.retrieval.fusion import fuse
 from localpers.store import Store
 
 CANDIDATES = 50
@@ -22,19 +26,36 @@ class Method(StrEnum):
     """How passages are ranked.
 
     `bm25` is exact BM25 of the passages' text; `auto` starts from it, lets titles count and does
-    not let one document crowd out the others; `recency` goes by document date alone.
+    not let one document crowd out the others; `dense` is the cosine of vectors, `hybrid` fuses the
+    words of `auto` with it; `recency` goes by document date alone.
     """
 
     AUTO = "auto"
     BM25 = "bm25"
+    DENSE = "dense"
+    HYBRID = "hybrid"
     RECENCY = "recency"
 
 
-class Retriever:
-    """Ranks the passages of one store."""
+USES_VECTORS = frozenset({Method.DENSE, Method.HYBRID})
 
-    def __init__(self, store: Store) -> None:
+
+class Retriever:
+    """Ranks the passages of one store.
+
+    `encoder` gives the embedding model when it is first needed; with `auto_is_hybrid`, `auto` needs
+    it too.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        encoder: Callable[[], TextEncoder] | None = None,
+        auto_is_hybrid: bool = False,
+    ) -> None:
         self._store = store
+        self._encoder = encoder
+        self._auto_is_hybrid = auto_is_hybrid and encoder is not None
 
     def search(
         self, query: str, k: int = 10, retriever: str = Method.AUTO
@@ -42,7 +63,8 @@ class Retriever:
         """The k best passages for `query`, best first; fewer where fewer hold any of its terms.
 
         `recency` ranks by document date alone; its score is 1 / rank. The query is plain text:
-        no character in it has a meaning of its own.
+        no character in it has a meaning of its own. Raises LocalpersError for `dense` and `hybrid`
+        without an encoder.
         """
         with self._store.snapshot():
             ranked = self._rank(query, k, Method(retriever))
@@ -69,6 +91,27 @@ class Retriever:
         if method is Method.RECENCY:
             newest = self._store.documents.newest_passages(k)
             return [(id, 1 / rank) for rank, id in enumerate(newest, 1)]
+        if method is Method.DENSE:
+            return self._by_vector(query, k)
+        if method is Method.HYBRID or (method is Method.AUTO and self._auto_is_hybrid):
+            depth = max(CANDIDATES, 2 * k)
+            words = self._by_words(query, depth, Method.AUTO)
+            # Every passage has some cosine; that words are found is what tells that any answers.
+            if not words and method is Method.AUTO:
+                return []
+            rankings = (words, self._by_vector(query, depth))
+            return fuse([id for id, _ in ranking] for ranking in rankings)[:k]
+        return self._by_words(query, k, method)
+
+    def _by_vector(self, query: str, k: int) -> list[tuple[int, float]]:
+        if self._encoder is None:
+            raise LocalpersError(
+                "There is no embedding model to search with: run 'localpers models pull "
+                "all-minilm-l6-v2', or choose --retriever bm25."
+            )
+        return rank_by_vector(self._store, self._encoder(), query, k)
+
+    def _by_words(self, query: str, k: int, method: Method) -> list[tuple[int, float]]:
         languages = self._store.documents.languages()
         terms = query_terms(query, languages)
         if method is Method.BM25:

@@ -14,6 +14,7 @@ from localpers.profile import FILE_MODE, Profile
 from localpers.store.documents import Documents
 from localpers.store.postings import Postings
 from localpers.store.schema import MIGRATIONS, migrate
+from localpers.store.vectors import Vectors
 
 BUSY_SECONDS = 30
 
@@ -31,6 +32,7 @@ class Store:
         self.db: Any = sqlite_utils.Database(connection)
         self.documents = Documents(self.db)
         self.postings = Postings(self.db)
+        self.vectors = Vectors(self.db)
 
     @classmethod
     def open(cls, profile: Profile) -> Store:
@@ -102,6 +104,9 @@ class Store:
     def meta(self, key: str) -> str | None:
         row = self.db.conn.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return None if row is None else str(row[0])
+
+    def forget_meta(self, key: str) -> None:
+        self.db.conn.execute("DELETE FROM meta WHERE key = ?", (key,))
 
     def set_meta(self, key: str, value: str) -> None:
         self.db["meta"].insert({"key": key, "value": value}, pk="key", replace=True)

@@ -54,6 +54,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE lengths (block INTEGER PRIMARY KEY, data BLOB NOT NULL)",
         "CREATE TABLE meta (key TEXT PRIMARY KEY, value NOT NULL)",
     ),
+    (
+        # A vector goes with its passage: nothing that removes passages needs to know of vectors.
+        """CREATE TABLE vectors (
+            passage INTEGER PRIMARY KEY REFERENCES passages (id) ON DELETE CASCADE,
+            data BLOB NOT NULL
+        )""",
+    ),
 )
 
 

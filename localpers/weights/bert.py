@@ -152,7 +152,6 @@ def _add_wordpiece(writer: Any, tokens: list[str], types: int) -> None:
         if token not in tokens:
             raise UnsupportedModel(f"The encoder's vocabulary has no {token}.")
         getattr(writer, f"add_{key}")(tokens.index(token))
-    writer.add_eos_token_id(tokens.index("[SEP]"))
 
 
 def _as_phantom(token: str) -> str:
