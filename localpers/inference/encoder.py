@@ -83,7 +83,7 @@ class Encoder:
         for step in _steps(order, tokens):
             vectors[step] = self._computed([tokens[at] for at in step])
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return vectors / np.where(lengths > 0, lengths, np.float32(1))
+        return np.asarray(vectors / np.where(lengths > 0, lengths, 1), np.float32)
 
     def _tokens_of(self, text: str) -> list[int]:
         """With what the model wants before and after a text, also where the text is cut."""

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from localpers.store import Store
-from localpers.store.vectors import Unembedded
 
 _ENCODER_KEY = "encoder"
 VERDICT_KEY = "hybrid_verdict"
@@ -57,14 +56,8 @@ def forget_vectors(store: Store) -> None:
         store.forget_meta(VERDICT_KEY)
 
 
-def embed_passages(
-    store: Store, encoder: TextEncoder, on_progress: Callable[[int, int], None] | None = None
-) -> int:
-    """Give every passage without a vector its own; returns how many.
-
-    Committed every BATCH passages: an interrupted run goes on, and readers see what is done.
-    Vectors of another encoder go first, with the verdict on them.
-    """
+def use_encoder(store: Store, encoder: TextEncoder) -> None:
+    """Note whose vectors the store holds from now on; those of another go, with the verdict."""
     ours = EncoderNote(encoder.name, encoder.sha256, encoder.dimension)
     noted = encoder_note(store)
     if noted is None or noted.sha256 != ours.sha256:
@@ -72,6 +65,30 @@ def embed_passages(
     if noted != ours:
         with store.transaction():
             store.set_meta(_ENCODER_KEY, json.dumps(asdict(ours)))
+
+
+def reuse_vectors(source: Store, target: Store) -> None:
+    """Copy the vectors of equal texts; a document's path in `target` is its id in `source`.
+
+    Both must be of one encoder (use_encoder).
+    """
+    with target.transaction():
+        for document in target.documents.all():
+            known = source.vectors.of_document(int(document.path))
+            _, passages = target.documents.passage_texts(document.id)
+            there = [(id, known[text]) for id, text in passages if text in known]
+            if there:
+                target.vectors.put([id for id, _ in there], np.stack([v for _, v in there]))
+
+
+def embed_passages(
+    store: Store, encoder: TextEncoder, on_progress: Callable[[int, int], None] | None = None
+) -> int:
+    """Give every passage without a vector its own; returns how many.
+
+    Committed every BATCH passages: an interrupted run goes on, and readers see what is done.
+    """
+    use_encoder(store, encoder)
     total, done, last = store.vectors.missing(), 0, -1
     while waiting := store.vectors.unembedded(last, BATCH):
         vectors = encoder.encode([passage.text for passage in waiting])

@@ -65,6 +65,16 @@ class Vectors:
         )
         return [Unembedded(*row) for row in rows]
 
+    def of_document(self, document: int) -> dict[str, npt.NDArray[np.float32]]:
+        """text → vector of the document's passages that have one."""
+        rows = self._db.conn.execute(
+            'SELECT SUBSTR(d.text, p.start + 1, p."end" - p.start), v.data FROM passages p'
+            " JOIN documents d ON d.id = p.document JOIN vectors v ON v.passage = p.id"
+            " WHERE p.document = ?",
+            (document,),
+        )
+        return {text: np.frombuffer(data, STORED).astype(np.float32) for text, data in rows}
+
     def all(
         self, dimension: int
     ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]]:
