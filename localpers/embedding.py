@@ -6,7 +6,7 @@ Words never wait for vectors: what is not embedded yet is found by its words alo
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -110,38 +110,35 @@ def keep_verdict(store: Store, verdict: HybridVerdict) -> None:
 @contextmanager
 def open_retriever(
     store: Store,
-    method: str = Method.AUTO,
+    methods: Collection[str] = (Method.AUTO,),
     profile: Profile | None = None,
     on_progress: Progress | None = None,
 ) -> Iterator[Retriever]:
-    """A Retriever with whatever `method` needs, the encoder opened when it is first used.
+    """A Retriever with whatever `methods` need, the encoder opened when it is first used.
 
-    Where the method is by vectors, passages without one get theirs first, under the lock of
+    Where one of them is by vectors, passages without one get theirs first, under the lock of
     `profile` where one is given; while another command holds it, those that have one must do.
     Raises as choose_encoder does.
     """
+    verdict = hybrid_verdict(store)
+    better = verdict is not None and verdict.better
+    by_vectors = not USES_VECTORS.isdisjoint(methods)
+    if by_vectors:
+        model: BaseModel | None = choose_encoder(store)
+    else:
+        model = _still_there(encoder_note(store)) if better and Method.AUTO in methods else None
+    if model is None:
+        yield Retriever(store)
+        return
     with ExitStack() as stack:
-        if method in USES_VECTORS:
-            model = choose_encoder(store)
-
-            @cache
-            def encoder() -> Encoder:
-                return stack.enter_context(opened_encoder(model))
-
-            _complete(store, model, encoder, profile, on_progress)
-            yield Retriever(store, encoder)
-            return
-        better = method == Method.AUTO and (verdict := hybrid_verdict(store)) and verdict.better
-        model_in_use = _still_there(encoder_note(store)) if better else None
-        if model_in_use is None:
-            yield Retriever(store)
-            return
 
         @cache
-        def lazily() -> Encoder:
-            return stack.enter_context(opened_encoder(model_in_use))
+        def encoder() -> Encoder:
+            return stack.enter_context(opened_encoder(model))
 
-        yield Retriever(store, lazily, auto_is_hybrid=True)
+        if by_vectors:
+            _complete(store, model, encoder, profile, on_progress)
+        yield Retriever(store, encoder, auto_is_hybrid=better)
 
 
 def _still_there(noted: EncoderNote | None) -> BaseModel | None:

@@ -34,7 +34,7 @@ def found(
     from localpers.embedding import open_retriever
 
     line = ProgressLine("embedded")
-    with open_retriever(store, retriever, profile, line.update) as ready:
+    with open_retriever(store, (retriever,), profile, line.update) as ready:
         line.clear()
         return ready.search(query, k, retriever)
 
