@@ -40,7 +40,9 @@ def embed(profile: Profile, store: Store, name: str | None) -> None:
         if noted is None or noted.sha256 != model.sha256 or store.vectors.missing():
             reporter.stage("Embedding")
             with opened_encoder(model) as encoder:
-                embed_passages(store, encoder, lambda *step: reporter.progress(*step, "", None))
+                embed_passages(
+                    store, encoder, lambda done, total: reporter.progress(done, total, "", None)
+                )
         if hybrid_verdict(store) is None and store.documents.totals().documents:
             _judge(profile, reporter)
     finally:
