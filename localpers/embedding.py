@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from localpers.inference.encoder import Encoder
 
 Progress = Callable[[int, int], None]
+FEWEST_QUERIES = 20
+"""Below, vectors are never said to be better."""
 OUTGROWN = 2
 """Times as many documents as were there when it was measured, and a verdict counts no more."""
 
@@ -46,7 +48,8 @@ class HybridVerdict:
 
     @property
     def better(self) -> bool:
-        return self.low > 0
+        """Whether `auto` uses vectors: by chance alone it would not look so."""
+        return self.queries >= FEWEST_QUERIES and self.low > 0
 
 
 def choose_encoder(store: Store, name: str | None = None) -> BaseModel:

@@ -132,6 +132,8 @@ def _tell(report: Report) -> None:
     for kind, by_name in report.kinds.items():
         say()
         say(f"{kind}: {report.queries[kind]:,} queries")
+        if not by_name:
+            continue
         width = max(len(name) for name in by_name) + 2
         metrics = list(next(iter(by_name.values())).metrics)
         say(" " * (width + 2) + "".join(f"{name:>22}" for name in metrics) + f"{'ms':>9}")

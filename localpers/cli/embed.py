@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from localpers.cli.console import notice
@@ -54,7 +55,6 @@ def _judge(profile: Profile, reporter: TerminalReporter) -> None:
     from localpers.evaluation.effectiveness.bench import judge_hybrid
 
     reporter.stage("Measuring whether vectors help to find your notes")
-    try:
+    # Without titles and sentences there is nothing to measure by, and nothing that the user missed.
+    with suppress(TooLittleText):
         judge_hybrid(profile, reporter)
-    except TooLittleText as error:
-        reporter.warn(str(error))

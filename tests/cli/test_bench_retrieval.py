@@ -156,12 +156,14 @@ def test_known_items_of_own_notes(cli: CommandLine, models: Path) -> None:
     tiny_gguf.build_tiny_model(models / "base.gguf", "llama")
     outcome = cli(
         *("bench", "retrieval", "--kinds", "title,sentence,paraphrase", "--base", "base"),
-        *("--retrievers", "bm25,auto,hybrid,bm25+rerank", "--queries", "12", "--json"),
+        *("--retrievers", "rank_bm25,bm25,auto,hybrid,bm25+rerank", "--queries", "12", "--json"),
     )
     assert outcome.code == 0, outcome.err
     kinds = outcome.json["kinds"]
     assert kinds["sentence"]["queries"] == 12
     assert kinds["sentence"]["retrievers"]["bm25"]["mrr"] == 1.0
+    assert "rank_bm25" in kinds["title"]["retrievers"]
+    assert "rank_bm25" not in kinds["sentence"]["retrievers"]
     title = kinds["title"]["retrievers"]["bm25"]
     assert 0 < title["mrr"] < 1  # the heading is hidden: only the body's word is left to find
     verdict = cli("status", "--json").json["vectors"]

@@ -43,8 +43,6 @@ if TYPE_CHECKING:
     from localpers.inference.encoder import Encoder
     from localpers.inference.engine import Engine
 
-FEWEST_QUERIES = 20
-"""Below, no verdict is given."""
 VERDICT_DOCUMENTS, VERDICT_QUERIES = 1000, 300
 """The verdict that `ingest` gives is of a sample, as it must not take long."""
 PARAPHRASE = "Say the same in other words, in one sentence:\n\n{sentence}"
@@ -141,8 +139,6 @@ def _keep_verdict(store: Store, report: Report) -> None:
     words, hybrid = found.get(Method.AUTO.value), found.get(Method.HYBRID.value)
     if not words or not hybrid or noted is None or noted.sha256 != report.encoder:
         return
-    if len(words.reciprocal_ranks) < FEWEST_QUERIES:
-        return
     gain = hybrid.gain_over(words)
     keep_verdict(
         store,
@@ -237,7 +233,8 @@ def _measured(
             settings = _settings(asked, encoder.sha256 if encoder else None, options)
             ledger = Ledger(place / f"{kind}.jsonl", settings)
             rankings = Rankings(retriever, asked.unit, asked.documents, reranker)
-            found[kind] = measure(asked, rankings, options.names, ledger, _shown(reporter))
+            names = [name for name in options.names if rankings.can(name)]
+            found[kind] = measure(asked, rankings, names, ledger, _shown(reporter))
             ledger.close()
         passages = store.documents.totals().passages
     return Report(

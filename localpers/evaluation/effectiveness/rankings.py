@@ -57,6 +57,10 @@ class Rankings:
         self._documents = documents
         self._reranker = reranker
 
+    def can(self, name: str) -> bool:
+        """Whether the retriever ranks what is judged: the baseline knows whole documents only."""
+        return name != BASELINE or self._unit is Unit.DOCUMENT
+
     def of(self, name: str, query: Query) -> list[str]:
         """At most DEPTH ids, best first. What is called as the query is left out, as BEIR does."""
         ranked = self._by_baseline(query) if name == BASELINE else self._by_retriever(name, query)
@@ -86,7 +90,7 @@ class Rankings:
 
     def _by_baseline(self, query: Query) -> list[str]:
         ids, bm25 = self._baseline
-        if bm25 is None or self._unit is Unit.PASSAGE:
+        if bm25 is None:
             return []
         scores = bm25.get_scores(query.text.lower().split())
         return [ids[at] for at in (-scores).argsort(kind="stable")[: DEPTH + 1]]
