@@ -80,7 +80,8 @@ def choose_encoder(store: Store, name: str | None = None) -> BaseModel:
         )
     names = ", ".join(model.name for model in chosen)
     raise ModelNotFound(
-        f"Several embedding models are installed ({names}): run 'localpers ingest --encoder NAME'."
+        f"Several embedding models are installed ({names}): run 'localpers ingest FOLDER "
+        "--encoder NAME'."
     )
 
 

@@ -72,7 +72,9 @@ def add(
     model = add_model(file, name)
     info = read_metadata(model.path)
     if model.embeds:
-        notice(f"{model.name} is an embedding model: 'localpers ingest --encoder' uses it.")
+        notice(
+            f"{model.name} is an embedding model: 'localpers ingest FOLDER --encoder {model.name}' uses it."
+        )
         _show(model, as_json)
         return
     if reason := trainable(info):
