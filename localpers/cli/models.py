@@ -73,7 +73,8 @@ def add(
     info = read_metadata(model.path)
     if model.embeds:
         notice(
-            f"{model.name} is an embedding model: 'localpers ingest FOLDER --encoder {model.name}' uses it."
+            f"{model.name} is an embedding model: 'localpers ingest FOLDER --encoder {model.name}' "
+            "uses it."
         )
         _show(model, as_json)
         return
