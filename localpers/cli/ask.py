@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from localpers.cli.console import Json, notice, print_json, printable, say
+from localpers.cli.progress import ProgressLine
 from localpers.cli.search import DEPTH, check_retriever, found
 from localpers.prompts import PASSAGES
 
@@ -147,9 +148,12 @@ def _reranked(
     from localpers.retrieval.rerank import rerank
 
     adapted, engine.adapted = engine.adapted, False
+    line = ProgressLine("judged")
     try:
-        return rerank(QueryLikelihood(engine), search.request, passages, search.k)
+        judge = QueryLikelihood(engine, line.update)
+        return rerank(judge, search.request, passages, search.k)
     finally:
+        line.clear()
         engine.adapted = adapted
 
 

@@ -47,8 +47,12 @@ def _reranked(
     from localpers.inference.served import served_model
     from localpers.retrieval.rerank import rerank
 
-    with Engine.open(served_model(profile, use_adapter=False)) as engine:
-        return rerank(QueryLikelihood(engine), query, hits, k)
+    line = ProgressLine("judged")
+    try:
+        with Engine.open(served_model(profile, use_adapter=False)) as engine:
+            return rerank(QueryLikelihood(engine, line.update), query, hits, k)
+    finally:
+        line.clear()
 
 
 def search(

@@ -7,7 +7,7 @@ likelihood model is Ponte & Croft's, SIGIR 1998).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from localpers.datatypes import Message, RetrievedPassage
 from localpers.inference.engine import Engine
@@ -20,10 +20,15 @@ LONGEST_QUERY = 64
 
 
 class QueryLikelihood:
-    """A reranker (retrieval.rerank.Reranker) over an open Engine."""
+    """A reranker (retrieval.rerank.Reranker) over an open Engine; `on_progress` is told how many
+    passages are judged, of how many.
+    """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(
+        self, engine: Engine, on_progress: Callable[[int, int], None] | None = None
+    ) -> None:
         self._engine = engine
+        self._on_progress = on_progress
 
     def scores(self, query: str, passages: Sequence[RetrievedPassage]) -> list[float]:
         """Nats per token of the query, at most 0; one pass over each passage."""
@@ -31,7 +36,12 @@ class QueryLikelihood:
         asked = tokenizer.encode(query.strip())[:LONGEST_QUERY]
         if not asked:
             return [0.0] * len(passages)
-        return [self._score(tokenizer.decode(asked), passage) for passage in passages]
+        scores: list[float] = []
+        for passage in passages:
+            scores.append(self._score(tokenizer.decode(asked), passage))
+            if self._on_progress:
+                self._on_progress(len(scores), len(passages))
+        return scores
 
     def _score(self, query: str, passage: RetrievedPassage) -> float:
         tokenizer = self._engine.tokenizer
