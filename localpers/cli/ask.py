@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from localpers.cli.console import Json, notice, print_json, printable, say
+from localpers.cli.progress import ProgressLine
+from localpers.cli.search import check_retriever, find
 from localpers.prompts import PASSAGES
 
 if TYPE_CHECKING:
@@ -38,6 +40,12 @@ def ask(
     run: Annotated[str | None, typer.Option(help="Answer with this tuning run.")] = None,
     base: Annotated[str | None, typer.Option(help="Answer with this base model, untuned.")] = None,
     no_rag: Annotated[bool, typer.Option("--no-rag", help="Use no notes.")] = False,
+    retriever: Annotated[
+        str, typer.Option(help="How notes are ranked: auto, bm25, dense, hybrid or recency.")
+    ] = "auto",
+    reranked: Annotated[
+        bool, typer.Option("--rerank", help="Let the base model judge the first 20 again; slow.")
+    ] = False,
     abstain: Annotated[
         bool, typer.Option("--abstain", help="Answer nothing where no note is found.")
     ] = False,
@@ -59,6 +67,7 @@ def ask(
         raise typer.BadParameter("--base answers without a run: leave one of --base, --run away.")
     if abstain and no_rag:
         raise typer.BadParameter("--abstain needs notes: leave --no-rag away.")
+    check_retriever(retriever)
     request = _request(prompt)
 
     from localpers.cli.upkeep import refresh_index
@@ -72,7 +81,8 @@ def ask(
         refresh_index(profile)
     with ExitStack() as stack:
         wanted = k or served.passages or PASSAGES
-        prepared = _prepare(stack, profile, served, request, 0 if no_rag else wanted, abstain)
+        search = _Search(request, 0 if no_rag else wanted, retriever, reranked, abstain)
+        prepared = _prepare(stack, profile, served, search)
         before = time.perf_counter() - started
         if prepared.engine is None:
             result = _nothing_answered()
@@ -108,9 +118,18 @@ class _Prepared:
     retrieve_seconds: float
 
 
-def _prepare(
-    stack: ExitStack, profile: Profile, served: ServedModel, request: str, k: int, abstain: bool
-) -> _Prepared:
+@dataclass(frozen=True)
+class _Search:
+    """What is looked for; `k` 0 looks for nothing. `abstain`: no answer where nothing is found."""
+
+    request: str
+    k: int
+    retriever: str
+    reranked: bool
+    abstain: bool
+
+
+def _prepare(stack: ExitStack, profile: Profile, served: ServedModel, search: _Search) -> _Prepared:
     """Map the model in a thread of its own while the notes are searched.
 
     Where `abstain` may make the model needless, the search comes first.
@@ -125,26 +144,48 @@ def _prepare(
         return stack.enter_context(Engine.open(served)), time.perf_counter() - started
 
     with ThreadPoolExecutor(1) as pool:
-        loading = None if abstain else pool.submit(load)
+        loading = None if search.abstain else pool.submit(load)
         started = time.perf_counter()
-        passages, lexicon = _retrieve(stack, profile, request, k, abstain) if k else ([], None)
+        passages, lexicon = _retrieve(stack, profile, search) if search.k else ([], None)
         retrieve_seconds = time.perf_counter() - started
-        if abstain and not passages:
+        if search.abstain and not passages:
             return _Prepared(None, passages, lexicon, 0.0, retrieve_seconds)
         engine, load_seconds = (loading or pool.submit(load)).result()
+    if search.reranked and passages:
+        started = time.perf_counter()
+        passages = _reranked(engine, search, passages)
+        retrieve_seconds += time.perf_counter() - started
     return _Prepared(engine, passages, lexicon, load_seconds, retrieve_seconds)
 
 
+def _reranked(
+    engine: Engine, search: _Search, passages: list[RetrievedPassage]
+) -> list[RetrievedPassage]:
+    """By the base as it was before tuning: an adapter learned to answer, not to ask."""
+    from localpers.inference.likelihood import QueryLikelihood
+    from localpers.retrieval.rerank import rerank
+
+    adapted, engine.adapted = engine.adapted, False
+    line = ProgressLine("judged")
+    try:
+        judge = QueryLikelihood(engine, line.update)
+        return rerank(judge, search.request, passages, search.k)
+    finally:
+        line.clear()
+        engine.adapted = adapted
+
+
 def _retrieve(
-    stack: ExitStack, profile: Profile, request: str, k: int, abstain: bool
+    stack: ExitStack, profile: Profile, search: _Search
 ) -> tuple[list[RetrievedPassage], Lexicon]:
     from localpers.retrieval.lexicon import Lexicon
-    from localpers.retrieval.retriever import Retriever
+    from localpers.retrieval.rerank import DEPTH
     from localpers.store import Store
 
     store = stack.enter_context(Store.open(profile))
-    passages = Retriever(store).search(request, k)
-    so = "this is not answered" if abstain else "this is answered without notes"
+    wanted = max(search.k, DEPTH) if search.reranked else search.k
+    passages = find(store, profile, search.request, wanted, search.retriever)
+    so = "this is not answered" if search.abstain else "this is answered without notes"
     if not passages and not store.documents.count():
         notice(f"The index is empty, so {so}: run 'localpers ingest FOLDER' first.")
     elif not passages:

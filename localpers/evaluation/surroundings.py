@@ -40,13 +40,18 @@ NOBODY = Others((), "shipped")
 
 class Surroundings:
     """Finds passages among the documents with a hash in `retrievable`; the same ones for the same
-    query, form and `seed`.
+    query, form and `seed`. `retriever` is for forms by vectors, and for `auto` where it uses them.
     """
 
     def __init__(
-        self, store: Store, retrievable: Collection[str], others: Others = NOBODY, seed: int = 0
+        self,
+        store: Store,
+        retrievable: Collection[str],
+        others: Others = NOBODY,
+        seed: int = 0,
+        retriever: Retriever | None = None,
     ) -> None:
-        self._retriever = Retriever(store)
+        self._retriever = retriever or Retriever(store)
         self.documents: dict[int, StoredDocument] = {
             document.id: document
             for document in store.documents.all()

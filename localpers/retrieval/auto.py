@@ -50,12 +50,23 @@ class TermScore:
 
 
 @dataclass(frozen=True, slots=True)
+class Ranks:
+    """Where a passage stands by words and by vectors, from 1; None where it is not in the list."""
+
+    words: int | None
+    vectors: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a passage ranks where it does: the sum of `terms`, times one plus the rest."""
+    """Why a passage ranks where it does: the sum of `terms`, times one plus `time` and `recency`;
+    where vectors play a part, its `ranks`, which that score by words gives one of.
+    """
 
     terms: tuple[TermScore, ...] = ()
     time: float = 0.0
     recency: float = 0.0
+    ranks: Ranks | None = None
     copies: tuple[str, ...] = ()
     """Paths of documents that hold nearly the same passage and are left out for it."""
 
@@ -67,8 +78,10 @@ class Scored:
     reason: Reason
 
 
-def rank_auto(store: Store, query: Query, k: int) -> list[Scored]:
-    """The k best, best first; none that holds nothing of the query's content."""
+def score_by_words(store: Store, query: Query, k: int) -> list[Scored]:
+    """Best first, what `choose` needs to find the k best; none that holds nothing of the query's
+    content.
+    """
     ids, idf = _candidates(store, query, max(CANDIDATES, 5 * k))
     if not ids:
         return []
@@ -83,8 +96,7 @@ def rank_auto(store: Store, query: Query, k: int) -> list[Scored]:
         held = any(term.term in query.content for term in terms)
         if held or (query.by_date_alone and (query.recent or hit.reason.time >= TIME_WEIGHT)):
             scored.append(hit)
-    scored.sort(key=lambda hit: (-hit.score, hit.passage.id))
-    return _chosen(scored, query, k)
+    return sorted(scored, key=lambda hit: (-hit.score, hit.passage.id))
 
 
 def _candidates(store: Store, query: Query, number: int) -> tuple[list[int], dict[str, float]]:
@@ -134,8 +146,8 @@ def _scored(
     return Scored(passage, base * (1 + time + recency), reason)
 
 
-def _chosen(scored: Iterable[Scored], query: Query, k: int) -> list[Scored]:
-    """The first k that are no copies, other documents before third passages of one."""
+def choose(scored: Iterable[Scored], k: int) -> list[Scored]:
+    """The first k of a ranking that are no copies, other documents before third passages of one."""
     taken: Counter[int] = Counter()
     first: list[Scored] = []
     crowd: list[Scored] = []

@@ -23,11 +23,13 @@ class Query:
     """A query understood. `content` are those of its `terms` of which a hit must hold one.
 
     A query `by_date_alone` names a time and no topic: a hit of that time need hold none. `ignored`
-    is the instruction; `recent` says whether what is new is asked for.
+    is the instruction, `topic` the text without it and without relative times, which is what gets
+    embedded; `recent` says whether what is new is asked for.
     """
 
     terms: Mapping[str, int]
     content: frozenset[str]
+    topic: str = ""
     ignored: tuple[str, ...] = ()
     times: tuple[TimeExpression, ...] = ()
     recent: bool = False
@@ -37,7 +39,7 @@ class Query:
 def plain(text: str, languages: Sequence[str]) -> Query:
     """Every word looked for as it is."""
     terms = Counter(query_terms(text, languages))
-    return Query(terms, frozenset(terms))
+    return Query(terms, frozenset(terms), text)
 
 
 def understand(text: str, languages: Sequence[str], today: date) -> Query:
@@ -60,9 +62,11 @@ def understand(text: str, languages: Sequence[str], today: date) -> Query:
     absolute = [rest[time.start : time.end] for time in times if not time.relative]
     relative = [(time.start, time.end) for time in times if time.relative]
     unsought = [*relative, *(span for span in recents if not _overlaps(span, relative))]
+    topic = _without(rest, unsought)
     return Query(
-        terms=Counter(query_terms(_without(rest, unsought), languages)),
+        terms=Counter(query_terms(topic, languages)),
         content=content or frozenset(query_terms(" ".join(absolute), languages)),
+        topic=" ".join(topic.split()),
         ignored=tuple(text[start:end].strip() for start, end in instruction),
         times=times,
         recent=bool(recents),

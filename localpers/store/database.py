@@ -14,6 +14,7 @@ from localpers.profile import FILE_MODE, Profile
 from localpers.store.documents import Documents
 from localpers.store.postings import Postings
 from localpers.store.schema import MIGRATIONS, POSTINGS_TABLES, migrate, postings_tables
+from localpers.store.vectors import Vectors
 
 BUSY_SECONDS = 30
 _INDEXES = ("postings", "field_postings")
@@ -36,6 +37,7 @@ class Store:
         """Of the passages' text."""
         self.fields = Postings(self.db, "field_postings")
         """Of title, heading and tags, by passage."""
+        self.vectors = Vectors(self.db)
 
     @classmethod
     def open(cls, profile: Profile) -> Store:

@@ -84,6 +84,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         *postings_tables("postings"),
         *postings_tables("field_postings"),
     ),
+    (
+        # A vector goes with its passage: nothing that removes passages needs to know of vectors.
+        """CREATE TABLE vectors (
+            passage INTEGER PRIMARY KEY REFERENCES passages (id) ON DELETE CASCADE,
+            data BLOB NOT NULL
+        )""",
+    ),
 )
 
 
