@@ -39,6 +39,7 @@ def ingest(
 ) -> None:
     """Index the notes in folders and files; run it again and only changes are read."""
     from localpers.errors import ProfileBusy, SourceMissing
+    from localpers.evaluation.effectiveness.bench import remove_interrupted
     from localpers.profile import Profile
     from localpers.store import Store
 
@@ -46,6 +47,8 @@ def ingest(
         raise typer.BadParameter("--watch goes with neither --json nor --dry-run.")
     profile = Profile.open(context.obj)
     with profile.writing("ingest"), Store.open(profile) as store:
+        if not dry_run:
+            remove_interrupted(profile)
         report = _sync(store, paths, again=again, dry_run=dry_run)
         if not dry_run:
             embed(profile, store, encoder)

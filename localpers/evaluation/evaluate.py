@@ -33,8 +33,10 @@ from localpers.evaluation.trials import Trial
 from localpers.inference.engine import Engine
 from localpers.profile import Profile
 from localpers.prompts import PASSAGES
+from localpers.retrieval.analysis import VERSION as ANALYSIS
+from localpers.retrieval.dense import encoder_note
 from localpers.retrieval.lexicon import Lexicon
-from localpers.retrieval.retriever import Retriever
+from localpers.retrieval.retriever import USES_VECTORS, Method, Retriever
 from localpers.runs import finished_runs
 from localpers.store import Store
 from localpers.tuning.requests import Task
@@ -110,7 +112,12 @@ class _Work:
             store, subject.retrievable, self._others, wanted.seed, retriever
         )
         self._lexicon = Lexicon(store)
-        self._titles = {d.content_hash: d.title for d in store.documents.all()}
+        documents = list(store.documents.all())
+        self._titles = {d.content_hash: d.title for d in documents}
+        self._retrieval = _retrieval(store, retriever, conditions) | {
+            "today": self._around.today.isoformat(),
+            "documents": _fingerprint(sorted(f"{d.content_hash} {d.date}" for d in documents)),
+        }
         self._trials = subject.sample(wanted.sample)
         known = list(self._around.documents.values())
         most = min(QUESTIONS, wanted.sample)
@@ -283,8 +290,24 @@ class _Work:
             "retrievable": _fingerprint(
                 sorted(d.content_hash for d in self._around.documents.values())
             ),
+            "retrieval": self._retrieval,
             "others": _fingerprint([passage.text for passage in self._others.passages]),
         }
+
+
+def _retrieval(
+    store: Store, retriever: Retriever, conditions: Sequence[Condition]
+) -> dict[str, Any]:
+    """What, besides the documents, decides which passages are found."""
+    forms = {condition.passages for condition in conditions}
+    by_vectors = not USES_VECTORS.isdisjoint(forms)
+    noted = encoder_note(store)
+    used = noted is not None and (by_vectors or (Method.AUTO in forms and retriever.auto_is_hybrid))
+    return {
+        "analysis": ANALYSIS,
+        "auto": "hybrid" if retriever.auto_is_hybrid else "words",
+        "encoder": noted.sha256 if noted and used else None,
+    }
 
 
 def _texts(scores: Sequence[Scored]) -> dict[str, str]:

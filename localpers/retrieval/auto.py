@@ -19,7 +19,7 @@ from datetime import date
 
 from localpers.retrieval.analysis import analyse
 from localpers.retrieval.bm25 import rank_passages, score_passages
-from localpers.retrieval.dates import closeness
+from localpers.retrieval.dates import closeness, day_of
 from localpers.retrieval.query import Query
 from localpers.store import Store
 from localpers.store.documents import StoredPassage
@@ -88,7 +88,7 @@ def score_by_words(store: Store, query: Query, k: int) -> list[Scored]:
     text = score_passages(store.postings, query.terms, ids)
     fields = score_passages(store.fields, query.terms, ids)
     passages = store.documents.passages(ids)
-    newest = _day(store.documents.newest_date()) or date.max
+    newest = day_of(store.documents.newest_date()) or date.max
     scored = []
     for passage in passages.values():
         terms = _term_scores(passage.id, text, fields, idf)
@@ -134,7 +134,7 @@ def _term_scores(
 def _scored(
     passage: StoredPassage, terms: Sequence[TermScore], query: Query, newest: date
 ) -> Scored:
-    day = _day(passage.date)
+    day = day_of(passage.date)
     time = recency = 0.0
     if day is not None:
         time = TIME_WEIGHT * closeness(day, query.times)
@@ -183,10 +183,3 @@ def _is_copy(hit: Scored, terms: frozenset[str], kept: Scored, held: frozenset[s
 
 def _text_terms(hit: Scored) -> set[str]:
     return {term.term for term in hit.reason.terms if term.part == "text"}
-
-
-def _day(iso: str) -> date | None:
-    try:
-        return date.fromisoformat(iso[:10])
-    except ValueError:
-        return None

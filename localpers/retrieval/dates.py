@@ -17,6 +17,9 @@ from functools import cache
 
 from localpers.retrieval import date_words as words
 
+UNDATED = date(2000, 1, 1)
+"""Today, where nothing has a date."""
+
 
 @dataclass(frozen=True, slots=True)
 class TimeExpression:
@@ -41,6 +44,21 @@ def time_expressions(query: str, today: date) -> list[TimeExpression]:
         if all(expression.end <= other.start or expression.start >= other.end for other in found):
             found.append(expression)
     return sorted(found, key=lambda expression: expression.start)
+
+
+def day_of(moment: str) -> date | None:
+    """Of an ISO 8601 date or time; None for anything else."""
+    try:
+        return date.fromisoformat(moment[:10])
+    except ValueError:
+        return None
+
+
+def newest_day(moments: Iterable[str]) -> date:
+    """What measurements take as today, so that they do not change from day to day: the last day
+    of these, UNDATED where there is none.
+    """
+    return max((day for moment in moments if (day := day_of(moment))), default=UNDATED)
 
 
 def closeness(day: date, expressions: Sequence[TimeExpression]) -> float:

@@ -6,7 +6,7 @@ import hashlib
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
@@ -35,6 +35,7 @@ from localpers.evaluation.effectiveness.rankings import Rankings, use_reranker, 
 from localpers.evaluation.results import Ledger
 from localpers.profile import FILE_MODE, Profile, home, make_private
 from localpers.retrieval.analysis import VERSION as ANALYSIS
+from localpers.retrieval.dates import newest_day
 from localpers.retrieval.dense import embed_passages, encoder_note, reuse_vectors, use_encoder
 from localpers.retrieval.retriever import Method, Retriever
 from localpers.store import Store
@@ -103,7 +104,8 @@ def bench_known_items(
     both it and `auto` were asked for titles.
 
     The index without titles lies in the profile's folder and is removed at the end; after an
-    interruption it stays, and the same command goes on. Raises TooLittleText for no documents.
+    interruption it stays until the same command goes on, or remove_interrupted. Raises
+    TooLittleText for no documents.
     """
     with Store.open(profile) as store:
         documents = _documents(store, options)
@@ -113,14 +115,28 @@ def bench_known_items(
         parent = make_private(profile.root / "evaluation")
         place = parent / f"retrieval-{hidden.fingerprint[:16]}"
         with _held(parent / ".retrieval.lock"):
-            for other in parent.glob("retrieval-*"):
-                if options.again or other != place:
-                    shutil.rmtree(other, ignore_errors=True)
+            _remove_indexes(parent, None if options.again else place)
             asked = _known_items(make_private(place), documents, hidden, kinds, options, reporter)
             report = _measured(place, asked, options, reporter, store)
             shutil.rmtree(place, ignore_errors=True)
         _keep_verdict(store, report)
         return report
+
+
+def remove_interrupted(profile: Profile) -> None:
+    """Remove the index that an interrupted measurement left: it holds text that may have gone."""
+    parent = profile.root / "evaluation"
+    if not any(parent.glob("retrieval-*")):
+        return
+    # One that is being made just now is its owner's.
+    with suppress(LocalpersError), _held(parent / ".retrieval.lock"):
+        _remove_indexes(parent)
+
+
+def _remove_indexes(parent: Path, kept: Path | None = None) -> None:
+    for place in parent.glob("retrieval-*"):
+        if place != kept:
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def judge_hybrid(profile: Profile, reporter: Reporter) -> None:
@@ -227,12 +243,13 @@ def _measured(
             assert options.base is not None
             reranker = QueryLikelihood(stack.enter_context(Engine.open(options.base)))
         retriever = Retriever(store, (lambda: encoder) if encoder else None)
+        today = newest_day([store.documents.newest_date()])
         found: dict[str, dict[str, Effectiveness]] = {}
         for kind, asked in kinds.items():
             reporter.stage(f"Searching ({kind})")
             settings = _settings(asked, encoder.sha256 if encoder else None, options)
             ledger = Ledger(place / f"{kind}.jsonl", settings)
-            rankings = Rankings(retriever, asked.unit, asked.documents, reranker)
+            rankings = Rankings(retriever, asked.unit, asked.documents, today, reranker)
             names = [name for name in options.names if rankings.can(name)]
             found[kind] = measure(asked, rankings, names, ledger, _shown(reporter))
             ledger.close()

@@ -43,7 +43,7 @@ def with_hidden_titles(documents: Sequence[StoredDocument]) -> Collection:
     kept = [(id, document) for id, document in hidden if document.blocks]
     digest = hashlib.sha256()
     for id, document in kept:
-        digest.update(f"{id}\0{document.text}\0".encode("utf-8", "surrogatepass"))
+        digest.update(f"{id}\0{document.date}\0{document.text}\0".encode("utf-8", "surrogatepass"))
     return Collection("known items", lambda: iter(kept), len(kept), (), digest.hexdigest())
 
 

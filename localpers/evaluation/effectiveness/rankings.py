@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import date
 from functools import cached_property
 from typing import Any
 
@@ -43,18 +44,22 @@ def use_reranker(names: Iterable[str]) -> bool:
 
 
 class Rankings:
-    """Ranks one collection's documents or passages; ids are those of its judgements."""
+    """Ranks one collection's documents or passages; ids are those of its judgements. Relative times
+    in queries count from `today`.
+    """
 
     def __init__(
         self,
         retriever: Retriever,
         unit: Unit,
         documents: Callable[[], Iterable[tuple[str, Document]]],
+        today: date,
         reranker: Reranker | None = None,
     ) -> None:
         self._retriever = retriever
         self._unit = unit
         self._documents = documents
+        self._today = today
         self._reranker = reranker
 
     def can(self, name: str) -> bool:
@@ -77,7 +82,7 @@ class Rankings:
         """Passages enough for DEPTH ids, as far as there are any."""
         asked = 2 * DEPTH
         while True:
-            hits = self._retriever.search(text, asked, method)
+            hits = self._retriever.search(text, asked, method, self._today)
             enough = len(self._ids(hits)) > DEPTH
             if enough or len(hits) < asked or asked >= _MOST_PASSAGES:
                 return hits
