@@ -186,3 +186,20 @@ def test_ingest_embeds_and_judges_whether_vectors_help(
     assert state["verdict"]["queries"] >= 20
     assert state["verdict"]["better"] is (state["verdict"]["low"] > 0)
     assert not list((home / "profiles/default/evaluation").glob("retrieval-*"))
+
+
+def test_the_next_ingest_removes_what_an_interrupted_measurement_left(
+    cli: CommandLine, notes: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> list[str]:
+        raise KeyboardInterrupt
+
+    asked = ("bench", "retrieval", "--kinds", "title", "--retrievers", "bm25")
+    with monkeypatch.context() as stopped:
+        stopped.setattr(measuring.Rankings, "of", stop)
+        assert cli(*asked).code == 130
+    evaluation = home / "profiles/default/evaluation"
+    assert list(evaluation.glob("retrieval-*"))
+    assert cli("ingest", notes).code == 0
+    assert not list(evaluation.glob("retrieval-*"))
+    assert cli(*asked).code == 0

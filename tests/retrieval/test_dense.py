@@ -64,6 +64,25 @@ def test_dense_ranks_all_by_cosine_and_hybrid_fuses_it_with_words(cli: CommandLi
     assert hybrid[0]["score"] == pytest.approx(1 / (K + 1) + 1 / (K + 1 + dense.index("Food")))
 
 
+@pytest.mark.usefixtures("models", "notes")
+def test_explain_tells_where_a_hit_stands_by_words_and_by_vectors(cli: CommandLine) -> None:
+    asked = "write a tweet about bread"
+    dense = cli("search", asked, "--retriever", "dense", "--explain", "--json").json
+    assert [hit["explain"]["ranks"]["vectors"] for hit in dense] == [1, 2, 3]
+    assert {hit["explain"]["query"]["embedded"] for hit in dense} == {"bread"}
+    hybrid = cli("search", asked, "--retriever", "hybrid", "--explain", "--json").json
+    for hit in hybrid:
+        ranks = hit["explain"]["ranks"]
+        assert hit["score"] == pytest.approx(
+            sum(1 / (K + rank) for rank in ranks.values() if rank is not None)
+        )
+        assert (ranks["words"] is None) is (hit["title"] != "Food")
+        assert bool(hit["explain"]["terms"]) is (hit["title"] == "Food")
+    assert "1. by words" in cli("search", asked, "--retriever", "hybrid", "--explain").out
+    exact = cli("search", "bread", "--retriever", "bm25", "--explain", "--json").json
+    assert exact[0]["explain"]["ranks"] is None and len(exact) == 1
+
+
 @pytest.mark.usefixtures("models")
 def test_vectors_come_once_and_go_with_their_notes(cli: CommandLine, notes: Path) -> None:
     assert vectors(cli) is None
