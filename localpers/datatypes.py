@@ -124,7 +124,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class BaseModel:
-    """A base model: one GGUF file, described by its own metadata (and by the catalog)."""
+    """A base or an encoder: one GGUF file, described by its own metadata (and by the catalog)."""
 
     name: str
     path: Path
@@ -139,6 +139,8 @@ class BaseModel:
     licence: str = ""
     languages: tuple[str, ...] = ()
     """ISO 639-1; empty where nobody stated them."""
+    embeds: bool = False
+    """Gives vectors and writes no text."""
 
 
 @dataclass(frozen=True, slots=True)

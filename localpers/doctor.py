@@ -105,7 +105,7 @@ def _engine() -> Check:
 def _models() -> Check:
     from localpers.weights.catalog import installed, models_folder
 
-    models = installed()
+    models = [model for model in installed() if not model.embeds]
     names = ", ".join(f"{model.name} ({model.quantization})" for model in models)
     return Check(
         "base models",

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from localpers.cli.console import Json, notice, print_json, printable, say
+from localpers.cli.progress import ProgressLine
+from localpers.cli.search import check_retriever, find
 from localpers.errors import LocalpersError
 from localpers.prompts import PASSAGES
 
@@ -39,6 +41,15 @@ def ask(
     run: Annotated[str | None, typer.Option(help="Answer with this tuning run.")] = None,
     base: Annotated[str | None, typer.Option(help="Answer with this base model, untuned.")] = None,
     no_rag: Annotated[bool, typer.Option("--no-rag", help="Use no notes.")] = False,
+    retriever: Annotated[
+        str, typer.Option(help="How notes are ranked: auto, bm25, dense, hybrid or recency.")
+    ] = "auto",
+    reranked: Annotated[
+        bool, typer.Option("--rerank", help="Let the base model judge the first 20 again; slow.")
+    ] = False,
+    abstain: Annotated[
+        bool, typer.Option("--abstain", help="Answer nothing where no note is found.")
+    ] = False,
     no_adapter: Annotated[
         bool, typer.Option("--no-adapter", help="Answer with the base as it was before tuning.")
     ] = False,
@@ -63,34 +74,40 @@ def ask(
         raise typer.BadParameter(
             "--contrast sets a tuned model against its base: leave --no-adapter and --base away."
         )
+    if abstain and no_rag:
+        raise typer.BadParameter("--abstain needs notes: leave --no-rag away.")
+    check_retriever(retriever)
     request = _request(prompt)
 
+    from localpers.cli.upkeep import refresh_index
     from localpers.inference.answer import answer
     from localpers.inference.served import served_model
     from localpers.profile import Profile
 
     profile = Profile.open(context.obj)
     served = served_model(profile, run, not no_adapter, base, unmerged=contrast > 0)
-    if contrast and served.adapter is None:
-        raise LocalpersError(
-            "--contrast sets a tuned model against its base, and no tuned one answers here: "
-            "run 'localpers tune', name a run with --run, or leave --contrast away."
-        )
+    _require_tuned(served, contrast)
+    if not no_rag:
+        refresh_index(profile)
     with ExitStack() as stack:
         wanted = k or served.passages or PASSAGES
-        prepared = _prepare(stack, profile, served, request, 0 if no_rag else wanted)
+        search = _Search(request, 0 if no_rag else wanted, retriever, reranked, abstain)
+        prepared = _prepare(stack, profile, served, search)
         before = time.perf_counter() - started
-        parts = answer(
-            prepared.engine,
-            request,
-            prepared.passages,
-            prepared.lexicon,
-            max_tokens=max_tokens,
-            temperature=temperature,
-            seed=seed,
-            contrast=contrast,
-        )
-        result = _collected(parts) if as_json else _streamed(parts)
+        if prepared.engine is None:
+            result = _nothing_answered()
+        else:
+            parts = answer(
+                prepared.engine,
+                request,
+                prepared.passages,
+                prepared.lexicon,
+                max_tokens=max_tokens,
+                temperature=temperature,
+                seed=seed,
+                contrast=contrast,
+            )
+            result = _collected(parts) if as_json else _streamed(parts)
     if as_json:
         print_json(_document(result, served, prepared, before))
         return
@@ -102,19 +119,40 @@ def ask(
         notice("The answer was cut: allow more with --max-tokens.")
 
 
+def _require_tuned(served: ServedModel, contrast: float) -> None:
+    if contrast and served.adapter is None:
+        raise LocalpersError(
+            "--contrast sets a tuned model against its base, and no tuned one answers here: "
+            "run 'localpers tune', name a run with --run, or leave --contrast away."
+        )
+
+
 @dataclass(frozen=True)
 class _Prepared:
-    engine: Engine
+    engine: Engine | None
+    """None where nothing is answered."""
     passages: list[RetrievedPassage]
     lexicon: Lexicon | None
     load_seconds: float
     retrieve_seconds: float
 
 
-def _prepare(
-    stack: ExitStack, profile: Profile, served: ServedModel, request: str, k: int
-) -> _Prepared:
-    """Map the model in a thread of its own while the notes are searched."""
+@dataclass(frozen=True)
+class _Search:
+    """What is looked for; `k` 0 looks for nothing. `abstain`: no answer where nothing is found."""
+
+    request: str
+    k: int
+    retriever: str
+    reranked: bool
+    abstain: bool
+
+
+def _prepare(stack: ExitStack, profile: Profile, served: ServedModel, search: _Search) -> _Prepared:
+    """Map the model in a thread of its own while the notes are searched.
+
+    Where `abstain` may make the model needless, the search comes first.
+    """
     from concurrent.futures import ThreadPoolExecutor
 
     def load() -> tuple[Engine, float]:
@@ -125,30 +163,52 @@ def _prepare(
         return stack.enter_context(Engine.open(served)), time.perf_counter() - started
 
     with ThreadPoolExecutor(1) as pool:
-        loading = pool.submit(load)
+        loading = None if search.abstain else pool.submit(load)
         started = time.perf_counter()
-        passages, lexicon = _retrieve(stack, profile, request, k) if k else ([], None)
+        passages, lexicon = _retrieve(stack, profile, search) if search.k else ([], None)
         retrieve_seconds = time.perf_counter() - started
-    engine, load_seconds = loading.result()
+        if search.abstain and not passages:
+            return _Prepared(None, passages, lexicon, 0.0, retrieve_seconds)
+        engine, load_seconds = (loading or pool.submit(load)).result()
+    if search.reranked and passages:
+        started = time.perf_counter()
+        passages = _reranked(engine, search, passages)
+        retrieve_seconds += time.perf_counter() - started
     return _Prepared(engine, passages, lexicon, load_seconds, retrieve_seconds)
 
 
+def _reranked(
+    engine: Engine, search: _Search, passages: list[RetrievedPassage]
+) -> list[RetrievedPassage]:
+    """By the base as it was before tuning: an adapter learned to answer, not to ask."""
+    from localpers.inference.likelihood import QueryLikelihood
+    from localpers.retrieval.rerank import rerank
+
+    adapted, engine.adapted = engine.adapted, False
+    line = ProgressLine("judged")
+    try:
+        judge = QueryLikelihood(engine, line.update)
+        return rerank(judge, search.request, passages, search.k)
+    finally:
+        line.clear()
+        engine.adapted = adapted
+
+
 def _retrieve(
-    stack: ExitStack, profile: Profile, request: str, k: int
+    stack: ExitStack, profile: Profile, search: _Search
 ) -> tuple[list[RetrievedPassage], Lexicon]:
     from localpers.retrieval.lexicon import Lexicon
-    from localpers.retrieval.retriever import Retriever
+    from localpers.retrieval.rerank import DEPTH
     from localpers.store import Store
 
     store = stack.enter_context(Store.open(profile))
-    passages = Retriever(store).search(request, k)
-    if not passages and not store.documents.totals().documents:
-        notice(
-            "The index is empty, so this is answered without notes: "
-            "run 'localpers ingest FOLDER' first."
-        )
+    wanted = max(search.k, DEPTH) if search.reranked else search.k
+    passages = find(store, profile, search.request, wanted, search.retriever)
+    so = "this is not answered" if search.abstain else "this is answered without notes"
+    if not passages and not store.documents.count():
+        notice(f"The index is empty, so {so}: run 'localpers ingest FOLDER' first.")
     elif not passages:
-        notice("No note holds a word of this, so it is answered without notes.")
+        notice(f"No note holds a word of what this is about, so {so}.")
     return passages, Lexicon(store)
 
 
@@ -174,6 +234,13 @@ def _streamed(parts: Iterator[str | AnswerResult]) -> AnswerResult:
         sys.stdout.flush()
     assert result is not None
     return result
+
+
+def _nothing_answered() -> AnswerResult:
+    from localpers.inference.answer import AnswerResult
+    from localpers.inference.engine import Finish
+
+    return AnswerResult("", (), 0, 0, Finish.STOP, 0.0, 0.0)
 
 
 def _collected(parts: Iterator[str | AnswerResult]) -> AnswerResult:

@@ -52,6 +52,7 @@ def evaluate(
     """Compare base, notes and tuned model on your own held-out writing; makes a report."""
     if run is not None and base is not None:
         raise typer.BadParameter("--base evaluates no run: leave one of --base, --run away.")
+    from localpers.cli.upkeep import refresh_index
     from localpers.evaluation.conditions import parse_conditions
     from localpers.evaluation.evaluate import Wanted
     from localpers.evaluation.evaluate import evaluate as measure
@@ -63,6 +64,7 @@ def evaluate(
         _require_place(report)
     chosen = parse_conditions(conditions) if conditions else None
     profile = Profile.open(context.obj)
+    refresh_index(profile)
     reporter = TerminalReporter()
     try:
         evaluation, subject = measure(profile, Wanted(chosen, sample, run, seed, base), reporter)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from localpers.cli.console import Json, notice, print_json, say
+from localpers.cli.embed import embed
 from localpers.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
@@ -30,10 +31,15 @@ def ingest(
     again: Annotated[
         bool, typer.Option("--again", help="Read every file anew, unchanged ones too.")
     ] = False,
+    encoder: Annotated[
+        str | None,
+        typer.Option(help="Embed with this model from now on; 'none' removes the vectors."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Index the notes in folders and files; run it again and only changes are read."""
     from localpers.errors import ProfileBusy, SourceMissing
+    from localpers.evaluation.effectiveness.bench import remove_interrupted
     from localpers.profile import Profile
     from localpers.store import Store
 
@@ -41,7 +47,11 @@ def ingest(
         raise typer.BadParameter("--watch goes with neither --json nor --dry-run.")
     profile = Profile.open(context.obj)
     with profile.writing("ingest"), Store.open(profile) as store:
+        if not dry_run:
+            remove_interrupted(profile)
         report = _sync(store, paths, again=again, dry_run=dry_run)
+        if not dry_run:
+            embed(profile, store, encoder)
         if as_json:
             print_json(asdict(report))
         else:
@@ -53,6 +63,7 @@ def ingest(
         try:
             with profile.writing("ingest"), Store.open(profile) as store:
                 _tell(_sync(store, paths), dry_run=False)
+                embed(profile, store, None)
         except (ProfileBusy, SourceMissing) as error:
             notice(f"{error} Still watching.")
 

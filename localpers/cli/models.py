@@ -29,11 +29,11 @@ def stay_here(context: typer.Context) -> None:
 @app.command("list")
 def list_models(as_json: Json = False) -> None:
     """The installed models, then those that 'pull' can get with the memory they need."""
-    from localpers.weights.catalog import catalog, installed
+    from localpers.weights.catalog import catalog, encoders, installed
 
     here = installed()
     names = {model.name.casefold() for model in here}
-    available = [entry for entry in catalog() if entry.name not in names]
+    available = [entry for entry in (*catalog(), *encoders()) if entry.name not in names]
     if as_json:
         print_json([_as_record(m) for m in here] + [_entry_as_record(e) for e in available])
         return
@@ -42,13 +42,16 @@ def list_models(as_json: Json = False) -> None:
         say(
             f"  {model.name:28} {_count(model.parameters):>6}  {_size(model.bytes):>8}  "
             f"{model.quantization:8} {model.architecture}, {model.licence or 'licence not stated'}"
+            f"{', embeds' if model.embeds else ''}"
         )
     say()
     say("To be had by 'localpers models pull' (memory to ask and to tune is estimated)")
     for entry in available:
+        memory = f"ask {_size(entry.ram_ask):>8}, tune {_size(entry.ram_tune):>8}"
         say(
-            f"  {entry.name:28} {_count(entry.parameters):>6}  ask {_size(entry.ram_ask):>8}, "
-            f"tune {_size(entry.ram_tune):>8}  {entry.licence} [{' '.join(entry.languages)}]"
+            f"  {entry.name:28} {_count(entry.parameters):>6}  "
+            f"{'embeds' if entry.embeds else memory:26}  {entry.licence} "
+            f"[{' '.join(entry.languages)}]"
         )
         say(f"  {'':28} {entry.description}")
 
@@ -61,13 +64,20 @@ def add(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Take a GGUF file as a base model."""
+    """Take a GGUF file as a base model, or as an embedding model."""
     from localpers.weights.gguf_file import read_metadata
     from localpers.weights.pull import add as add_model
     from localpers.weights.suitability import trainable
 
     model = add_model(file, name)
     info = read_metadata(model.path)
+    if model.embeds:
+        notice(
+            f"{model.name} is an embedding model: 'localpers ingest FOLDER --encoder {model.name}' "
+            "uses it."
+        )
+        _show(model, as_json)
+        return
     if reason := trainable(info):
         notice(f"{model.name} can be asked, but not tuned: {reason}.")
     if model.chat_template is None:
@@ -138,6 +148,7 @@ def _as_record(model: BaseModel) -> dict[str, Any]:
         "context_length": model.context_length,
         "licence": model.licence,
         "languages": model.languages,
+        "embeds": model.embeds,
     }
 
 
@@ -157,8 +168,9 @@ def _entry_as_record(entry: CatalogEntry) -> dict[str, Any]:
         "installed": False,
         "licence": entry.licence,
         "languages": entry.languages,
-        "ram_ask": entry.ram_ask,
-        "ram_tune": entry.ram_tune,
+        "ram_ask": None if entry.embeds else entry.ram_ask,
+        "ram_tune": None if entry.embeds else entry.ram_tune,
+        "embeds": entry.embeds,
     }
 
 

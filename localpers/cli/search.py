@@ -2,51 +2,110 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from localpers.cli.console import Json, notice, print_json, say
+from localpers.cli.progress import ProgressLine
+
+if TYPE_CHECKING:
+    from localpers.datatypes import RetrievedPassage
+    from localpers.profile import Profile
+    from localpers.retrieval.auto import Reason
+    from localpers.retrieval.retriever import Explanation
+    from localpers.store import Store
 
 SNIPPET_LINES = 4
+
+
+def check_retriever(name: str) -> None:
+    """Raise a usage error for a name that is no retriever's."""
+    from localpers.retrieval.retriever import Method
+
+    if name not in set(Method):
+        raise typer.BadParameter(f"'{name}' is no retriever: {', '.join(Method)}.")
+
+
+def find(
+    store: Store, profile: Profile, query: str, k: int, retriever: str
+) -> list[RetrievedPassage]:
+    """The k best passages; those that still lack a vector get it first, with progress."""
+    from localpers.embedding import open_retriever
+
+    line = ProgressLine("embedded")
+    with open_retriever(store, (retriever,), profile, line.update) as ready:
+        line.clear()
+        return ready.search(query, k, retriever)
+
+
+def _explain(store: Store, profile: Profile, query: str, k: int, retriever: str) -> Explanation:
+    """`find`, and why."""
+    from localpers.embedding import open_retriever
+
+    line = ProgressLine("embedded")
+    with open_retriever(store, (retriever,), profile, line.update) as ready:
+        line.clear()
+        return ready.explain(query, k, retriever)
+
+
+def _reranked(
+    profile: Profile, query: str, hits: list[RetrievedPassage], k: int
+) -> list[RetrievedPassage]:
+    from localpers.inference.engine import Engine
+    from localpers.inference.likelihood import QueryLikelihood
+    from localpers.inference.served import served_model
+    from localpers.retrieval.rerank import rerank
+
+    line = ProgressLine("judged")
+    try:
+        with Engine.open(served_model(profile, use_adapter=False)) as engine:
+            return rerank(QueryLikelihood(engine, line.update), query, hits, k)
+    finally:
+        line.clear()
 
 
 def search(
     context: typer.Context,
     query: Annotated[str, typer.Argument(help="What to look for, in any words.")],
     k: Annotated[int, typer.Option("-k", min=1, help="How many passages.")] = 10,
-    retriever: Annotated[str, typer.Option(help="How to rank: auto, bm25 or recency.")] = "auto",
+    retriever: Annotated[
+        str, typer.Option(help="How to rank: auto, bm25, dense, hybrid or recency.")
+    ] = "auto",
+    reranked: Annotated[
+        bool, typer.Option("--rerank", help="Let the base model judge the first 20 again; slow.")
+    ] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show terms, weights and why a passage ranks so.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Find passages in the indexed notes."""
+    from localpers.cli.upkeep import refresh_index
     from localpers.profile import Profile
-    from localpers.retrieval.retriever import Method, Retriever
+    from localpers.retrieval.rerank import DEPTH
     from localpers.store import Store
 
-    if retriever not in set(Method):
-        raise typer.BadParameter(f"'{retriever}' is no retriever: {', '.join(Method)}.")
-    with Store.open(Profile.open(context.obj)) as store:
-        hits = Retriever(store).search(query, k, retriever)
-        empty = not hits and not store.documents.totals().documents
+    check_retriever(retriever)
+    profile = Profile.open(context.obj)
+    refresh_index(profile)
+    explanation = None
+    wanted = max(k, DEPTH) if reranked else k
+    with Store.open(profile) as store:
+        if explain:
+            explanation = _explain(store, profile, query, wanted, retriever)
+            hits = explanation.passages
+        else:
+            hits = find(store, profile, query, wanted, retriever)
+        empty = not hits and not store.documents.count()
+    if reranked and hits:
+        hits = _reranked(profile, query, hits, k)
     if as_json:
-        print_json(
-            [
-                {
-                    "rank": hit.rank,
-                    "score": hit.score,
-                    "path": hit.path,
-                    "title": hit.title,
-                    "start": hit.start,
-                    "end": hit.end,
-                    "text": hit.text,
-                    "line": hit.line,
-                    "page": hit.page,
-                    "date": hit.date,
-                }
-                for hit in hits
-            ]
-        )
+        print_json([_document(hit, explanation) for hit in hits])
         return
+    if explanation is not None:
+        _say_understood(explanation)
     if empty:
         notice("The index is empty: run 'localpers ingest FOLDER' first.")
     elif not hits:
@@ -54,6 +113,84 @@ def search(
     for hit in hits:
         say(f"{hit.rank:>2}. {hit.title}  ({hit.date[:10]}, score {hit.score:.2f})")
         say(f"    {hit.location}")
+        if explanation is not None:
+            _say_reason(explanation.reason_of(hit))
         lines = [line for line in hit.text.splitlines() if line.strip()][:SNIPPET_LINES]
         for line in lines:
             say(f"    | {line}")
+
+
+def _document(hit: RetrievedPassage, explanation: Explanation | None) -> dict[str, Any]:
+    found = {
+        "rank": hit.rank,
+        "score": hit.score,
+        "path": hit.path,
+        "title": hit.title,
+        "start": hit.start,
+        "end": hit.end,
+        "text": hit.text,
+        "line": hit.line,
+        "page": hit.page,
+        "date": hit.date,
+    }
+    if explanation is not None:
+        found["explain"] = _explained(explanation, explanation.reason_of(hit))
+    return found
+
+
+def _explained(explanation: Explanation, reason: Reason) -> dict[str, Any]:
+    query = explanation.query
+    return {
+        "query": {
+            "terms": [
+                {"term": term, "idf": idf, "content": term in query.content}
+                for term, idf in explanation.idf.items()
+            ],
+            "ignored": list(query.ignored),
+            "times": [[time.first.isoformat(), time.last.isoformat()] for time in query.times],
+            "recent": query.recent,
+            "embedded": explanation.embedded,
+        },
+        "terms": [
+            {"term": term.term, "part": term.part, "score": term.score} for term in reason.terms
+        ],
+        "time": reason.time,
+        "recency": reason.recency,
+        "ranks": asdict(reason.ranks) if reason.ranks else None,
+        "copies": list(reason.copies),
+    }
+
+
+def _say_understood(explanation: Explanation) -> None:
+    query = explanation.query
+    terms = (f"{term} {idf:.2f}" for term, idf in explanation.idf.items())
+    say(f"Looked for (term, idf): {', '.join(terms) or 'no words'}")
+    if explanation.embedded is not None:
+        say(f"Looked for by meaning: {explanation.embedded}")
+    if query.ignored:
+        say(f"Instruction, not looked for: {' … '.join(query.ignored)}")
+    for time in query.times:
+        say(f"Preferred: documents from {time.first} to {time.last}")
+    if query.recent:
+        say("Preferred: recent documents")
+    say()
+
+
+def _say_reason(reason: Reason) -> None:
+    terms = " + ".join(
+        f"{term.term}{' (title, heading, tags)' if term.part == 'fields' else ''} {term.score:.2f}"
+        for term in reason.terms
+    )
+    factor = [
+        f"{name} +{share:.0%}"
+        for name, share in (("date", reason.time), ("recency", reason.recency))
+        if share >= 0.005
+    ]
+    if reason.ranks:
+        by = (("words", reason.ranks.words), ("meaning", reason.ranks.vectors))
+        say("    = " + ", ".join(f"{rank}. by {name}" for name, rank in by if rank))
+    parts = [part for part in (terms, *factor) if part]
+    if parts:
+        say(f"    {'by words' if reason.ranks else '='} {', '.join(parts)}")
+    for path in reason.copies:
+        say(f"    nearly the same, left out: {path}")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from localpers.cli.console import Json, notice, print_json, say
 from localpers.profile import Profile
+
+if TYPE_CHECKING:
+    from localpers.store import Store
 
 
 def status(context: typer.Context, as_json: Json = False) -> None:
@@ -26,6 +30,8 @@ def status(context: typer.Context, as_json: Json = False) -> None:
         f"  {index['documents']} documents in {index['passages']} passages"
         + (f" · languages: {shares}" if shares else "")
     )
+    if state["vectors"]:
+        say(_vectors_line(state["vectors"]))
     if index["skipped"]:
         say(f"  {index['skipped']} files could not be read ('localpers ingest' names them)")
     answers = f"run {state['promoted']}" if state["promoted"] else "the base model"
@@ -41,6 +47,36 @@ def status(context: typer.Context, as_json: Json = False) -> None:
         say("  Nothing is indexed yet: run 'localpers ingest FOLDER'.")
 
 
+def _vectors_line(vectors: dict[str, Any]) -> str:
+    line = (
+        f"  Vectors: {vectors['encoder']}, {vectors['embedded']} of {vectors['passages']} passages"
+    )
+    verdict = vectors["verdict"]
+    if verdict is None:
+        return f"{line} · not measured on your notes: 'localpers bench retrieval' does"
+    ranks = f"MRR {verdict['hybrid']:.3f} against {verdict['words']:.3f} by words"
+    if verdict["better"]:
+        return f"{line} · auto uses them ({ranks})"
+    return f"{line} · auto goes without, as they do not surely help on your notes ({ranks})"
+
+
+def _vectors(store: Store) -> dict[str, Any] | None:
+    from localpers.embedding import hybrid_verdict
+    from localpers.retrieval.dense import encoder_note
+
+    noted = encoder_note(store)
+    if noted is None:
+        return None
+    verdict = hybrid_verdict(store)
+    embedded = store.vectors.count()
+    return {
+        "encoder": noted.name,
+        "embedded": embedded,
+        "passages": embedded + store.vectors.missing(),
+        "verdict": asdict(verdict) | {"better": verdict.better} if verdict else None,
+    }
+
+
 def _state(profile: Profile) -> dict[str, Any]:
     from localpers.runs import finished_runs, interrupted_run
     from localpers.store import Store
@@ -48,6 +84,7 @@ def _state(profile: Profile) -> dict[str, Any]:
     with Store.open(profile) as store:
         totals = store.documents.totals()
         shares = store.documents.language_shares()
+        vectors = _vectors(store)
     runs = []
     for run in finished_runs(profile):
         description = run.describe()
@@ -67,6 +104,7 @@ def _state(profile: Profile) -> dict[str, Any]:
             "skipped": totals.skipped,
             "languages": dict(sorted(shares.items(), key=lambda item: -item[1])),
         },
+        "vectors": vectors,
         "base": profile.base(),
         "promoted": profile.promoted(),
         "runs": [

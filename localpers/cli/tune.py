@@ -46,6 +46,7 @@ def tune(
     started = time.monotonic()
     seconds = seconds_in(budget)
 
+    from localpers.cli.upkeep import refresh_index
     from localpers.learning.flow import learn
     from localpers.learning.preparation import Options, prepare
     from localpers.profile import Profile
@@ -57,6 +58,7 @@ def tune(
     options = Options(base, Recipe.of(fields), device, seconds, resume, started)
     profile = Profile.open(context.obj)
     reporter = TerminalReporter()
+    refresh_index(profile)
     with profile.writing("tune"):
         try:
             if dry_run:

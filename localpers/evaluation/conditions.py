@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from localpers.errors import LocalpersError
 from localpers.retrieval.retriever import Method
 
-RETRIEVERS = ("auto", "bm25", "recency", "dense", "hybrid")
-"""Names that reports use; require_retrievers tells which of them work here."""
+RETRIEVERS = tuple(method.value for method in Method)
 CONTROLS = ("mismatched", "random")
 """Another person's passages, and random own ones: what retrieval has to beat."""
 
@@ -52,14 +50,3 @@ class Condition:
 def parse_conditions(names: str, others: tuple[str, ...] = ()) -> tuple[Condition, ...]:
     """The conditions in a list separated by commas, each once, in that order."""
     return tuple(dict.fromkeys(Condition.parse(name, others) for name in names.split(",")))
-
-
-def require_retrievers(conditions: Iterable[Condition]) -> None:
-    """Raise LocalpersError for a condition by a retriever that does not exist yet."""
-    there = [method.value for method in Method]
-    for condition in conditions:
-        if condition.passages in RETRIEVERS and condition.passages not in there:
-            raise LocalpersError(
-                f"'{condition.name}' cannot be measured, as there is no retriever "
-                f"'{condition.passages}' yet: choose among {', '.join(there)}."
-            )

@@ -18,8 +18,9 @@ from typing import Any
 
 from localpers import __version__
 from localpers.datatypes import Reporter, RetrievedPassage, ServedModel
+from localpers.embedding import open_retriever
 from localpers.errors import LocalpersError
-from localpers.evaluation.conditions import RETRIEVERS, Condition, require_retrievers
+from localpers.evaluation.conditions import RETRIEVERS, Condition
 from localpers.evaluation.measuring import TEXT_TOKENS, TITLE_TOKENS, measure_trial, reference
 from localpers.evaluation.metrics import overlap
 from localpers.evaluation.neutral import neutral_likelihood
@@ -32,7 +33,10 @@ from localpers.evaluation.trials import Trial
 from localpers.inference.engine import Engine
 from localpers.profile import Profile
 from localpers.prompts import PASSAGES
+from localpers.retrieval.analysis import VERSION as ANALYSIS
+from localpers.retrieval.dense import encoder_note
 from localpers.retrieval.lexicon import Lexicon
+from localpers.retrieval.retriever import USES_VECTORS, Method, Retriever
 from localpers.runs import finished_runs
 from localpers.store import Store
 from localpers.tuning.requests import Task
@@ -61,11 +65,10 @@ class Wanted:
 def evaluate(profile: Profile, wanted: Wanted, reporter: Reporter) -> tuple[Evaluation, Subject]:
     """Measure every condition on the same trials and save the Evaluation in the subject's folder.
 
-    Raises what find_subject and Engine.open raise, and LocalpersError for a condition that needs a
-    run where there is none, or a retriever that does not exist.
+    Raises what find_subject, open_retriever and Engine.open raise, and LocalpersError for a
+    condition that needs a run where there is none.
     """
     started = time.monotonic()
-    require_retrievers(wanted.conditions or ())
     with Store.open(profile) as store:
         subject = find_subject(profile, store, wanted.run, wanted.base)
         conditions = wanted.conditions or _usual(subject)
@@ -73,8 +76,10 @@ def evaluate(profile: Profile, wanted: Wanted, reporter: Reporter) -> tuple[Eval
             raise LocalpersError(
                 "Nothing is tuned yet, so only base and rag can be evaluated: run 'localpers tune'."
             )
-        work = _Work(profile, store, subject, conditions, wanted, reporter)
-        evaluation = work.go(started)
+        forms = {condition.passages for condition in conditions}
+        with open_retriever(store, forms, profile) as retriever:
+            work = _Work(profile, store, subject, conditions, wanted, reporter, retriever)
+            evaluation = work.go(started)
     evaluation.save(subject.folder / RESULTS)
     work.ledger.close()
     return evaluation, subject
@@ -95,6 +100,7 @@ class _Work:
         conditions: Sequence[Condition],
         wanted: Wanted,
         reporter: Reporter,
+        retriever: Retriever,
     ) -> None:
         self._profile = profile
         self._subject = subject
@@ -102,9 +108,16 @@ class _Work:
         self._wanted = wanted
         self._reporter = reporter
         self._others = other_persons(profile)
-        self._around = Surroundings(store, subject.retrievable, self._others, wanted.seed)
+        self._around = Surroundings(
+            store, subject.retrievable, self._others, wanted.seed, retriever
+        )
         self._lexicon = Lexicon(store)
-        self._titles = {d.content_hash: d.title for d in store.documents.all()}
+        documents = list(store.documents.all())
+        self._titles = {d.content_hash: d.title for d in documents}
+        self._retrieval = _retrieval(store, retriever, conditions) | {
+            "today": self._around.today.isoformat(),
+            "documents": _fingerprint(sorted(f"{d.content_hash} {d.date}" for d in documents)),
+        }
         self._trials = subject.sample(wanted.sample)
         known = list(self._around.documents.values())
         most = min(QUESTIONS, wanted.sample)
@@ -277,8 +290,24 @@ class _Work:
             "retrievable": _fingerprint(
                 sorted(d.content_hash for d in self._around.documents.values())
             ),
+            "retrieval": self._retrieval,
             "others": _fingerprint([passage.text for passage in self._others.passages]),
         }
+
+
+def _retrieval(
+    store: Store, retriever: Retriever, conditions: Sequence[Condition]
+) -> dict[str, Any]:
+    """What, besides the documents, decides which passages are found."""
+    forms = {condition.passages for condition in conditions}
+    by_vectors = not USES_VECTORS.isdisjoint(forms)
+    noted = encoder_note(store)
+    used = noted is not None and (by_vectors or (Method.AUTO in forms and retriever.auto_is_hybrid))
+    return {
+        "analysis": ANALYSIS,
+        "auto": "hybrid" if retriever.auto_is_hybrid else "words",
+        "encoder": noted.sha256 if noted and used else None,
+    }
 
 
 def _texts(scores: Sequence[Scored]) -> dict[str, str]:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from localpers.datatypes import BlockKind, Message, RetrievedPassage, StoredDocument
+from localpers.datatypes import Block, BlockKind, Message, RetrievedPassage, StoredDocument
 from localpers.errors import LocalpersError
 from localpers.inference.answer import AnswerResult, answer, fit_prompt
 from localpers.inference.attribution import Lexicon
@@ -92,7 +92,7 @@ def _is_fact(term: str) -> bool:
 
 def _candidates(document: StoredDocument, lexicon: Lexicon) -> Iterator[NotesQuestion]:
     title = " ".join(document.title.split())
-    for sentence in _sentences(document):
+    for sentence in sentences_of(document.text, document.blocks):
         found = _distinctive(sentence, title, lexicon)
         if found is None:
             continue
@@ -107,12 +107,12 @@ def _candidates(document: StoredDocument, lexicon: Lexicon) -> Iterator[NotesQue
         )
 
 
-def _sentences(document: StoredDocument) -> Iterator[str]:
-    """Sentences of the person's own prose, without markup, code and addresses."""
-    for block in document.blocks:
+def sentences_of(document: str, blocks: Iterable[Block]) -> Iterator[str]:
+    """Sentences of the person's own prose in `blocks`, without markup, code and addresses."""
+    for block in blocks:
         if block.kind not in (BlockKind.PARAGRAPH, BlockKind.LIST_ITEM):
             continue
-        text = document.text[block.start : block.end]
+        text = document[block.start : block.end]
         for match in _SENTENCE.finditer(" ".join(text.split())):
             sentence = match[0].strip()
             if _MARKUP.search(sentence) or sentence[-1:] not in ".!?。！？":

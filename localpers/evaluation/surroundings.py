@@ -18,6 +18,7 @@ from localpers.datatypes import RetrievedPassage, StoredDocument
 from localpers.errors import LocalpersError
 from localpers.profile import Profile, home
 from localpers.prompts import PASSAGES
+from localpers.retrieval.dates import newest_day
 from localpers.retrieval.retriever import Retriever
 from localpers.store import Store
 from localpers.tuning.context import LONGEST_QUERY
@@ -40,18 +41,25 @@ NOBODY = Others((), "shipped")
 
 class Surroundings:
     """Finds passages among the documents with a hash in `retrievable`; the same ones for the same
-    query, form and `seed`.
+    query, form and `seed`, on whatever day: `today` is that of the newest of them. `retriever` is
+    for forms by vectors, and for `auto` where it uses them.
     """
 
     def __init__(
-        self, store: Store, retrievable: Collection[str], others: Others = NOBODY, seed: int = 0
+        self,
+        store: Store,
+        retrievable: Collection[str],
+        others: Others = NOBODY,
+        seed: int = 0,
+        retriever: Retriever | None = None,
     ) -> None:
-        self._retriever = Retriever(store)
+        self._retriever = retriever or Retriever(store)
         self.documents: dict[int, StoredDocument] = {
             document.id: document
             for document in store.documents.all()
             if document.content_hash in retrievable
         }
+        self.today = newest_day(document.date for document in self.documents.values())
         self._total = store.documents.totals().passages
         self._seed = seed
         self.others = others
@@ -79,7 +87,7 @@ class Surroundings:
     def _allowed(self, query: str, k: int, form: str) -> list[RetrievedPassage]:
         asked = k * WIDER
         while True:
-            hits = self._retriever.search(query, asked, form)
+            hits = self._retriever.search(query, asked, form, self.today)
             allowed = [hit for hit in hits if hit.document in self.documents]
             if len(allowed) >= k or len(hits) < asked or asked >= self._total:
                 return allowed[:k]

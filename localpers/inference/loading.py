@@ -145,7 +145,7 @@ def load(served: ServedModel, n_ctx: int = 0) -> LoadedModel:
                 f"There is no file {path}: choose another run with --run, or tune again."
             )
     failure = None
-    for layers in _gpu_layers(served.model):
+    for layers in layers_to_try(served.model):
         try:
             return _load(served, n_ctx, layers)
         except (OutOfMemory, UnsupportedModel) as error:
@@ -155,16 +155,7 @@ def load(served: ServedModel, n_ctx: int = 0) -> LoadedModel:
 
 def _load(served: ServedModel, n_ctx: int, gpu_layers: int) -> LoadedModel:
     library = llama_cpp()
-    parameters = library.llama_model_default_params()
-    parameters.n_gpu_layers = gpu_layers
-    parameters.load_mode = library.LLAMA_LOAD_MODE_MMAP
-    forget_errors()
-    model = library.llama_model_load_from_file(os.fsencode(served.model), parameters)
-    if not model:
-        raise UnsupportedModel(
-            f"llama.cpp cannot load {served.model.name} ({last_error()}): check that the file is "
-            "whole and fits the memory, or choose another base."
-        )
+    model = model_from(served.model, gpu_layers)
     limit = library.llama_model_n_ctx_train(model)
     loaded = LoadedModel(model, served.adapter_scale, min(n_ctx, limit) if n_ctx else limit)
     try:
@@ -182,7 +173,25 @@ def _load(served: ServedModel, n_ctx: int, gpu_layers: int) -> LoadedModel:
     return loaded
 
 
-def _gpu_layers(model: Path) -> Iterator[int]:
+def model_from(path: Path, gpu_layers: int) -> Any:
+    """The native handle of the model in the file at `path`, mapped, `gpu_layers` of it on the GPU;
+    the caller frees it. Raises UnsupportedModel.
+    """
+    library = llama_cpp()
+    parameters = library.llama_model_default_params()
+    parameters.n_gpu_layers = gpu_layers
+    parameters.load_mode = library.LLAMA_LOAD_MODE_MMAP
+    forget_errors()
+    model = library.llama_model_load_from_file(os.fsencode(path), parameters)
+    if not model:
+        raise UnsupportedModel(
+            f"llama.cpp cannot load {path.name} ({last_error()}): check that the file is "
+            "whole and fits the memory, or choose another model."
+        )
+    return model
+
+
+def layers_to_try(model: Path) -> Iterator[int]:
     """How many layers to try to put on the GPU, in order: all, then half as many each time."""
     if stated := os.environ.get(GPU_LAYERS):
         try:

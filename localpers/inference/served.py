@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from localpers.datatypes import BaseModel, ServedModel
-from localpers.errors import LocalpersError, ModelNotFound
+from localpers.errors import LocalpersError, ModelNotFound, UnsupportedModel
 from localpers.profile import Profile
 from localpers.runs import RunFolder, find_run
 from localpers.weights import catalog
@@ -30,6 +30,10 @@ def served_model(
     run = run or profile.promoted()
     if base is not None or run is None:
         model = catalog.find(base) if base is not None else _default_base(profile)
+        if model.embeds:
+            raise UnsupportedModel(
+                f"{model.name} is an embedding model, which writes no text: name another by --base."
+            )
         return ServedModel(model, model.path)
     description = _describe(profile, run)
     if not use_adapter:
@@ -104,7 +108,7 @@ def _default_base(profile: Profile) -> BaseModel:
     except ModelNotFound:
         if profile.base():
             raise
-        there = catalog.installed()
+        there = [model for model in catalog.installed() if not model.embeds]
         if len(there) == 1:
             return there[0]
         if not there:

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from localpers.datatypes import Example, Reporter, ServedModel, TokenizedExample
+from localpers.embedding import open_retriever
 from localpers.errors import LocalpersError, ParityFailed
 from localpers.evaluation.judging import Evidence, Incumbent, judge, served_as
 from localpers.evaluation.questions import make_questions
@@ -25,6 +26,7 @@ from localpers.learning.description import describe, fingerprint, parity_message
 from localpers.learning.preparation import Options, Prepared, prepare
 from localpers.profile import Profile
 from localpers.retrieval.lexicon import Lexicon
+from localpers.retrieval.retriever import Retriever
 from localpers.runs import RunFolder, find_run, interrupted_run, prune
 from localpers.store import Store
 from localpers.tuning.dataset import read_jsonl, write_jsonl
@@ -181,11 +183,11 @@ class _Run:
         # Merged into the base, an adapter cannot stay away from prompts.
         files = {"adapter": adapter} if activated else {"merged": merged, "adapter": adapter}
         left = self._options.budget - (time.monotonic() - self._options.started)
-        with Store.open(self._profile) as store:
+        with Store.open(self._profile) as store, open_retriever(store) as retriever:
             verdict = judge(
                 ServedModel(base, base.path),
                 files,
-                self._evidence(store, trials),
+                self._evidence(store, retriever, trials),
                 _incumbent(self._profile),
                 seconds=max(left - 1.0, 4.0),
                 on_progress=self._show_judging,
@@ -197,10 +199,10 @@ class _Run:
         left = self._options.budget - (time.monotonic() - self._options.started)
         self._reporter.progress(done, total, what, max(left, 0.0) if math.isfinite(left) else None)
 
-    def _evidence(self, store: Store, trials: Sequence[Trial]) -> Evidence:
+    def _evidence(self, store: Store, retriever: Retriever, trials: Sequence[Trial]) -> Evidence:
         data = self._plan["data"]
         retrievable = frozenset(data.get("retrievable", data["learned"]))
-        around = Surroundings(store, retrievable, seed=self._recipe.seed)
+        around = Surroundings(store, retrievable, seed=self._recipe.seed, retriever=retriever)
         lexicon = Lexicon(store)
         known = list(around.documents.values())
         questions = make_questions(known, lexicon, MOST_QUESTIONS, self._recipe.seed)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from random import Random
 
 from localpers.datatypes import BaseModel, Example, Reporter, StoredDocument
+from localpers.embedding import open_retriever
 from localpers.errors import TooLittleText
 from localpers.evaluation.trials import Trial, make_trials, yields_trials
 from localpers.inference.served import served_model
@@ -63,18 +64,18 @@ def prepare(profile: Profile, options: Options, reporter: Reporter) -> Prepared:
     reporter.stage("Checking")
     base = _base(profile, options.base)
     device = choose_device(options.device)
-    with Store.open(profile) as store:
+    with Store.open(profile) as store, open_retriever(store) as retriever:
         documents = list(store.documents.all())
         languages = store.documents.language_shares()
         preflight = check(profile, base, device, options.recipe.quantization, documents, languages)
         for line in preflight.warnings:
             reporter.warn(line)
         reporter.stage("Making examples")
-        return _examples(store, documents, preflight, options, reporter)
+        return _examples(retriever, documents, preflight, options, reporter)
 
 
 def _examples(
-    store: Store,
+    retriever: Retriever,
     documents: Sequence[StoredDocument],
     preflight: Preflight,
     options: Options,
@@ -90,7 +91,7 @@ def _examples(
             "ingest longer writing of yours; 'ask' works without tuning."
         )
     hashes = {document.id: document.content_hash for document in documents}
-    earlier = OtherDocuments(Retriever(store), parts.train, recipe.passages, only_earlier=True)
+    earlier = OtherDocuments(retriever, parts.train, recipe.passages, only_earlier=True)
     maker = ExampleMaker(tokenizer, recipe, earlier, hashes)
     enough = most_tokens(base, preflight.device, options.budget)
     order = list(parts.train)

@@ -2,7 +2,8 @@
 
 Words are folded (NFKC, case folding) and stemmed by the Snowball algorithm of the document's
 language; compounds (`getUserName`, `foo_bar.baz`, `2024-05-17`) are kept whole and in parts;
-Chinese, Japanese and Korean runs become overlapping bigrams; emoji are terms.
+runs of scripts without blanks (Chinese, Japanese, Korean, Thai, Lao, Khmer, Burmese) become
+overlapping bigrams; numbers lose the commas between thousands; emoji are terms.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-VERSION = 1
+VERSION = 2
 
 SNOWBALL = {
     "ar": "arabic",
@@ -53,10 +54,14 @@ _WORD = (
     r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17df]"
 )
 _EMOJI = r"[\u2190-\u21ff\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]"
-_TOKEN = re.compile(rf"[A-Za-z](?:\+\+|\#)(?!\w)|{_WORD}+(?:[.\-_/:@+&]{_WORD}+)*|{_EMOJI}")
-_CJK_RUN = re.compile(
+_GROUPED = r"(?<![\w.,])\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\w,])"
+_TOKEN = re.compile(
+    rf"[A-Za-z](?:\+\+|\#)(?!\w)|{_GROUPED}|{_WORD}+(?:[.\-_/:@+&]{_WORD}+)*|{_EMOJI}"
+)
+_UNSPACED = re.compile(
     r"[\u1100-\u11ff\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u3130-\u318f\u31f0-\u31ff"
-    r"\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003134f]+"
+    r"\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003134f"
+    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]+"
 )
 _JOINER = re.compile(r"[.\-_/:@+&]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -94,6 +99,8 @@ def query_terms(query: str, languages: Iterable[str]) -> list[str]:
 def _terms_of(token: str, language: str) -> tuple[str, ...]:
     if not token[-1].isalnum() and token[-1] in "+#":
         return (token.casefold(),)
+    if "," in token:
+        token = token.replace(",", "")
     parts = [part for part in _JOINER.split(token) if part]
     terms: list[str] = []
     if len(parts) > 1:
@@ -110,7 +117,7 @@ def _terms_of(token: str, language: str) -> tuple[str, ...]:
 def _word_terms(word: str, language: str) -> list[str]:
     terms: list[str] = []
     end = 0
-    for run in _CJK_RUN.finditer(word):
+    for run in _UNSPACED.finditer(word):
         terms.extend(_stemmed(word[end : run.start()], language))
         characters = run.group()
         terms.extend(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-import numpy as np
-
 from localpers.retrieval.analysis import query_terms
 from localpers.store import Store
 
@@ -17,7 +15,7 @@ class Lexicon:
     def __init__(self, store: Store) -> None:
         self._postings = store.postings
         self._languages = store.documents.languages()
-        self._passages = int(np.count_nonzero(self._postings.lengths()))
+        self._passages = self._postings.collection().number
         self._idf: dict[str, float] = {}
 
     def terms(self, text: str) -> list[str]:
@@ -35,6 +33,6 @@ class Lexicon:
 
     def _idf_of(self, term: str) -> float:
         if term not in self._idf:
-            holding = len(self._postings.of(term).passages)
+            holding = self._postings.count(term)
             self._idf[term] = math.log((self._passages + 1) / max(holding, 1))
         return self._idf[term]

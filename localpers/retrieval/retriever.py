@@ -2,94 +2,207 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
 from enum import StrEnum
 
 from localpers.datatypes import RetrievedPassage
-from localpers.retrieval.analysis import analyse, query_terms
-from localpers.retrieval.bm25 import rank_passages
+from localpers.errors import LocalpersError
+from localpers.retrieval.auto import (
+    CANDIDATES,
+    Ranks,
+    Reason,
+    Scored,
+    TermScore,
+    choose,
+    score_by_words,
+)
+from localpers.retrieval.bm25 import rank_passages, score_passages
+from localpers.retrieval.dense import TextEncoder, rank_by_vector
+from localpers.retrieval.fusion import fuse
+from localpers.retrieval.query import Query, plain, understand
 from localpers.store import Store
-
-CANDIDATES = 50
-"""How many of BM25's best `auto` looks at again, at least."""
-TITLE_WEIGHT = 0.5
-"""Of a query term's idf, added to the score where the document's title holds the term."""
-MOST_PER_DOCUMENT = 2
-"""Passages of one document among the hits, as long as other documents have any."""
 
 
 class Method(StrEnum):
     """How passages are ranked.
 
-    `bm25` is exact BM25 of the passages' text; `auto` starts from it, lets titles count and does
-    not let one document crowd out the others; `recency` goes by document date alone.
+    `bm25` is exact BM25 of the passages' text; `auto` starts from it, lets titles, headings, tags
+    and dates count and keeps repetitions out; `dense` is the cosine of vectors, `hybrid` fuses the
+    ranking of `auto` with it; `recency` goes by document date alone.
     """
 
     AUTO = "auto"
     BM25 = "bm25"
+    DENSE = "dense"
+    HYBRID = "hybrid"
     RECENCY = "recency"
 
 
-class Retriever:
-    """Ranks the passages of one store."""
+USES_VECTORS = frozenset({Method.DENSE, Method.HYBRID})
 
-    def __init__(self, store: Store) -> None:
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What was looked for, and why each of the passages found ranks where it does.
+
+    `embedded` is the text whose vector was compared, None where vectors played no part.
+    """
+
+    query: Query
+    embedded: str | None
+    idf: dict[str, float]
+    passages: list[RetrievedPassage]
+    reasons: list[Reason]
+
+    def reason_of(self, passage: RetrievedPassage) -> Reason:
+        """Of one of the passages, wherever a reranker has put it since."""
+        place = (passage.document, passage.start)
+        places = [(found.document, found.start) for found in self.passages]
+        return self.reasons[places.index(place)]
+
+
+class Retriever:
+    """Ranks the passages of one store.
+
+    `encoder` gives the embedding model when it is first needed; with `auto_is_hybrid`, `auto` needs
+    it too.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        encoder: Callable[[], TextEncoder] | None = None,
+        auto_is_hybrid: bool = False,
+    ) -> None:
         self._store = store
+        self._encoder = encoder
+        self.auto_is_hybrid = auto_is_hybrid and encoder is not None
 
     def search(
-        self, query: str, k: int = 10, retriever: str = Method.AUTO
+        self, query: str, k: int = 10, retriever: str = Method.AUTO, today: date | None = None
     ) -> list[RetrievedPassage]:
         """The k best passages for `query`, best first; fewer where fewer hold any of its terms.
 
         `recency` ranks by document date alone; its score is 1 / rank. The query is plain text:
-        no character in it has a meaning of its own.
+        no character in it has a meaning of its own. Relative times in it count from `today`, by
+        default the day that it is. Raises LocalpersError for `dense` and `hybrid` without an
+        encoder.
         """
         with self._store.snapshot():
-            ranked = self._rank(query, k, Method(retriever))
-            passages = self._store.documents.passages(id for id, _ in ranked)
-        return [
-            RetrievedPassage(
-                rank=rank,
-                score=score,
-                document=passage.document,
-                path=passage.path,
-                title=passage.title,
-                date=passage.date,
-                start=passage.start,
-                end=passage.end,
-                text=passage.text,
-                line=passage.line,
-                page=passage.page,
-            )
-            for rank, (id, score) in enumerate(ranked, 1)
-            for passage in [passages[id]]
-        ]
+            method = Method(retriever)
+            hits = self._rank(self._understood(query, method, today), k, method)
+        return [_retrieved(rank, hit) for rank, hit in enumerate(hits, 1)]
 
-    def _rank(self, query: str, k: int, method: Method) -> list[tuple[int, float]]:
+    def explain(self, query: str, k: int = 10, retriever: str = Method.AUTO) -> Explanation:
+        """`search`, and why."""
+        with self._store.snapshot():
+            method = Method(retriever)
+            understood = self._understood(query, method, None)
+            hits = self._rank(understood, k, method)
+            if method is Method.BM25:
+                hits = self._with_terms(understood, hits)
+            idf = rank_passages(self._store.postings, understood.terms, 1).idf
+        return Explanation(
+            query=understood,
+            embedded=understood.topic if self._uses_vectors(method, understood) else None,
+            idf={term: idf.get(term, 0.0) for term in understood.terms},
+            passages=[_retrieved(rank, hit) for rank, hit in enumerate(hits, 1)],
+            reasons=[hit.reason for hit in hits],
+        )
+
+    def _understood(self, query: str, method: Method, today: date | None) -> Query:
+        if method is Method.RECENCY:
+            return Query({}, frozenset())
+        languages = self._store.documents.languages()
+        if method is Method.BM25:
+            return plain(query, languages)
+        understood = understand(query, languages, today or date.today())
+        if method is Method.DENSE:
+            return Query({}, frozenset(), understood.topic or query, understood.ignored)
+        return understood
+
+    def _uses_vectors(self, method: Method, query: Query) -> bool:
+        if method is Method.DENSE:
+            return True
+        fused = method is Method.HYBRID or (method is Method.AUTO and self.auto_is_hybrid)
+        # Of a query by date alone the dates decide.
+        return fused and not query.by_date_alone
+
+    def _rank(self, query: Query, k: int, method: Method) -> list[Scored]:
+        if method in (Method.AUTO, Method.HYBRID):
+            scored = score_by_words(self._store, query, k)
+            # Every passage has some cosine; that words are found is what tells that any answers.
+            if self._uses_vectors(method, query) and (scored or method is Method.HYBRID):
+                scored = self._fused(scored, query, max(CANDIDATES, 2 * k))
+            return choose(scored, k)
+        if method is Method.DENSE:
+            return self._by_vector(query, k)
         if method is Method.RECENCY:
             newest = self._store.documents.newest_passages(k)
-            return [(id, 1 / rank) for rank, id in enumerate(newest, 1)]
-        languages = self._store.documents.languages()
-        terms = query_terms(query, languages)
-        if method is Method.BM25:
-            return list(rank_passages(self._store.postings, terms, k).top)
-        return self._auto(terms, languages, k)
+            top = [(id, 1 / rank) for rank, id in enumerate(newest, 1)]
+        else:
+            top = list(rank_passages(self._store.postings, query.terms, k).top)
+        passages = self._store.documents.passages(id for id, _ in top)
+        return [Scored(passages[id], score, Reason()) for id, score in top]
 
-    def _auto(self, terms: list[str], languages: list[str], k: int) -> list[tuple[int, float]]:
-        ranking = rank_passages(self._store.postings, terms, max(CANDIDATES, 5 * k))
-        passages = self._store.documents.passages(id for id, _ in ranking.top)
-        scored: list[tuple[int, float]] = []
-        for id, score in ranking.top:
-            title = {t for language in languages for t in analyse(passages[id].title, language)}
-            told = sum(idf for term, idf in ranking.idf.items() if term in title)
-            scored.append((id, score + TITLE_WEIGHT * told))
-        scored.sort(key=lambda hit: (-hit[1], hit[0]))
-        taken: Counter[int] = Counter()
-        first: list[tuple[int, float]] = []
-        crowd: list[tuple[int, float]] = []
-        for hit in scored:
-            document = passages[hit[0]].document
-            taken[document] += 1
-            (first if taken[document] <= MOST_PER_DOCUMENT else crowd).append(hit)
-        chosen = (first + crowd)[:k]
-        return sorted(chosen, key=lambda hit: (-hit[1], hit[0]))
+    def _by_vector(self, query: Query, k: int) -> list[Scored]:
+        if self._encoder is None:
+            raise LocalpersError(
+                "There is no embedding model to search with: run 'localpers models pull "
+                "all-minilm-l6-v2', or choose --retriever bm25."
+            )
+        top = rank_by_vector(self._store, self._encoder(), query.topic, k)
+        passages = self._store.documents.passages(id for id, _ in top)
+        return [
+            Scored(passages[id], cosine, Reason(ranks=Ranks(None, rank)))
+            for rank, (id, cosine) in enumerate(top, 1)
+        ]
+
+    def _fused(self, scored: list[Scored], query: Query, depth: int) -> list[Scored]:
+        """The first `depth` of both rankings, best first."""
+        by_words, by_vector = scored[:depth], self._by_vector(query, depth)
+        hits = {hit.passage.id: hit for hit in by_vector}
+        for rank, hit in enumerate(by_words, 1):
+            other = hits.get(hit.passage.id)
+            vectors = other.reason.ranks.vectors if other and other.reason.ranks else None
+            reason = replace(hit.reason, ranks=Ranks(rank, vectors))
+            hits[hit.passage.id] = replace(hit, reason=reason)
+        rankings = ([hit.passage.id for hit in some] for some in (by_words, by_vector))
+        return [replace(hits[id], score=score) for id, score in fuse(rankings)]
+
+    def _with_terms(self, query: Query, hits: list[Scored]) -> list[Scored]:
+        ids = [hit.passage.id for hit in hits]
+        found = score_passages(self._store.postings, query.terms, ids)
+        return [
+            Scored(
+                hit.passage,
+                hit.score,
+                Reason(
+                    tuple(
+                        TermScore(term, "text", scores[hit.passage.id])
+                        for term, scores in found.items()
+                        if hit.passage.id in scores
+                    )
+                ),
+            )
+            for hit in hits
+        ]
+
+
+def _retrieved(rank: int, hit: Scored) -> RetrievedPassage:
+    passage = hit.passage
+    return RetrievedPassage(
+        rank=rank,
+        score=hit.score,
+        document=passage.document,
+        path=passage.path,
+        title=passage.title,
+        date=passage.date,
+        start=passage.start,
+        end=passage.end,
+        text=passage.text,
+        line=passage.line,
+        page=passage.page,
+    )

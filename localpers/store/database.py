@@ -13,9 +13,12 @@ from localpers.errors import LocalpersError
 from localpers.profile import FILE_MODE, Profile
 from localpers.store.documents import Documents
 from localpers.store.postings import Postings
-from localpers.store.schema import MIGRATIONS, migrate
+from localpers.store.schema import MIGRATIONS, POSTINGS_TABLES, migrate, postings_tables
+from localpers.store.vectors import Vectors
 
 BUSY_SECONDS = 30
+_INDEXES = ("postings", "field_postings")
+_NEXT = "next_"
 
 
 class Store:
@@ -31,6 +34,10 @@ class Store:
         self.db: Any = sqlite_utils.Database(connection)
         self.documents = Documents(self.db)
         self.postings = Postings(self.db)
+        """Of the passages' text."""
+        self.fields = Postings(self.db, "field_postings")
+        """Of title, heading and tags, by passage."""
+        self.vectors = Vectors(self.db)
 
     @classmethod
     def open(cls, profile: Profile) -> Store:
@@ -70,10 +77,12 @@ class Store:
 
     def commit(self) -> None:
         self.postings.flush()
+        self.fields.flush()
         self.db.conn.execute("COMMIT")
 
     def rollback(self) -> None:
         self.postings.discard()
+        self.fields.discard()
         self.db.conn.execute("ROLLBACK")
 
     @contextmanager
@@ -99,12 +108,42 @@ class Store:
         finally:
             self.db.conn.execute("COMMIT")
 
+    def next_index(self, *, empty: bool) -> tuple[Postings, Postings]:
+        """(postings, fields) that grow beside those in use until `use_next_index`; flush them.
+
+        Inside a transaction. `empty` throws away what there was of them.
+        """
+        if empty:
+            self.drop_next_index()
+            for name in _INDEXES:
+                for statement in postings_tables(_NEXT + name):
+                    self.db.conn.execute(statement)
+        text, fields = (Postings(self.db, _NEXT + name) for name in _INDEXES)
+        return text, fields
+
+    def drop_next_index(self) -> None:
+        for name in _INDEXES:
+            for end in POSTINGS_TABLES:
+                self.db.conn.execute(f"DROP TABLE IF EXISTS {_NEXT}{name}{end}")
+
+    def use_next_index(self) -> None:
+        """Put the next index in the place of the one in use, inside a transaction."""
+        for name in _INDEXES:
+            for end in POSTINGS_TABLES:
+                self.db.conn.execute(f"DROP TABLE {name}{end}")
+                self.db.conn.execute(f"ALTER TABLE {_NEXT}{name}{end} RENAME TO {name}{end}")
+        self.postings.discard()
+        self.fields.discard()
+
     def meta(self, key: str) -> str | None:
         row = self.db.conn.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return None if row is None else str(row[0])
 
     def set_meta(self, key: str, value: str) -> None:
         self.db["meta"].insert({"key": key, "value": value}, pk="key", replace=True)
+
+    def remove_meta(self, key: str) -> None:
+        self.db.conn.execute("DELETE FROM meta WHERE key = ?", (key,))
 
     def sqlite_version(self) -> str:
         return str(self.db.conn.execute("SELECT sqlite_version()").fetchone()[0])

@@ -46,6 +46,16 @@ class StoredPassage:
 
 
 @dataclass(frozen=True, slots=True)
+class AnalysedDocument:
+    """What is indexed of a document: `passages` are (id, text, path of headings)."""
+
+    language: str
+    title: str
+    tags: tuple[str, ...]
+    passages: tuple[tuple[int, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     documents: int
     passages: int
@@ -184,18 +194,38 @@ class Documents:
         """Remove a document's row and its passages (their postings apart)."""
         self._db.conn.execute("DELETE FROM documents WHERE id = ?", (id,))
 
-    def passage_texts(self, document: int) -> tuple[str, list[tuple[int, str]]]:
-        """(language, [(passage id, text)]) of a document: what its postings were made of."""
+    def analysed(self, document: int) -> AnalysedDocument | None:
+        """What a document's postings are made of; None where there is no such document."""
         row = self._db.conn.execute(
-            "SELECT language, text FROM documents WHERE id = ?", (document,)
+            "SELECT language, title, tags, text FROM documents WHERE id = ?", (document,)
         ).fetchone()
         if row is None:
-            return "", []
-        language, text = row
+            return None
+        language, title, tags, text = row
         spans = self._db.conn.execute(
-            'SELECT id, start, "end" FROM passages WHERE document = ? ORDER BY start', (document,)
+            'SELECT id, start, "end", heading FROM passages WHERE document = ? ORDER BY start',
+            (document,),
         )
-        return language, [(id, text[start:end]) for id, start, end in spans]
+        return AnalysedDocument(
+            language,
+            title,
+            tuple(json.loads(tags)),
+            tuple((id, text[start:end], heading) for id, start, end, heading in spans),
+        )
+
+    def ids_after(self, id: int, limit: int) -> list[int]:
+        """The next `limit` documents' ids."""
+        rows = self._db.conn.execute(
+            "SELECT id FROM documents WHERE id > ? ORDER BY id LIMIT ?", (id, limit)
+        )
+        return [id for (id,) in rows]
+
+    def count(self, up_to: int | None = None) -> int:
+        """How many documents there are, or how many have an id of at most `up_to`."""
+        (count,) = self._db.conn.execute(
+            "SELECT COUNT(*) FROM documents WHERE ? IS NULL OR id <= ?", (up_to, up_to)
+        ).fetchone()
+        return int(count)
 
     def ids(self) -> list[int]:
         rows = self._db.conn.execute("SELECT id FROM documents ORDER BY id")
@@ -224,7 +254,14 @@ class Documents:
             )
 
     def languages(self) -> list[str]:
-        rows = self._db.conn.execute("SELECT DISTINCT language FROM documents")
+        # From one to the next in the index: DISTINCT would read all of it.
+        rows = self._db.conn.execute(
+            "WITH RECURSIVE one (language) AS ("
+            " SELECT MIN(language) FROM documents UNION ALL"
+            " SELECT (SELECT MIN(d.language) FROM documents d WHERE d.language > one.language)"
+            " FROM one WHERE one.language IS NOT NULL)"
+            " SELECT language FROM one WHERE language IS NOT NULL"
+        )
         return [language for (language,) in rows]
 
     def language_shares(self) -> dict[str, float]:
@@ -239,26 +276,40 @@ class Documents:
 
     def passages(self, ids: Iterable[int]) -> dict[int, StoredPassage]:
         wanted = list(ids)
-        marks = ",".join("?" * len(wanted))
-        rows = self._db.conn.execute(
-            'SELECT p.id, p.document, f.path, d.title, d.date, p.start, p."end",'
-            ' SUBSTR(d.text, p.start + 1, p."end" - p.start), p.line, p.page'
-            " FROM passages p JOIN documents d ON d.id = p.document JOIN files f ON f.id = d.file"
-            f" WHERE p.id IN ({marks})",
-            wanted,
-        )
-        return {
-            row[0]: StoredPassage(row[0], row[1], _from_column(row[2]), *row[3:]) for row in rows
-        }
+        found: dict[int, StoredPassage] = {}
+        for at in range(0, len(wanted), _MOST_VARIABLES):
+            some = wanted[at : at + _MOST_VARIABLES]
+            marks = ",".join("?" * len(some))
+            rows = self._db.conn.execute(
+                'SELECT p.id, p.document, f.path, d.title, d.date, p.start, p."end",'
+                ' SUBSTR(d.text, p.start + 1, p."end" - p.start), p.line, p.page'
+                " FROM passages p JOIN documents d ON d.id = p.document"
+                f" JOIN files f ON f.id = d.file WHERE p.id IN ({marks})",
+                some,
+            )
+            for row in rows:
+                found[row[0]] = StoredPassage(row[0], row[1], _from_column(row[2]), *row[3:])
+        return found
 
-    def newest_passages(self, limit: int) -> list[int]:
-        """Passage ids of the newest documents first, each document's in order."""
+    def newest_passages(self, limit: int, days: tuple[str, str] | None = None) -> list[int]:
+        """Passage ids of the newest documents first, each document's in order.
+
+        `days` are the first and the last day of documents that count, ISO 8601.
+        """
+        first, last = days or ("", "9")
+        # '~' follows every character of a date and time: the last day counts to its end.
         rows = self._db.conn.execute(
             "SELECT p.id FROM passages p JOIN documents d ON d.id = p.document"
+            " WHERE d.date >= ? AND d.date < ? || '~'"
             " ORDER BY d.date DESC, d.id DESC, p.start LIMIT ?",
-            (limit,),
+            (first, last, limit),
         )
         return [id for (id,) in rows]
+
+    def newest_date(self) -> str:
+        """The date of the newest document, empty where there is none."""
+        (newest,) = self._db.conn.execute("SELECT MAX(date) FROM documents").fetchone()
+        return newest or ""
 
     def totals(self) -> Totals:
         """How much is stored; a word is taken as six characters, blank included."""

@@ -4,6 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
+POSTINGS_TABLES = ("", "_large", "_lengths")
+"""What the tables of one BM25 index are called, after its name."""
+
+
+def postings_tables(name: str) -> tuple[str, ...]:
+    """Create the tables of one BM25 index, in the form that store.postings describes."""
+    return (
+        f"""CREATE TABLE {name} (
+            term TEXT NOT NULL,
+            base INTEGER NOT NULL,
+            number INTEGER NOT NULL,
+            highest_frequency INTEGER NOT NULL,
+            shortest INTEGER NOT NULL,
+            data BLOB,
+            large INTEGER,
+            PRIMARY KEY (term, base)
+        ) WITHOUT ROWID""",
+        f"CREATE TABLE {name}_large (id INTEGER PRIMARY KEY, data BLOB NOT NULL)",
+        f"CREATE TABLE {name}_lengths (block INTEGER PRIMARY KEY, data BLOB NOT NULL)",
+    )
+
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         # A path that is not UTF-8 is kept as a BLOB of its bytes.
@@ -53,6 +75,21 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) WITHOUT ROWID""",
         "CREATE TABLE lengths (block INTEGER PRIMARY KEY, data BLOB NOT NULL)",
         "CREATE TABLE meta (key TEXT PRIMARY KEY, value NOT NULL)",
+    ),
+    (
+        # Made again from the text by Indexer.refresh, in the form that store.postings describes.
+        "DELETE FROM meta WHERE key = 'analysis_version'",
+        "DROP TABLE postings",
+        "DROP TABLE lengths",
+        *postings_tables("postings"),
+        *postings_tables("field_postings"),
+    ),
+    (
+        # A vector goes with its passage: nothing that removes passages needs to know of vectors.
+        """CREATE TABLE vectors (
+            passage INTEGER PRIMARY KEY REFERENCES passages (id) ON DELETE CASCADE,
+            data BLOB NOT NULL
+        )""",
     ),
 )
 

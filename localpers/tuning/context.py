@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from localpers.datatypes import RetrievedPassage, StoredDocument
+from localpers.retrieval.dates import newest_day
 from localpers.retrieval.retriever import Retriever
 
 ENOUGH = 6
@@ -16,8 +17,8 @@ LONGEST_QUERY = 400
 class OtherDocuments:
     """Retrieves among `documents` only, never from the asking document or a copy of it.
 
-    With `only_earlier`, only from documents older than the asking one, as if it were written
-    today.
+    The day of the asking document is today: relative times count from it, and with `only_earlier`
+    only older documents are there.
     """
 
     def __init__(
@@ -35,7 +36,8 @@ class OtherDocuments:
 
     def __call__(self, query: str, asking: StoredDocument) -> list[RetrievedPassage]:
         found: list[RetrievedPassage] = []
-        for hit in self._retriever.search(query[:LONGEST_QUERY], self._passages * ENOUGH):
+        asked, today = self._passages * ENOUGH, newest_day([asking.date])
+        for hit in self._retriever.search(query[:LONGEST_QUERY], asked, today=today):
             document = self._documents.get(hit.document)
             if document is not None and self._allowed(document, asking):
                 found.append(hit)

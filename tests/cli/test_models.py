@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import tiny_gguf
+from tests import tiny_bert, tiny_gguf
 from tests.conftest import CommandLine
 
 KEYS = {
@@ -81,3 +81,13 @@ def test_mistakes_are_one_line_and_exit_1(cli: CommandLine, arguments: tuple[str
 
 def test_an_unknown_subcommand_is_a_usage_error(cli: CommandLine) -> None:
     assert cli("models", "fetch").code == 2
+
+
+def test_an_embedding_model_is_taken_but_never_asked(cli: CommandLine, tmp_path: Path) -> None:
+    outcome = cli("models", "add", tiny_bert.build_tiny_encoder(tmp_path / "mine.gguf"), "--json")
+    assert outcome.code == 0 and outcome.json["embeds"] is True
+    assert "embedding model" in outcome.err
+    outcome = cli("ask", "anything", "--base", "mine")
+    assert outcome.code == 1 and "embedding model" in outcome.err
+    outcome = cli("ask", "anything")
+    assert outcome.code == 1 and "models pull smollm2" in outcome.err

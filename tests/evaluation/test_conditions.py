@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from localpers.errors import LocalpersError
-from localpers.evaluation.conditions import Condition, parse_conditions, require_retrievers
-from localpers.retrieval.retriever import Method
+from localpers.evaluation.conditions import Condition, parse_conditions
 
 NAMES = "base,rag,rag:recency,rag:mismatched,rag:random,peft,rag+peft,rag+peft:bm25"
 
@@ -24,10 +23,3 @@ def test_a_condition_named_twice_is_one_and_other_forms_are_the_callers() -> Non
 def test_an_unknown_one_is_refused_with_those_there_are(name: str) -> None:
     with pytest.raises(LocalpersError, match="recency"):
         Condition.parse(name)
-
-
-def test_a_retriever_that_does_not_exist_is_refused_with_those_that_do() -> None:
-    require_retrievers(parse_conditions(f"{NAMES},{','.join(f'rag:{name}' for name in Method)}"))
-    for name in {"dense", "hybrid"} - set(Method):
-        with pytest.raises(LocalpersError, match=f"rag:{name}.*bm25"):
-            require_retrievers(parse_conditions(f"base,rag:{name}"))

@@ -7,7 +7,9 @@ from pathlib import Path
 from localpers.evaluation.neutral import neutral_text
 from localpers.evaluation.surroundings import Surroundings, other_persons
 from localpers.profile import Profile
+from localpers.retrieval.retriever import Retriever
 from localpers.store import Store
+from localpers.tuning.context import OtherDocuments
 from tests.conftest import CommandLine, write
 
 
@@ -37,6 +39,22 @@ def test_only_what_may_be_retrieved_is_found(cli: CommandLine, tmp_path: Path) -
         assert [p.date[:10] for p in around.find("recency", "", 2)] == ["2024-01-04", "2024-01-03"]
         assert around.find("", "the idle mill") == []
         assert around.documents.keys() == {d.id for d in allowed}
+
+
+def test_relative_times_count_from_the_newest_that_may_be_retrieved(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    assert cli("ingest", notes(tmp_path / "notes", 25)).code == 0
+    with Store.open(Profile.open()) as store:
+        allowed = sorted(store.documents.all(), key=lambda document: document.date)[:16]
+        around = Surroundings(store, {d.content_hash for d in allowed})
+        assert around.today.isoformat() == "2024-01-16"
+        found = around.find("auto", "the idle mill last week", 7)
+        assert {p.date[:10] for p in found} == {f"2024-01-{day:02}" for day in range(8, 15)}
+        earlier = OtherDocuments(Retriever(store), allowed, 1, only_earlier=True)
+        assert [p.date[:10] for p in earlier("the idle mill yesterday", allowed[9])] == [
+            "2024-01-09"
+        ]
 
 
 def test_another_person_is_another_profile_or_one_that_is_shipped(

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rank_bm25 import BM25Plus
 
 from localpers.datatypes import Block, BlockKind, Document, Kind, Passage
 from localpers.profile import Profile
+from localpers.retrieval import indexing
 from localpers.retrieval.analysis import analyse, query_terms
 from localpers.retrieval.indexing import Indexer
 from localpers.retrieval.retriever import Retriever
-from localpers.store import Store
+from localpers.store import Store, postings
 from localpers.store.documents import StoredFile
 
 WORDS = ["alpha", "beta", "gamma", "delta", "getUserName", "日本語", "running", "the", "😀", "x-y"]
@@ -66,6 +68,31 @@ def test_the_same_top_ten_as_rank_bm25(corpus: list[str], query: str, language: 
         check(store, corpus, query, language)
 
 
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(corpora, st.data(), st.lists(texts, min_size=1, max_size=3), st.booleans())
+def test_still_exact_whatever_came_changed_and_went(
+    corpus: list[str], data: st.DataObject, queries: list[str], short_rows: bool
+) -> None:
+    """Also where every form of row is at work: rows of offsets, of gaps, inline and apart."""
+    small = {"MOST_POSTINGS": 5, "MOST_GAPS": 3, "OFFSETS": 6, "FEWEST_OFFSETS": 2}
+    with pytest.MonkeyPatch.context() as patch, store_of(corpus, "en") as store:
+        for name, value in ((small | {"MOST_INLINE": 7}) if short_rows else {}).items():
+            patch.setattr(postings, name, value)
+        held = dict(zip(store.documents.ids_after(0, 1000), corpus, strict=True))
+        for number in range(data.draw(st.integers(1, 5))):
+            changed = data.draw(st.sets(st.sampled_from(sorted(held))) if held else st.just(set()))
+            with store.transaction():
+                for id in changed:
+                    Indexer(store).remove(id)
+                    del held[id]
+                for place, text in enumerate(data.draw(st.lists(texts, max_size=9))):
+                    add(store, 1000 + 10 * number + place, text, "en")
+            known = store.documents.ids_after(0, 1000)
+            held = {d.id: d.text for d in store.documents.all() if d.id in known}
+            for query in queries if held else ():
+                check(store, list(held.values()), query, "en")
+
+
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(corpora, st.data(), texts)
 def test_still_exact_after_documents_went_and_came(
@@ -73,7 +100,7 @@ def test_still_exact_after_documents_went_and_came(
 ) -> None:
     gone = data.draw(st.sets(st.integers(0, len(corpus) - 1), max_size=len(corpus) - 1))
     with store_of(corpus, "en") as store:
-        ids = store.documents.ids()
+        ids = store.documents.ids_after(0, 1000)
         with store.transaction():
             for number in gone:
                 Indexer(store).remove(ids[number])
@@ -84,11 +111,14 @@ def test_still_exact_after_documents_went_and_came(
         check(store, left, query, "en")
 
 
-def test_passages_beyond_one_block_of_postings_are_found() -> None:
-    corpus = [f"alpha w{number}" for number in range(4200)]
+def test_passages_beyond_one_row_of_postings_are_found() -> None:
+    corpus = [
+        f"alpha w{number} {'beta ' * (number % 3)}{'rare' * (number % 4000 == 7)}"
+        for number in range(postings.MOST_POSTINGS + 200)
+    ]
     with store_of(corpus, "") as store:
-        check(store, corpus, "w4199 alpha", "")
-        check(store, corpus, "w3 w4150", "")
+        for query in ("w8350 alpha", "w3 w4150", "beta", "rare beta alpha", "alpha alpha beta"):
+            check(store, corpus, query, "")
 
 
 def test_one_document_and_one_word_is_a_hit() -> None:
@@ -96,12 +126,56 @@ def test_one_document_and_one_word_is_a_hit() -> None:
         assert [hit.text for hit in Retriever(store).search("alpha", 3)] == ["alpha"]
 
 
-def test_a_new_analysis_rebuilds_the_index(tmp_path: Path) -> None:
+def outdate(store: Store) -> None:
+    with store.transaction():
+        store.postings.clear()
+        store.set_meta("analysis_version", "0")
+
+
+def test_a_new_analysis_rebuilds_the_index() -> None:
     with store_of(["alpha beta", "beta"], "en") as store:
-        with store.transaction():
-            store.postings.clear()
-            store.set_meta("analysis_version", "0")
-        assert Retriever(store).search("alpha") == []
+        outdate(store)
+        assert Retriever(store).search("alpha", retriever="bm25") == []
         assert Indexer(store).refresh() is True
         check(store, ["alpha beta", "beta"], "alpha beta", "en")
         assert Indexer(store).refresh() is False
+
+
+def test_a_rebuild_goes_on_where_it_was_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(indexing, "_BATCH_DOCUMENTS", 1)
+    corpus = ["alpha beta", "beta", "gamma"]
+    seen: list[int] = []
+
+    def interrupt_at(stop: int) -> Callable[[int, int], None]:
+        def progress(done: int, total: int) -> None:
+            seen.append(done)
+            if done == stop:
+                raise KeyboardInterrupt
+
+        return progress
+
+    with store_of(corpus, "en") as store:
+        outdate(store)
+        with pytest.raises(KeyboardInterrupt):
+            Indexer(store).refresh(interrupt_at(2))
+        assert Retriever(store).search("alpha", retriever="bm25") == []
+        assert Indexer(store).refresh(interrupt_at(9)) is True
+        assert seen == [1, 2, 3]
+        check(store, corpus, "alpha gamma", "en")
+
+
+def test_a_document_that_comes_in_between_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(indexing, "_BATCH_DOCUMENTS", 1)
+
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with store_of(["alpha beta", "beta"], "en") as store:
+        outdate(store)
+        with pytest.raises(KeyboardInterrupt):
+            Indexer(store).refresh(interrupt)
+        with store.transaction():
+            Indexer(store).remove(1)
+            add(store, 7, "alpha", "en")
+        Indexer(store).refresh()
+        check(store, ["beta", "alpha"], "alpha beta", "en")

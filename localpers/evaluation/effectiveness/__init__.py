@@ -1,0 +1,1 @@
+"""Retrieval effectiveness: do queries find what they are known to be about?"""

@@ -1,0 +1,136 @@
+"""Known-item tests made of a person's own documents: no judgements needed, no two alike.
+
+A title, a sentence or a sentence in other words is looked for, and what it was taken from is the
+one right answer (known-item finding: Beitzel et al., 2003; Azzopardi, de Rijke & Balog, 2007).
+Titles are hidden from the index, from the field and from the text that repeats it as a heading:
+else a title would find itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from enum import StrEnum
+from random import Random
+
+from localpers.corpus.passages import split_passages
+from localpers.datatypes import Block, Document, StoredDocument
+from localpers.evaluation.effectiveness.collection import Collection, Query, Unit
+from localpers.evaluation.questions import sentences_of
+
+FEWEST_TITLE_WORDS = 2
+OVERLAP_OF_A_COPY = 0.7
+"""Share of the sentence's words that also stand in a paraphrase; above, nothing was rephrased."""
+_WORD = re.compile(r"\w+")
+
+
+class Known(StrEnum):
+    """What is looked for, and what it must find: its document, or the passage that holds it."""
+
+    TITLE = "title"
+    SENTENCE = "sentence"
+    PARAPHRASE = "paraphrase"
+
+
+def with_hidden_titles(documents: Sequence[StoredDocument]) -> Collection:
+    """The documents without their titles, those left out of which nothing would remain; their ids
+    are those of the store.
+    """
+    hidden = [(str(document.id), without_title(document)) for document in documents]
+    kept = [(id, document) for id, document in hidden if document.blocks]
+    digest = hashlib.sha256()
+    for id, document in kept:
+        digest.update(f"{id}\0{document.date}\0{document.text}\0".encode("utf-8", "surrogatepass"))
+    return Collection("known items", lambda: iter(kept), len(kept), (), digest.hexdigest())
+
+
+def without_title(stored: StoredDocument) -> Document:
+    """The document with an empty title, and without the first block that says nothing else."""
+    text, blocks, words = stored.text, list(stored.blocks), _words(stored.title)
+    for number, block in enumerate(blocks):
+        if words and _words(text[block.start : block.end]) == words:
+            gap = block.end - block.start
+            text = text[: block.start] + text[block.end :]
+            blocks[number:] = [_moved(later, gap) for later in blocks[number + 1 :]]
+            break
+    return Document(
+        text=text,
+        title="",
+        kind=stored.kind,
+        blocks=tuple(blocks),
+        date=stored.date,
+        first_line=None,
+    )
+
+
+def title_queries(
+    documents: Sequence[StoredDocument], collection: Collection, most: int, seed: int = 0
+) -> Collection:
+    """At most `most` titles; documents that share one are all right answers to it."""
+    there = {id for id, _ in collection.documents()}
+    by_title: dict[tuple[str, ...], list[StoredDocument]] = defaultdict(list)
+    for document in documents:
+        words = tuple(_words(document.title))
+        if str(document.id) in there and len(words) >= FEWEST_TITLE_WORDS:
+            by_title[words].append(document)
+    queries = [
+        Query(f"title {same[0].id}", same[0].title, {str(document.id): 1 for document in same})
+        for same in by_title.values()
+    ]
+    return _asking(collection, queries, most, seed, Unit.DOCUMENT)
+
+
+def sentence_queries(collection: Collection, most: int, seed: int = 0) -> Collection:
+    """At most `most` sentences of prose, one a document; right is the passage with the sentence."""
+    queries: list[Query] = []
+    for id, document in collection.documents():
+        candidates = list(_sentences(id, document))
+        if candidates:
+            queries.append(Random(f"{seed}:{id}").choice(candidates))
+    return _asking(collection, queries, most, seed, Unit.PASSAGE)
+
+
+def paraphrase_queries(
+    sentences: Collection, rephrase: Callable[[str], str], on_progress: Callable[[int, int], None]
+) -> Collection:
+    """The sentences in the words of `rephrase`, without those that it only copied."""
+    queries: list[Query] = []
+    for number, query in enumerate(sentences.queries, 1):
+        text = rephrase(query.text)
+        before, after = set(_words(query.text)), set(_words(text))
+        if after and len(before & after) / len(before) <= OVERLAP_OF_A_COPY:
+            queries.append(
+                Query(query.id.replace("sentence", "paraphrase"), text, query.judgements)
+            )
+        on_progress(number, len(sentences.queries))
+    return replace(sentences, queries=tuple(queries))
+
+
+def passage_id(document: str, start: int) -> str:
+    """How judgements name a passage: its document's id and where it begins."""
+    return f"{document}@{start}"
+
+
+def _asking(
+    collection: Collection, queries: list[Query], most: int, seed: int, unit: Unit
+) -> Collection:
+    queries.sort(key=lambda query: hashlib.sha256(f"{seed}:{query.text}".encode()).digest())
+    return replace(collection, queries=tuple(queries[:most]), unit=unit)
+
+
+def _sentences(id: str, document: Document) -> Iterator[Query]:
+    for passage in split_passages(document):
+        blocks = [b for b in document.blocks if passage.start <= b.start and b.end <= passage.end]
+        for sentence in sentences_of(document.text, blocks):
+            yield Query(f"sentence {id}", sentence, {passage_id(id, passage.start): 1})
+
+
+def _moved(block: Block, gap: int) -> Block:
+    return replace(block, start=block.start - gap, end=block.end - gap)
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.casefold())
