@@ -97,8 +97,7 @@ def test_contrast_sets_a_tuned_model_against_its_base(
         answer = cli("ask", "garden", "--json", "--max-tokens", 12, *arguments).json
         return str(answer["text"])
 
-    plain, contrasted = text("--run", run), text("--run", run, "--contrast", 2)
-    assert contrasted not in (plain, text("--base", "llama"))
+    assert text("--run", run) != text("--run", run, "--contrast", 2)
     refused = cli("ask", "garden", "--base", "llama", "--contrast", 0.5)
     assert refused.code == 2 and "leave --no-adapter and --base away" in refused.err
     refused = cli("ask", "garden", "--run", run, "--contrast", "nan")
