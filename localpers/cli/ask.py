@@ -13,7 +13,7 @@ import typer
 
 from localpers.cli.console import Json, notice, print_json, printable, say
 from localpers.cli.progress import ProgressLine
-from localpers.cli.search import check_retriever, find
+from localpers.cli.search import Reranked, Retriever, check_retriever, find
 from localpers.errors import LocalpersError
 from localpers.prompts import PASSAGES
 
@@ -41,12 +41,8 @@ def ask(
     run: Annotated[str | None, typer.Option(help="Answer with this tuning run.")] = None,
     base: Annotated[str | None, typer.Option(help="Answer with this base model, untuned.")] = None,
     no_rag: Annotated[bool, typer.Option("--no-rag", help="Use no notes.")] = False,
-    retriever: Annotated[
-        str, typer.Option(help="How notes are ranked: auto, bm25, dense, hybrid or recency.")
-    ] = "auto",
-    reranked: Annotated[
-        bool, typer.Option("--rerank", help="Let the base model judge the first 20 again; slow.")
-    ] = False,
+    retriever: Retriever = "auto",
+    reranked: Reranked = False,
     abstain: Annotated[
         bool, typer.Option("--abstain", help="Answer nothing where no note is found.")
     ] = False,

@@ -66,16 +66,20 @@ def _reranked(
         line.clear()
 
 
+Retriever = Annotated[
+    str, typer.Option(help="How notes are ranked: auto, bm25, dense, hybrid or recency.")
+]
+Reranked = Annotated[
+    bool, typer.Option("--rerank", help="Let the base model judge the first 20 again; slow.")
+]
+
+
 def search(
     context: typer.Context,
     query: Annotated[str, typer.Argument(help="What to look for, in any words.")],
     k: Annotated[int, typer.Option("-k", min=1, help="How many passages.")] = 10,
-    retriever: Annotated[
-        str, typer.Option(help="How to rank: auto, bm25, dense, hybrid or recency.")
-    ] = "auto",
-    reranked: Annotated[
-        bool, typer.Option("--rerank", help="Let the base model judge the first 20 again; slow.")
-    ] = False,
+    retriever: Retriever = "auto",
+    reranked: Reranked = False,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show terms, weights and why a passage ranks so.")
     ] = False,

@@ -62,7 +62,7 @@ class Desk:
         task = self.settings.task
         items = self.retrieval.for_question(source, question, self.settings.form.passages)
         prompt = self.prompter.messages(question.input, items, paper=source == "paper")
-        text = self._written(engine, question, prompt if items else ())
+        text = self._written(engine, question, prompt, bool(items))
         labels = labels_of(task, question, self.user.profile)
         prediction = prediction_of(task, text, labels)
         ids = engine.tokenizer.example_ids((*prompt, Message("assistant", question.gold)))
@@ -80,38 +80,38 @@ class Desk:
             tokens=len(gold),
         )
 
-    def _written(self, engine: Engine, question: Question, prompt: Sequence[Message]) -> str:
+    def _written(
+        self, engine: Engine, question: Question, prompt: Sequence[Message], with_items: bool
+    ) -> str:
         """What is written, greedily, until its first line that is an answer has ended."""
+        experts = self._experts(engine, question, prompt, with_items)
         text = ""
-        for piece in engine.generate_together(
-            self._experts(engine, question, prompt), self.longest
-        ):
+        for piece in engine.generate_together(experts, self.longest):
             text += piece.text
             if is_complete(text):
                 break
         return text.strip()
 
     def _experts(
-        self, engine: Engine, question: Question, with_items: Sequence[Message]
+        self, engine: Engine, question: Question, prompt: Sequence[Message], with_items: bool
     ) -> tuple[Expert, ...]:
         """Who writes: the model alone, or where it is tuned and has items in its prompt, it and
         itself without items, against its base without items. Items show the person's manner and
         are too easily copied; the question alone holds what is to be said.
         """
-        contrast = self.settings.contrast
-        plain = engine.tokenizer.prompt_ids(self.prompter.messages(question.input, ()))
-        if not with_items:
-            return (Expert(tuple(plain), engine.adapted, 1.0),)
-        prompt = engine.tokenizer.prompt_ids(with_items)
-        task = self.settings.task
+        contrast, task = self.settings.contrast, self.settings.task
+        ids = tuple(engine.tokenizer.prompt_ids(prompt))
         tuned = engine.has_adapter and engine.adapted
-        if not (contrast and tuned and task.answer is Answer.TEXT) or task.listed:
-            return (Expert(tuple(prompt), engine.adapted, 1.0),)
+        written = task.answer is Answer.TEXT and not task.listed
+        if not (contrast and tuned and with_items and written):
+            return (Expert(ids, engine.adapted, 1.0),)
+        messages = self.prompter.messages(question.input, ())
+        plain = tuple(engine.tokenizer.prompt_ids(messages))
         half = (1 + contrast) / 2
         return (
-            Expert(tuple(prompt), True, half),
-            Expert(tuple(plain), True, half),
-            Expert(tuple(plain), False, -contrast),
+            Expert(ids, True, half),
+            Expert(plain, True, half),
+            Expert(plain, False, -contrast),
         )
 
 
