@@ -5,6 +5,10 @@ import sys
 
 def run() -> None:
     try:
+        from localpers.privacy.process_title import hide_arguments
+
+        hide_arguments()
+
         from localpers.cli.app import main
 
         main()

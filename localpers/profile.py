@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from localpers.errors import LocalpersError, ProfileBusy
+from localpers.permissions import FILE_MODE as FILE_MODE
+from localpers.permissions import FOLDER_MODE, mend
 
-FOLDER_MODE = 0o700
-FILE_MODE = 0o600
 WRITER_WAIT_SECONDS = 10.0
 MOST_EARLIER = 20
 """Promotions that `rollback` can undo."""
+_LOOKED_AT = 3
+"""Levels whose modes are looked at whenever a profile is opened: down to the files of its runs."""
 
 
 def home() -> Path:
@@ -72,8 +74,11 @@ class Profile:
             )
         make_private(home())
         profile = cls(name, make_private(home() / "profiles") / name)
+        # Behind a closed door all was closed; where it stood open, everything is gone through.
+        was_open = profile.root.exists() and bool(profile.root.stat().st_mode & 0o077)
         make_private(profile.root)
         make_private(profile.runs)
+        mend(profile.root, None if was_open else _LOOKED_AT)
         return profile
 
     @property

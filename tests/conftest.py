@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from localpers.cli.app import main
+from localpers.privacy import airgap
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,16 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     folder = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("LOCALPERS_HOME", str(folder))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def unsealed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel's filter can never be taken off again, so no command driven here may install it;
+    tests/privacy drives real processes. Libraries stay offline all the same.
+    """
+    monkeypatch.setattr(airgap, "seal", lambda serving=False: None)
+    for name, value in airgap.OFFLINE.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import typer
 from localpers import __version__
 from localpers.cli import bench, models
 from localpers.cli.ask import ask
+from localpers.cli.audit import audit
 from localpers.cli.doctor import doctor
 from localpers.cli.eval import evaluate
 from localpers.cli.export import export
@@ -24,6 +25,8 @@ from localpers.cli.tune import tune
 from localpers.errors import LocalpersError
 
 INTERRUPTED = 130
+SEAL_THEMSELVES = ("models", "audit")
+"""`models pull` needs the network; `audit` compares with a child that is not sealed."""
 
 app = typer.Typer(
     name="localpers",
@@ -58,11 +61,11 @@ def root(
     if not debug:
         warnings.simplefilter("ignore")
     context.obj = profile
-    if context.invoked_subcommand != "models":
+    if context.invoked_subcommand not in SEAL_THEMSELVES:
         seal()
 
 
-for command in (ingest, search, tune, ask, rollback, status, doctor, export):
+for command in (ingest, search, tune, ask, rollback, status, doctor, audit, export):
     app.command()(command)
 app.command("eval")(evaluate)
 app.add_typer(models.app, name="models")

