@@ -36,6 +36,7 @@ def examine(profile: Profile) -> Iterator[Check]:
     yield _database(profile)
     yield _disk(profile)
     yield _memory()
+    yield _airgap()
     yield _engine()
     yield _models()
     yield _tuning()
@@ -81,6 +82,22 @@ def _memory() -> Check:
         f"{memory.available / 1e9:.1f} of {memory.total / 1e9:.1f} GB available, "
         f"{os.cpu_count()} cores",
         "Close other programs: tuning the starter takes about 2 GB.",
+        required=False,
+    )
+
+
+def _airgap() -> Check:
+    from localpers.privacy.kernel_filter import library_version, why_unavailable
+
+    missing = why_unavailable()
+    return Check(
+        "airgap",
+        missing is None,
+        "only Python's own connections are refused"
+        if missing
+        else f"the kernel refuses connections (libseccomp {library_version()}); "
+        "'localpers audit' proves it",
+        missing or "",
         required=False,
     )
 

@@ -1,0 +1,68 @@
+"""Nobody else reads what localpers keeps, whatever the umask and whoever copied it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from localpers.permissions import entries, mend
+from localpers.profile import Profile
+from tests.conftest import write
+from tests.privacy.conftest import environment
+
+
+def modes(folder: Path) -> dict[str, int]:
+    return {entry.path.name: entry.mode for entry in entries(folder)}
+
+
+def test_whatever_the_umask_modes_are_the_owners(home: Path, tmp_path: Path) -> None:
+    notes = write(tmp_path / "notes", {"a.md": "# River\n\nThe river was low that summer, again."})
+    run = "umask 0; exec " + f"{sys.executable} -m localpers ingest {notes}"
+    subprocess.run(["sh", "-c", run], check=True, capture_output=True, env=environment())
+    found = list(entries(home))
+    assert len(found) > 4
+    assert {entry.mode for entry in found if entry.is_folder} == {0o700}
+    assert {entry.mode for entry in found if not entry.is_folder} == {0o600}
+
+
+def test_opening_a_profile_mends_what_lies_near(home: Path) -> None:
+    profile = Profile.open()
+    run = write(profile.runs / "r", {"run.json": "{}"})
+    run.chmod(0o755)
+    (run / "run.json").chmod(0o664)
+    Profile.open()
+    found = modes(profile.root)
+    assert (found["r"], found["run.json"]) == (0o700, 0o600)
+
+
+def test_where_the_door_stood_open_everything_is_mended(home: Path) -> None:
+    profile = Profile.open()
+    deep = write(profile.root / "a/b/c/d", {"text": "private"})
+    (deep / "text").chmod(0o644)
+    profile.root.chmod(0o755)
+    Profile.open()
+    assert all(not entry.is_loose for entry in entries(profile.root))
+
+
+def test_what_a_link_points_to_is_left_alone(home: Path, tmp_path: Path) -> None:
+    mine = write(tmp_path / "mine", {"a": "x"})
+    (mine / "a").chmod(0o644)
+    mine.chmod(0o755)
+    profile = Profile.open()
+    os.symlink(mine, profile.root / "folder")
+    os.symlink(mine / "a", profile.root / "file")
+    mend(profile.root)
+    assert modes(mine) == {"mine": 0o755, "a": 0o644}
+
+
+def test_a_home_on_another_disk_is_mended_through_its_link(
+    home: Path, tmp_path: Path, monkeypatch
+) -> None:
+    real = write(tmp_path / "disk", {"a": "x"})
+    real.chmod(0o755)
+    link = tmp_path / "link"
+    link.symlink_to(real)
+    mend(link)
+    assert modes(real) == {"disk": 0o700, "a": 0o600}
