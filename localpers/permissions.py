@@ -1,4 +1,4 @@
-"""Modes of what localpers keeps: folders 0700, files 0600, whatever the umask and whoever copied."""
+"""Modes of what localpers keeps: folders 0700, files 0600, whatever the umask."""
 
 from __future__ import annotations
 

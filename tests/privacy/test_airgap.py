@@ -79,7 +79,7 @@ CALLS = {
     "TIOCSTI": (16, 29, "-1, 0x5412, 0"),
     "TIOCSTI with a high half": (16, 29, "-1, (7 << 32) | 0x5412, 0"),
 }
-"""Numbers on x86-64 and arm64, and arguments that an unsealed kernel answers otherwise than EPERM."""
+"""Numbers on x86-64 and arm64, and arguments that an unsealed kernel answers by another error."""
 KEPT = {
     "local stream": (41, 198, "1, 1, 0"),
     "sendto a connection": (44, 206, "-1, 0, 0, 0, 0, 0"),
@@ -140,7 +140,9 @@ def test_the_32_bit_calls_are_closed(script: Script) -> None:
     assert before >= 0 and after == -1
 
 
-STILL_WORKS = SEAL + """
+STILL_WORKS = (
+    SEAL
+    + """
 import asyncio, multiprocessing, subprocess, sys, tempfile
 from pathlib import Path
 
@@ -160,6 +162,7 @@ if __name__ == "__main__":
             server.listen()
     print(json.dumps([doubled, other.recv(1).decode(), said, child.stdout]))
 """
+)
 
 
 @needs_filter

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -51,8 +50,8 @@ def test_what_a_link_points_to_is_left_alone(home: Path, tmp_path: Path) -> None
     (mine / "a").chmod(0o644)
     mine.chmod(0o755)
     profile = Profile.open()
-    os.symlink(mine, profile.root / "folder")
-    os.symlink(mine / "a", profile.root / "file")
+    (profile.root / "folder").symlink_to(mine)
+    (profile.root / "file").symlink_to(mine / "a")
     mend(profile.root)
     assert modes(mine) == {"mine": 0o755, "a": 0o644}
 

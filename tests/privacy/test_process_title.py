@@ -17,9 +17,7 @@ SECRET = "zebra-in-the-vestry"
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="there is no /proc here")
 @pytest.mark.parametrize("arguments", [["ask", SECRET], ["search", SECRET], ["ingest", SECRET]])
-def test_arguments_leave_the_process_list(
-    home: Path, tmp_path: Path, arguments: list[str]
-) -> None:
+def test_arguments_leave_the_process_list(home: Path, tmp_path: Path, arguments: list[str]) -> None:
     write(tmp_path, {"a.md": "# River\n\nThe river was low that summer, again."})
     with subprocess.Popen(
         [sys.executable, "-m", "localpers", "--profile", "p", *arguments],
