@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,20 @@ from pathlib import Path
 
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
+
+
+_NO_CORE_DUMP = 1
+"""Bytes. 0 would stop a file, but not a crash handler behind a pipe; Linux then writes to neither."""
+
+
+def keep_private() -> None:
+    """Let what this process and its children create be the owner's alone, and let a crash leave no
+    image of the memory, which holds what was read.
+    """
+    os.umask(0o077)
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    within = most == resource.RLIM_INFINITY or most >= _NO_CORE_DUMP
+    resource.setrlimit(resource.RLIMIT_CORE, (_NO_CORE_DUMP if within else most, most))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 import warnings
 from typing import Annotated
@@ -23,6 +22,7 @@ from localpers.cli.search import search
 from localpers.cli.status import status
 from localpers.cli.tune import tune
 from localpers.errors import LocalpersError
+from localpers.permissions import keep_private
 
 INTERRUPTED = 130
 SEAL_THEMSELVES = ("models", "audit")
@@ -93,7 +93,7 @@ def _lift_global_options(arguments: list[str]) -> list[str]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 mendable, 2 usage, 130 interrupted."""
-    os.umask(0o077)
+    keep_private()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")

@@ -132,5 +132,5 @@ def _seccomp() -> Any:
     return pyseccomp
 
 
-def _known_name(library: str) -> str | None:
-    return _SONAMES.get(library)
+def _known_name(name: str) -> str | None:
+    return _SONAMES.get(name)

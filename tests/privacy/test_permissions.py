@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from localpers.permissions import entries, mend
 from localpers.profile import Profile
@@ -65,3 +68,14 @@ def test_a_home_on_another_disk_is_mended_through_its_link(
     link.symlink_to(real)
     mend(link)
     assert modes(real) == {"disk": 0o700, "a": 0o600}
+
+
+@pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="there is no /proc here")
+def test_a_crash_leaves_no_image_of_the_memory(tmp_path: Path) -> None:
+    code = (
+        "import os, signal; from localpers.permissions import keep_private; keep_private()\n"
+        "os.kill(os.getpid(), signal.SIGSEGV)"
+    )
+    run = f"ulimit -c unlimited 2>/dev/null; exec {sys.executable} -c '{code}'"
+    died = subprocess.run(["sh", "-c", run], cwd=tmp_path, env=environment(), capture_output=True)
+    assert died.returncode == -signal.SIGSEGV and list(tmp_path.iterdir()) == []
