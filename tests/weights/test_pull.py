@@ -470,4 +470,12 @@ def test_only_the_hub_and_its_storage_are_followed(address, permitted, monkeypat
 def test_a_file_brought_for_the_hub_shows_its_digest(models, tiny, offered):
     said: list[str] = []
     model = pull("hubbed", said.append, offline=tiny)
-    assert model.sha256 in said[0] and "compare" in said[0]
+    assert model.sha256 in said[0] and "publishes" in said[0]
+
+
+def test_a_file_brought_by_hand_must_have_the_digest_that_is_given(models, tiny, offered):
+    digest = hashlib.sha256(tiny.read_bytes()).hexdigest()
+    with pytest.raises(UnsupportedModel, match=digest):
+        pull("hubbed", silent, offline=tiny, sha256="0" * 64)
+    assert installed() == []
+    assert pull("hubbed", silent, offline=tiny, sha256=digest.upper()).sha256 == digest
