@@ -22,6 +22,8 @@ FORMAT = "localpers-encryption-1"
 HEADER = "encryption.json"
 KEY_BYTES = 32
 NONCE_BYTES = 12
+MEMORY_KIB, ITERATIONS, LANES = 64 << 10, 3, 4
+"""Of Argon2id: the second recommendation of RFC 9106, section 4."""
 MOST_MEMORY_KIB = 4 << 20
 MOST_ITERATIONS = 1000
 MOST_LANES = 64
@@ -45,12 +47,16 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """Argon2id's parameters; the defaults are the second recommendation of RFC 9106, section 4."""
+    """Argon2id's parameters."""
 
     salt: bytes
-    memory_kib: int = 64 << 10
-    iterations: int = 3
-    lanes: int = 4
+    memory_kib: int
+    iterations: int
+    lanes: int
+
+    @classmethod
+    def new(cls) -> Self:
+        return cls(os.urandom(16), MEMORY_KIB, ITERATIONS, LANES)
 
     def derive(self, secret: bytes) -> bytes:
         from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
@@ -103,7 +109,7 @@ class Header:
         """For a profile that is going to be encrypted."""
         master = MasterKey(os.urandom(KEY_BYTES))
         id = id or secrets.token_hex(8)
-        header = cls(State.ENCRYPTING, kind, id, Derivation(os.urandom(16)), b"", b"")
+        header = cls(State.ENCRYPTING, kind, id, Derivation.new(), b"", b"")
         return header._wrapping(master, secret), master
 
     def unlock(self, secret: bytes) -> MasterKey:
@@ -122,9 +128,7 @@ class Header:
 
     def rewrapped(self, master: MasterKey, secret: bytes, kind: Kind, id: str = "") -> Self:
         """The header for another secret."""
-        fresh = replace(
-            self, kind=kind, id=id or secrets.token_hex(8), derivation=Derivation(os.urandom(16))
-        )
+        fresh = replace(self, kind=kind, id=id or secrets.token_hex(8), derivation=Derivation.new())
         return fresh._wrapping(master, secret)
 
     def in_state(self, state: State) -> Self:
