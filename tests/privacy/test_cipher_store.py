@@ -74,7 +74,7 @@ def test_damage_and_wrong_statements_are_one_error(profile: Profile, tmp_path: P
     content[4096:] = b"\xff" * (len(content) - 4096)
     profile.database.write_bytes(content)
     with (
-        pytest.raises(LocalpersError, match="damaged|cannot be used"),
+        pytest.raises(LocalpersError, match=r"damaged|cannot be used"),
         Store.open(profile) as store,
     ):
         list(store.documents.all())
