@@ -39,9 +39,10 @@ def private_folders(folder: Path, below: Path) -> None:
 def wipe(path: Path) -> None:
     """Remove the file at `path`, its content overwritten before; nothing where there is none.
 
-    File systems that copy on write, and SSDs, keep the old blocks all the same.
+    What has another name, too (a backup by hard links), is not overwritten. File systems that copy
+    on write, and SSDs, keep the old blocks all the same.
     """
-    if path.is_symlink() or not path.exists():
+    if path.is_symlink() or not path.exists() or path.stat().st_nlink > 1:
         path.unlink(missing_ok=True)
         return
     with path.open("r+b") as file:

@@ -22,6 +22,7 @@ FORMAT = "localpers-encryption-1"
 HEADER = "encryption.json"
 KEY_BYTES = 32
 NONCE_BYTES = 12
+LEAST_SALT_BYTES = 8
 MEMORY_KIB, ITERATIONS, LANES = 64 << 10, 3, 4
 """Of Argon2id: the second recommendation of RFC 9106, section 4."""
 MOST_MEMORY_KIB = 4 << 20
@@ -180,12 +181,17 @@ class Header:
                 _within(kdf["iterations"], MOST_ITERATIONS),
                 _within(kdf["lanes"], MOST_LANES),
             )
+            nonce = bytes.fromhex(wrapped["nonce"])
+            if len(derivation.salt) < LEAST_SALT_BYTES or len(nonce) != NONCE_BYTES:
+                raise ValueError
+            if derivation.memory_kib < 8 * derivation.lanes:
+                raise ValueError
             return cls(
                 State(content["state"]),
                 Kind(content["kind"]),
                 str(content["id"]),
                 derivation,
-                bytes.fromhex(wrapped["nonce"]),
+                nonce,
                 bytes.fromhex(wrapped["ciphertext"]),
             )
         except FileNotFoundError:

@@ -378,3 +378,30 @@ def test_the_keyring_keeps_a_secret(
     (secret,) = kept.values()
     assert plain_words(root, (secret,)) == set()
     assert cli("profiles", "decrypt", "default").code == 0 and kept == {}
+
+
+def test_a_backup_by_hard_links_is_not_overwritten(root: Path, tmp_path: Path) -> None:
+    (settings,) = root.glob("profile.json")
+    backup, content = tmp_path / "backup.json", settings.read_bytes()
+    os.link(settings, backup)
+    encrypt_profile(Profile.locked("default"), SECRET)
+    assert backup.read_bytes() == content and plain_words(root) == set()
+
+
+def test_turning_back_halfway_loses_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ended while the old database has two names, and decrypted instead of going on."""
+    real = os.link
+
+    def link(source: Path, target: Path) -> None:
+        real(source, target)
+        if target.name == "index.sqlite.old":
+            raise _Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cipher.os, "link", link)
+        with pytest.raises(_Killed):
+            encrypt_profile(Profile.locked("default"), SECRET)
+    decrypt_profile(Profile.locked("default"), SECRET)
+    with Store.open(Profile.open()) as store:
+        assert store.documents.totals().documents == 2
+    assert "encryption.json" not in {path.name for path in root.iterdir()}
