@@ -115,7 +115,7 @@ def test_tune_ask_and_eval_leave_nothing_readable(
     assert kept >= {"run.json.enc", "adapter.gguf.enc", "model-q8_0.gguf.enc", "report.html.enc"}
     assert kept >= {"adapter_model.safetensors.enc", "examples.jsonl.enc", "evaluation.json.enc"}
     assert readable(encrypted) == set()
-    assert cli("status", "--json").json["runs"][0]["files"] == run["files"]
+    assert cli("status", "--json").json["runs"][0]["run"] == run["run"]
     exported = tmp_path / "out"
     assert cli("export", exported, "--run", run["run"]).code == 0
     assert any(path.suffix == ".gguf" for path in exported.iterdir())

@@ -66,7 +66,7 @@ def root(cli: CommandLine, tmp_path: Path) -> Path:
     profile = Profile.open()
     run = RunFolder.create(profile)
     (run.path / "examples.jsonl").write_text('{"messages": "kaleidoscope"}\n')
-    run.model("q8_0").write_bytes(b"zeppelin weights" * 100_000)
+    run.model("q8_0").write_bytes(b"zeppelin weights" * 10_000)
     facts = {"run": run.id, "base": "none", "examples": 3, "reason": "", "created": ""}
     run.finish(facts | {"method": "lora", "note": "run.json-marker"})
     profile.promote(run.id)
@@ -214,7 +214,7 @@ def test_an_interrupted_command_is_told_of_and_goes_on(
             (run,) = finished_runs(profile)
             assert run.describe()["note"] == "run.json-marker", where
             weights = vault.fetch(run.model("q8_0")).read_bytes()
-            assert weights == b"zeppelin weights" * 100_000, where
+            assert weights == b"zeppelin weights" * 10_000, where
             with Store.open(profile) as store:
                 assert store.documents.totals().documents == 2, where
             profile.close()
@@ -299,7 +299,7 @@ def test_weights_are_read_from_files_without_a_name(encrypted: Path) -> None:
         (run,) = finished_runs(profile)
         assert not run.model("q8_0").exists()
         path = vault.fetch(run.model("q8_0"))
-        assert path.read_bytes() == b"zeppelin weights" * 100_000
+        assert path.read_bytes() == b"zeppelin weights" * 10_000
         assert "memfd" in str(path.readlink().readlink())
     finally:
         profile.close()
