@@ -76,6 +76,7 @@ class Costs:
             code = OTHER_ENGINE if kind == "sqlcipher" else LOCALPERS
             seconds = cpu_seconds(self._homes[kind], *arguments, code=code)
             self._found.setdefault(what, {}).setdefault(kind, []).append(seconds)
+            print(f"{what} {kind}: {seconds:.2f} s", file=sys.stderr, flush=True)
 
     def figures(self) -> dict[str, dict[str, float]]:
         return {what: _figures(kinds) for what, kinds in self._found.items()}
