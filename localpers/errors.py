@@ -23,6 +23,18 @@ class ProfileBusy(LocalpersError):
     """Another command is writing to this profile."""
 
 
+class ProfileLocked(LocalpersError):
+    """An encrypted profile that cannot be opened as it is, or without its secret."""
+
+
+class WrongSecret(LocalpersError):
+    """A passphrase, key file or keyring entry that does not open the profile."""
+
+
+class DamagedFile(LocalpersError):
+    """An encrypted file that is not what was written."""
+
+
 class SourceMissing(LocalpersError):
     """A folder that was indexed is gone or suddenly empty; nothing was changed."""
 

@@ -5,19 +5,24 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
+import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from localpers.errors import LocalpersError, ProfileBusy
+from localpers.encryption.files import replaced
+from localpers.encryption.keys import Header, MasterKey, State
+from localpers.encryption.vault import Vault, keep
+from localpers.errors import LocalpersError, ProfileBusy, ProfileLocked
 from localpers.permissions import FILE_MODE as FILE_MODE
 from localpers.permissions import FOLDER_MODE, mend
 
 WRITER_WAIT_SECONDS = 10.0
+DEFAULT = "default"
+_HOME_SETTINGS = "settings.json"
 MOST_EARLIER = 20
 """Promotions that `rollback` can undo."""
 _LOOKED_AT = 3
@@ -35,17 +40,43 @@ def home() -> Path:
 
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Replace `path` as a whole: temporary name beside it, fsync, rename."""
-    data = content.encode() if isinstance(content, str) else content
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with replaced(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+    keep(path)
+
+
+def profiles_folder() -> Path:
+    """Where the profiles of this home lie, one folder each."""
+    return home() / "profiles"
+
+
+def profile_names() -> list[str]:
+    """The profiles that there are."""
+    folder = profiles_folder()
+    return (
+        sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    )
+
+
+def default_profile() -> str:
+    """What a command uses without --profile."""
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        return str(json.loads((home() / _HOME_SETTINGS).read_text())["profile"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return DEFAULT
+
+
+def use_profile(name: str) -> None:
+    """Let `name` be the one that a command uses without --profile."""
+    write_atomically(home() / _HOME_SETTINGS, json.dumps({"profile": name}) + "\n")
+
+
+def remove_profile(profile: Profile) -> None:
+    """Delete the profile (see Profile.locked) and all that is in its folder. Raises ProfileBusy."""
+    with profile.writing("profiles remove"):
+        shutil.rmtree(profile.root)
+    if default_profile() == profile.name:
+        use_profile(DEFAULT)
 
 
 def make_private(path: Path) -> Path:
@@ -65,21 +96,59 @@ class Profile:
 
     name: str
     root: Path
+    vault: Vault | None = field(default=None, repr=False, compare=False)
+    """The files of an encrypted profile."""
 
     @classmethod
-    def open(cls, name: str = "default") -> Profile:
+    def open(
+        cls, name: str = DEFAULT, secret: Callable[[str, Header], bytes] | None = None
+    ) -> Profile:
+        """Make the folders where they are missing, and mend their modes.
+
+        `secret` is asked, with the name, for what opens an encrypted profile. Raises ProfileLocked
+        without it and where encryption was interrupted, WrongSecret, and LocalpersError.
+        """
+        profile = cls.locked(name)
+        header = Header.load(profile.root)
+        if header is not None:
+            return cls(name, profile.root, Vault(profile.root, _unlocked(name, header, secret)))
+        make_private(profile.runs)
+        return profile
+
+    @classmethod
+    def locked(cls, name: str) -> Profile:
+        """The profile without its vault, for what changes or removes it as a whole."""
         if not re.fullmatch(r"[\w-][\w.-]{0,63}", name):
             raise LocalpersError(
                 f"'{name}' cannot name a profile: use letters, digits, '-', '_' and '.'."
             )
         make_private(home())
-        profile = cls(name, make_private(home() / "profiles") / name)
+        root = make_private(profiles_folder()) / name
         # Behind a closed door all was closed; where it stood open, everything is gone through.
-        was_open = profile.root.exists() and bool(profile.root.stat().st_mode & 0o077)
-        make_private(profile.root)
-        make_private(profile.runs)
-        mend(profile.root, None if was_open else _LOOKED_AT)
-        return profile
+        was_open = root.exists() and bool(root.stat().st_mode & 0o077)
+        mend(make_private(root), None if was_open else _LOOKED_AT)
+        return cls(name, root)
+
+    def close(self) -> None:
+        """Let nothing of an encrypted profile lie in memory."""
+        if self.vault is not None:
+            self.vault.close()
+
+    @property
+    def files(self) -> Path:
+        """Where the files besides the database are read and written: the folder itself, or the
+        vault's in memory.
+        """
+        return self.root if self.vault is None else self.vault.folder
+
+    def free_bytes(self) -> int:
+        """What more `files` can hold; in memory no more than there is of it."""
+        free = shutil.disk_usage(self.files).free
+        if self.vault is None:
+            return free
+        import psutil
+
+        return min(free, int(psutil.virtual_memory().available))
 
     @property
     def database(self) -> Path:
@@ -87,11 +156,11 @@ class Profile:
 
     @property
     def runs(self) -> Path:
-        return self.root / "runs"
+        return self.files / "runs"
 
     @property
     def _settings(self) -> Path:
-        return self.root / "profile.json"
+        return self.files / "profile.json"
 
     def settings(self) -> dict[str, Any]:
         try:
@@ -175,10 +244,28 @@ class Profile:
         try:
             holder = {"command": command, "pid": os.getpid(), "since": time.time()}
             write_atomically(note, json.dumps(holder))
+            if self.vault is not None:
+                self.vault.refresh()
             yield
+            if self.vault is not None:
+                self.vault.sync()
         finally:
             note.unlink(missing_ok=True)
             lock.release()
+
+
+def _unlocked(
+    name: str, header: Header, secret: Callable[[str, Header], bytes] | None
+) -> MasterKey:
+    if header.state is not State.ENCRYPTED:
+        what = "encrypt" if header.state is State.ENCRYPTING else "decrypt"
+        raise ProfileLocked(
+            f"Profile '{name}' is half {what}ed, as that was interrupted: run 'localpers profiles "
+            f"{what} {name}' again, which goes on."
+        )
+    if secret is None:
+        raise ProfileLocked(f"Profile '{name}' is encrypted: name it with --profile to open it.")
+    return header.unlock(secret(name, header))
 
 
 def _entries(earlier: Iterable[tuple[str | None, str | None]]) -> list[dict[str, str | None]]:

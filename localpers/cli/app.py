@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from localpers import __version__
-from localpers.cli import bench, models
+from localpers.cli import bench, models, profiles
 from localpers.cli.ask import ask
 from localpers.cli.audit import audit
 from localpers.cli.doctor import doctor
@@ -25,7 +25,7 @@ from localpers.errors import LocalpersError
 from localpers.permissions import keep_private
 
 INTERRUPTED = 130
-SEAL_THEMSELVES = ("models", "audit")
+SEAL_THEMSELVES = ("models", "audit", "profiles")
 """`models pull` needs the network; `audit` compares with a child that is not sealed."""
 
 app = typer.Typer(
@@ -49,19 +49,22 @@ def _version(wanted: bool) -> None:
 def root(
     context: typer.Context,
     profile: Annotated[
-        str, typer.Option(help="Whose notes and model to use.", show_default=True)
-    ] = "default",
+        str | None, typer.Option(help="Whose notes and model to use: that of 'profiles use'.")
+    ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
+    from localpers.cli.unlocking import fetch_from_keyring
     from localpers.privacy.airgap import seal
+    from localpers.profile import default_profile
 
     if not debug:
         warnings.simplefilter("ignore")
-    context.obj = profile
+    context.obj = profile or default_profile()
     if context.invoked_subcommand not in SEAL_THEMSELVES:
+        fetch_from_keyring(context.obj)
         seal()
 
 
@@ -69,6 +72,7 @@ for command in (ingest, search, tune, ask, rollback, status, doctor, audit, expo
     app.command()(command)
 app.command("eval")(evaluate)
 app.add_typer(models.app, name="models")
+app.add_typer(profiles.app, name="profiles")
 app.add_typer(bench.app, name="bench")
 
 

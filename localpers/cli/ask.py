@@ -75,12 +75,12 @@ def ask(
     check_retriever(retriever)
     request = _request(prompt)
 
+    from localpers.cli.unlocking import open_profile
     from localpers.cli.upkeep import refresh_index
     from localpers.inference.answer import answer
     from localpers.inference.served import served_model
-    from localpers.profile import Profile
 
-    profile = Profile.open(context.obj)
+    profile = open_profile(context)
     served = served_model(profile, run, not no_adapter, base, unmerged=contrast > 0)
     _require_tuned(served, contrast)
     if not no_rag:

@@ -61,11 +61,11 @@ def lamp(
     """
     limit = seconds_in(budget, default_unit="s")
 
+    from localpers.cli.unlocking import open_profile
     from localpers.evaluation.lamp.bench import Request, run
     from localpers.evaluation.lamp.prompts import Form
     from localpers.evaluation.lamp.settings import RECIPE, conditions_named
     from localpers.inference.served import served_model
-    from localpers.profile import Profile
     from localpers.tuning.recipe import Recipe
 
     request = Request(
@@ -73,7 +73,7 @@ def lamp(
         task=task,
         users=users,
         conditions=conditions_named(conditions),
-        base=served_model(Profile.open(context.obj), use_adapter=False, base=base).base,
+        base=served_model(open_profile(context), use_adapter=False, base=base).base,
         recipe=Recipe.load(recipe) if recipe else RECIPE,
         form=Form(passages=k),
         contrast=contrast,

@@ -48,6 +48,7 @@ def retrieval(
 
     An interrupted run goes on where it stopped when the same command is given again.
     """
+    from localpers.cli.unlocking import open_profile
     from localpers.evaluation.effectiveness.bench import (
         Options,
         bench_collection,
@@ -55,12 +56,11 @@ def retrieval(
     )
     from localpers.evaluation.effectiveness.known_item import Known
     from localpers.evaluation.effectiveness.rankings import parse_names, use_reranker
-    from localpers.profile import Profile
 
     wanted = [kind.strip() for kind in kinds.split(",")]
     if odd := [kind for kind in wanted if kind not in set(Known)]:
         raise typer.BadParameter(f"'{odd[0]}' is no kind: {', '.join(Known)}.")
-    profile = Profile.open(context.obj)
+    profile = open_profile(context)
     usual = WITH_VECTORS if _has_encoder() else WITHOUT_VECTORS
     names = parse_names(retrievers or (usual if folder is not None else OWN_NOTES + usual))
     needs_base = use_reranker(names) or (folder is None and Known.PARAPHRASE.value in wanted)

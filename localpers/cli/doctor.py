@@ -11,11 +11,11 @@ from localpers.cli.console import Json, print_json, say
 
 def doctor(context: typer.Context, as_json: Json = False) -> None:
     """Check what localpers needs on this machine and say how to mend what is missing."""
+    from localpers.cli.unlocking import open_profile
     from localpers.doctor import examine
-    from localpers.profile import Profile
 
     checks = []
-    for check in examine(Profile.open(context.obj)):
+    for check in examine(open_profile(context)):
         checks.append(check)
         if not as_json:
             mark = "ok  " if check.ok else ("FAIL" if check.required else "note")

@@ -52,18 +52,18 @@ def evaluate(
     """Compare base, notes and tuned model on your own held-out writing; makes a report."""
     if run is not None and base is not None:
         raise typer.BadParameter("--base evaluates no run: leave one of --base, --run away.")
+    from localpers.cli.unlocking import open_profile
     from localpers.cli.upkeep import refresh_index
     from localpers.evaluation.conditions import parse_conditions
     from localpers.evaluation.evaluate import Wanted
     from localpers.evaluation.evaluate import evaluate as measure
     from localpers.evaluation.figures import as_document
     from localpers.evaluation.report import write_report
-    from localpers.profile import Profile
 
     if report:
         _require_place(report)
     chosen = parse_conditions(conditions) if conditions else None
-    profile = Profile.open(context.obj)
+    profile = open_profile(context)
     refresh_index(profile)
     reporter = TerminalReporter()
     try:
@@ -72,6 +72,9 @@ def evaluate(
         reporter.clear()
     path = report.absolute() if report else subject.folder / REPORT
     write_report(evaluation, path)
+    if profile.vault and not report:
+        path = profile.vault.place(path)
+        notice("The report is encrypted with the profile: --report FILE writes one to look at.")
     document = as_document(evaluation) | {"report": str(path)}
     if evaluation.documents < FEWEST_DOCUMENTS:
         notice(

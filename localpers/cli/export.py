@@ -19,13 +19,13 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write the tuned model as GGUF with a Modelfile, for Ollama, llama.cpp or LM Studio."""
+    from localpers.cli.unlocking import open_profile
     from localpers.errors import RunNotFound
     from localpers.inference.served import served_model
-    from localpers.profile import Profile
     from localpers.prompts import SYSTEM_WITHOUT_NOTES
     from localpers.weights.export import export as export_files
 
-    profile = Profile.open(context.obj)
+    profile = open_profile(context)
     if run is None and profile.promoted() is None:
         raise RunNotFound(
             "No tuned model is promoted: run 'localpers tune', or name a kept run with --run "

@@ -38,14 +38,14 @@ def ingest(
     as_json: Json = False,
 ) -> None:
     """Index the notes in folders and files; run it again and only changes are read."""
+    from localpers.cli.unlocking import open_profile
     from localpers.errors import ProfileBusy, SourceMissing
     from localpers.evaluation.effectiveness.bench import remove_interrupted
-    from localpers.profile import Profile
     from localpers.store import Store
 
     if watch and (as_json or dry_run):
         raise typer.BadParameter("--watch goes with neither --json nor --dry-run.")
-    profile = Profile.open(context.obj)
+    profile = open_profile(context)
     with profile.writing("ingest"), Store.open(profile) as store:
         if not dry_run:
             remove_interrupted(profile)

@@ -17,10 +17,10 @@ def rollback(
     as_json: Json = False,
 ) -> None:
     """Undo a promotion: let what answered before answer again. Nothing is deleted."""
-    from localpers.profile import Profile
+    from localpers.cli.unlocking import open_profile
     from localpers.runs import rollback as roll_back
 
-    profile = Profile.open(context.obj)
+    profile = open_profile(context)
     with profile.writing("rollback"):
         before = profile.promoted()
         now = roll_back(profile, to)

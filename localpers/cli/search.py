@@ -86,13 +86,13 @@ def search(
     as_json: Json = False,
 ) -> None:
     """Find passages in the indexed notes."""
+    from localpers.cli.unlocking import open_profile
     from localpers.cli.upkeep import refresh_index
-    from localpers.profile import Profile
     from localpers.retrieval.rerank import DEPTH
     from localpers.store import Store
 
     check_retriever(retriever)
-    profile = Profile.open(context.obj)
+    profile = open_profile(context)
     refresh_index(profile)
     explanation = None
     wanted = max(k, DEPTH) if reranked else k

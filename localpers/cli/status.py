@@ -8,21 +8,23 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from localpers.cli.console import Json, notice, print_json, say
-from localpers.profile import Profile
+from localpers.cli.unlocking import open_profile
 
 if TYPE_CHECKING:
+    from localpers.profile import Profile
     from localpers.store import Store
 
 
 def status(context: typer.Context, as_json: Json = False) -> None:
     """Show the index, the tuning runs and which model answers."""
-    profile = Profile.open(context.obj)
+    profile = open_profile(context)
     state = _state(profile)
     if as_json:
         print_json(state)
         return
     index = state["index"]
-    say(f"Profile {profile.name} in {profile.root} ({state['bytes'] / 1e6:,.0f} MB)")
+    lock = ", encrypted" if state["encrypted"] else ""
+    say(f"Profile {profile.name} in {profile.root} ({state['bytes'] / 1e6:,.0f} MB{lock})")
     shares = ", ".join(
         f"{name or 'unsure'} {share:.0%}" for name, share in index["languages"].items()
     )
@@ -96,6 +98,7 @@ def _state(profile: Profile) -> dict[str, Any]:
     return {
         "profile": profile.name,
         "path": str(profile.root),
+        "encrypted": profile.vault is not None,
         "bytes": sum(file.stat().st_size for file in profile.root.rglob("*") if file.is_file()),
         "index": {
             "documents": totals.documents,

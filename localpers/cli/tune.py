@@ -46,17 +46,17 @@ def tune(
     started = time.monotonic()
     seconds = seconds_in(budget)
 
+    from localpers.cli.unlocking import open_profile
     from localpers.cli.upkeep import refresh_index
     from localpers.learning.flow import learn
     from localpers.learning.preparation import Options, prepare
-    from localpers.profile import Profile
     from localpers.tuning.recipe import Recipe
 
     stated = {"method": method, "quantization": quantization, "seed": seed}
     fields = Recipe.load(recipe).model_dump() if recipe else {}
     fields |= {name: value for name, value in stated.items() if value is not None}
     options = Options(base, Recipe.of(fields), device, seconds, resume, started)
-    profile = Profile.open(context.obj)
+    profile = open_profile(context)
     reporter = TerminalReporter()
     refresh_index(profile)
     with profile.writing("tune"):

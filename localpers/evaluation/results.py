@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from localpers.encryption.vault import keep
 from localpers.errors import LocalpersError
 from localpers.profile import write_atomically
 
@@ -152,6 +153,7 @@ class Ledger:
         self._rows[name] = value
         with self._path.open("a", encoding="utf-8") as file:
             file.write(_line(name, value))
+        keep(self._path)
 
     def close(self) -> None:
         """Everything is measured: the rows are in the Evaluation now."""

@@ -122,5 +122,5 @@ def _untuned(profile: Profile, documents: Sequence[StoredDocument], name: str | 
         learned=frozenset(),
         split_by=parts.by,
         description={},
-        folder=make_private(profile.root / "evaluation"),
+        folder=make_private(profile.files / "evaluation"),
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from localpers.datatypes import BaseModel, ServedModel
+from localpers.encryption.vault import fetch
 from localpers.errors import LocalpersError, ModelNotFound, UnsupportedModel
 from localpers.profile import Profile
 from localpers.runs import RunFolder, find_run
@@ -68,8 +69,8 @@ def _describe(profile: Profile, run: str) -> dict[str, Any]:
 
 def _tuned(folder: Path, description: dict[str, Any]) -> ServedModel:
     served, recorded = description["served"], description["base_model"]
-    adapter = folder / served["adapter"] if served.get("adapter") else None
-    merged = folder / served["model"] if served.get("model") else None
+    adapter = fetch(folder / served["adapter"]) if served.get("adapter") else None
+    merged = fetch(folder / served["model"]) if served.get("model") else None
     for path in (adapter, merged):
         if path is not None and not path.is_file():
             raise ModelNotFound(

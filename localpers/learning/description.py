@@ -129,8 +129,8 @@ def parity_message(folder: RunFolder, found: Parity, limit: float) -> str:
         f"in {found.top1_agreement:.1%}"
     )
     return (
-        f"The merged model does not compute what was trained ({what}). The adapter is kept in "
-        f"{folder.path} and nothing is promoted: tune another base, and report this one."
+        f"The merged model does not compute what was trained ({what}). The adapter is kept as "
+        f"run {folder.id} and nothing is promoted: tune another base, and report this one."
     )
 
 

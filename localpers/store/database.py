@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,11 +11,11 @@ from typing import Any, Self
 from localpers.errors import LocalpersError
 from localpers.profile import FILE_MODE, Profile
 from localpers.store.documents import Documents
+from localpers.store.engine import connect, database_errors, is_operational
 from localpers.store.postings import Postings
 from localpers.store.schema import MIGRATIONS, POSTINGS_TABLES, migrate, postings_tables
 from localpers.store.vectors import Vectors
 
-BUSY_SECONDS = 30
 _INDEXES = ("postings", "field_postings")
 _NEXT = "next_"
 
@@ -27,7 +26,7 @@ class Store:
     Writers hold `Profile.writing` besides; `transaction` makes a change visible whole or not.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, connection: Any, path: Path) -> None:
         import sqlite_utils
 
         self._path = path
@@ -43,15 +42,10 @@ class Store:
     def open(cls, profile: Profile) -> Store:
         """Open or create the profile's database. Raises LocalpersError where it is no database."""
         _make_private(profile.database)
-        # Autocommit: transactions begin and end only where the code says so.
+        vault = profile.vault
         try:
-            connection = sqlite3.connect(
-                profile.database,
-                timeout=BUSY_SECONDS,
-                isolation_level=None,
-                check_same_thread=False,
-            )
-        except sqlite3.Error as error:
+            connection = connect(profile.database, vault.database_key if vault else None)
+        except database_errors() as error:
             raise _explained(error, profile.database) from error
         try:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -64,7 +58,7 @@ class Store:
                     f"{profile.database} was written by a newer localpers: upgrade localpers."
                 )
             migrate(connection)
-        except sqlite3.DatabaseError as error:
+        except database_errors() as error:
             connection.close()
             raise _explained(error, profile.database) from error
         except BaseException:
@@ -161,13 +155,13 @@ class Store:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-        if isinstance(error, sqlite3.DatabaseError):
+        if isinstance(error, database_errors()):
             raise _explained(error, self._path) from error
 
 
-def _explained(error: sqlite3.Error, path: Path) -> LocalpersError:
+def _explained(error: Exception, path: Path) -> LocalpersError:
     """What SQLite complains of, and what to do about it."""
-    if isinstance(error, sqlite3.OperationalError):
+    if is_operational(error):
         return LocalpersError(
             f"{path} cannot be used now ({error}): check that the disk is not full and that you "
             "may write there, and run this again."

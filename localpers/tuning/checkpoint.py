@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from localpers.encryption.vault import fetch
 from localpers.errors import LocalpersError
 from localpers.profile import make_private
 from localpers.weights.atomic import replacing
@@ -47,7 +48,7 @@ def load(folder: Path) -> TrainingState | None:
     """The state last saved, None where there is none. Raises LocalpersError for a damaged one."""
     from safetensors import SafetensorError, safe_open
 
-    path = folder / _FILE
+    path = fetch(folder / _FILE)
     if not path.exists():
         return None
     try:

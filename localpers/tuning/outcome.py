@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from localpers.encryption.vault import keep
 from localpers.profile import make_private
 from localpers.tuning.device import import_torch
 from localpers.tuning.torch_base import LoadedBase
@@ -33,6 +34,7 @@ def save_peft_adapter(model: Any, folder: Path, base_name: str) -> None:
     (building / "README.md").unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
     building.replace(folder)
+    keep(folder)
 
 
 def with_peft_adapter(model: Any, folder: Path) -> Any:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from localpers.datatypes import BaseModel, StoredDocument
+from localpers.encryption.memory import MEMORY
 from localpers.errors import LocalpersError, UnsupportedModel
 from localpers.profile import Profile
 from localpers.tuning.device import Device
@@ -59,11 +59,12 @@ def check(
             "(localpers models list)."
         )
     needed = base.bytes + 2 * base.parameters + base.bytes + REFERENCE_BYTES
-    free = shutil.disk_usage(profile.root).free
+    free = profile.free_bytes()
     if free < needed:
+        kind, variable = ("memory", MEMORY) if profile.vault else ("disk", "LOCALPERS_HOME")
         raise LocalpersError(
-            f"Tuning {base.name} needs {needed / 1e9:.1f} GB of disk for a while and "
-            f"{free / 1e9:.1f} GB are free at {profile.root}: free some, or set LOCALPERS_HOME."
+            f"Tuning {base.name} needs {needed / 1e9:.1f} GB of {kind} for a while and "
+            f"{free / 1e9:.1f} GB are free at {profile.files}: free some, or set {variable}."
         )
     return Preflight(
         base=base,

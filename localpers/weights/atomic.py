@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from localpers.encryption.vault import keep
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -22,5 +24,6 @@ def replacing(path: Path) -> Iterator[Path]:
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
+        keep(path)
     finally:
         temporary.unlink(missing_ok=True)

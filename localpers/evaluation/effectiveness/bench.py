@@ -112,7 +112,7 @@ def bench_known_items(
         hidden = with_hidden_titles(documents)
         if not hidden.size:
             raise TooLittleText("There are no documents to search: run 'localpers ingest FOLDER'.")
-        parent = make_private(profile.root / "evaluation")
+        parent = make_private(profile.files / "evaluation")
         place = parent / f"retrieval-{hidden.fingerprint[:16]}"
         with _held(parent / ".retrieval.lock"):
             _remove_indexes(parent, None if options.again else place)
@@ -125,7 +125,7 @@ def bench_known_items(
 
 def remove_interrupted(profile: Profile) -> None:
     """Remove the index that an interrupted measurement left: it holds text that may have gone."""
-    parent = profile.root / "evaluation"
+    parent = profile.files / "evaluation"
     if not any(parent.glob("retrieval-*")):
         return
     # One that is being made just now is its owner's.

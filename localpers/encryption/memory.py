@@ -1,0 +1,112 @@
+"""Where plain text of an encrypted profile may lie: in memory, for as long as a command runs."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import BinaryIO
+
+from localpers.errors import LocalpersError
+
+MEMORY = "LOCALPERS_MEMORY"
+"""Names a memory-backed folder to use instead of those that are tried."""
+_TYPES = frozenset({"tmpfs", "ramfs"})
+_LOCK = ".lock"
+_GRACE_SECONDS = 60
+"""A folder this young without a lock belongs to a command that is just starting."""
+
+
+def require_support() -> None:
+    """Raises LocalpersError where plain text could not be kept off the disk."""
+    if sys.platform != "linux":
+        raise LocalpersError(
+            "Encrypted profiles need Linux: elsewhere model files could be decrypted only to the "
+            "disk. Use the system's own disk encryption (FileVault, BitLocker) instead."
+        )
+
+
+class WorkingFolder:
+    """A private folder in memory that goes with the process; what a killed one left is removed by
+    the next.
+    """
+
+    def __init__(self) -> None:
+        """Raises LocalpersError where no memory-backed place is there."""
+        require_support()
+        place = memory_place()
+        prefix = f"localpers-{os.getuid()}-"
+        _remove_abandoned(place, prefix)
+        self.path = Path(tempfile.mkdtemp(dir=place, prefix=f"{prefix}{os.getpid()}-"))
+        self._lock = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+
+    def remove(self) -> None:
+        """Safe to call twice."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+
+def anonymous_file(name: str) -> BinaryIO:
+    """A file in memory that has no place in any file system and goes with the process; readers
+    open /proc/self/fd/N.
+    """
+    return os.fdopen(os.memfd_create(name, os.MFD_CLOEXEC), "w+b")
+
+
+def memory_place() -> Path:
+    """The memory-backed folder with the most room. Raises LocalpersError where there is none."""
+    stated = os.environ.get(MEMORY)
+    tried = [stated] if stated else ["/dev/shm", os.environ.get("XDG_RUNTIME_DIR", "")]
+    places = [Path(name) for name in tried if name]
+    usable = [
+        place for place in places if os.access(place, os.W_OK | os.X_OK) and is_in_memory(place)
+    ]
+    if not usable:
+        names = ", ".join(map(str, places))
+        raise LocalpersError(
+            f"No folder in memory (tmpfs) is writable here (tried {names}): mount one and name it "
+            f"in {MEMORY}. An encrypted profile is decrypted nowhere else."
+        )
+    return max(usable, key=lambda place: shutil.disk_usage(place).free)
+
+
+def is_in_memory(folder: Path) -> bool:
+    """Whether the file system of `folder` is kept in memory (proc(5), mountinfo)."""
+    wanted, best, kind = folder.resolve(), -1, ""
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        mount, _, rest = line.partition(" - ")
+        escaped = mount.split()[4]
+        point = re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), escaped)
+        # Of two mounts on one point the later one is seen.
+        if wanted.is_relative_to(point) and len(point) >= best:
+            best, kind = len(point), rest.split()[0]
+    return kind in _TYPES
+
+
+def _remove_abandoned(place: Path, prefix: str) -> None:
+    for folder in place.glob(f"{prefix}*"):
+        try:
+            if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+                continue
+            lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            if folder.exists() and time.time() - folder.stat().st_mtime > _GRACE_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
+            continue
+        except OSError:
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(lock)

@@ -1,0 +1,50 @@
+"""The SQLite engines: the standard library's, and SQLCipher for encrypted profiles."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from pathlib import Path
+from typing import Any
+
+BUSY_SECONDS = 30
+
+
+def connect(database: Path, key: str | None = None) -> Any:
+    """An autocommitting connection: transactions begin and end only where the code says so.
+
+    `key` is SQLCipher's raw key in hexadecimal. Raises one of database_errors().
+    """
+    if key is not None:
+        return connect_cipher(database, key)
+    return sqlite3.connect(
+        database, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
+
+
+def connect_cipher(database: Path, key: str | None) -> Any:
+    """By SQLCipher, which opens plain databases, too, without a `key`."""
+    import sqlcipher3
+
+    connection = sqlcipher3.connect(
+        str(database), timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    # It would write what it finds wrong to stderr, in lines of its own.
+    connection.execute("PRAGMA cipher_log_level = NONE")
+    if key is not None:
+        connection.execute(f"PRAGMA key = \"x'{key}'\"")
+    return connection
+
+
+def database_errors() -> tuple[type[Exception], ...]:
+    """What the engines raise; SQLCipher's errors are no sqlite3.Error."""
+    cipher = sys.modules.get("sqlcipher3")
+    return (sqlite3.Error,) if cipher is None else (sqlite3.Error, cipher.Error)
+
+
+def is_operational(error: BaseException) -> bool:
+    """Whether the surroundings are to blame (disk, locks), not the database."""
+    cipher = sys.modules.get("sqlcipher3")
+    return isinstance(error, sqlite3.OperationalError) or (
+        cipher is not None and isinstance(error, cipher.OperationalError)
+    )

@@ -1,0 +1,94 @@
+"""Both SQLite engines behave alike: what the store promises holds for plain and encrypted ones."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from localpers.corpus.sync import sync
+from localpers.encryption.keys import Kind
+from localpers.errors import LocalpersError
+from localpers.privacy.encryption import Secret, encrypt_profile
+from localpers.profile import Profile
+from localpers.retrieval.indexing import Indexer
+from localpers.retrieval.retriever import Retriever
+from localpers.store import Store
+from tests.conftest import write
+
+NOTES = {
+    "a.md": "# River\n\nThe zeppelin was low over the river that summer.\n",
+    "b.md": "# Bread\n\nSalt, honey and a slow oven.\n",
+}
+
+
+@pytest.fixture(params=["plain", "encrypted"])
+def profile(request: pytest.FixtureRequest) -> Profile:
+    if request.param == "plain":
+        return Profile.open()
+    if sys.platform != "linux":
+        pytest.skip("encryption needs Linux")
+    Profile.open()
+    encrypt_profile(Profile.locked("default"), Secret(Kind.PASSPHRASE, b"correct horse"))
+    return Profile.open("default", lambda name, header: b"correct horse")
+
+
+def fill(store: Store, folder: Path) -> None:
+    Indexer(store).refresh()
+    sync(store, [folder])
+
+
+def test_what_is_put_in_is_found_again(profile: Profile, tmp_path: Path) -> None:
+    with Store.open(profile) as store:
+        fill(store, write(tmp_path / "n", NOTES))
+    with Store.open(profile) as store:
+        (hit,) = Retriever(store).search("zeppelin", 5)
+        assert "zeppelin" in hit.text and store.documents.totals().documents == 2
+        assert store.db.conn.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+        assert store.db.conn.execute("PRAGMA secure_delete").fetchone()[0] == 1
+
+
+def test_a_failed_transaction_leaves_nothing(profile: Profile, tmp_path: Path) -> None:
+    with Store.open(profile) as store:
+        fill(store, write(tmp_path / "n", NOTES))
+        with pytest.raises(RuntimeError), store.transaction():
+            store.set_meta("half", "done")
+            raise RuntimeError
+        assert store.meta("half") is None and not store.db.conn.in_transaction
+
+
+def test_readers_do_not_wait_for_the_writer(profile: Profile) -> None:
+    with Store.open(profile) as writer, Store.open(profile) as reader:
+        with writer.transaction():
+            writer.set_meta("key", "value")
+            assert reader.meta("key") is None
+        assert reader.meta("key") == "value"
+
+
+def test_damage_and_wrong_statements_are_one_error(profile: Profile, tmp_path: Path) -> None:
+    with Store.open(profile) as store:
+        fill(store, write(tmp_path / "n", NOTES))
+        store.db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = bytearray(profile.database.read_bytes())
+    content[4096:] = b"\xff" * (len(content) - 4096)
+    profile.database.write_bytes(content)
+    with (
+        pytest.raises(LocalpersError, match=r"damaged|cannot be used"),
+        Store.open(profile) as store,
+    ):
+        list(store.documents.all())
+    profile.database.write_bytes(b"no database at all" * 1000)
+    with pytest.raises(LocalpersError, match="damaged"):
+        Store.open(profile)
+
+
+def test_cascades_hold(profile: Profile, tmp_path: Path) -> None:
+    folder = write(tmp_path / "n", NOTES)
+    with Store.open(profile) as store:
+        fill(store, folder)
+        (folder / "a.md").unlink()
+        sync(store, [folder])
+        totals = store.documents.totals()
+        assert (totals.documents, totals.passages) == (1, 1)
+        assert not list(Retriever(store).search("zeppelin", 5))
