@@ -16,6 +16,7 @@ from localpers.cli.ask import ask
 from localpers.cli.doctor import doctor
 from localpers.cli.eval import evaluate
 from localpers.cli.export import export
+from localpers.cli.forget import forget
 from localpers.cli.ingest import ingest
 from localpers.cli.rollback import rollback
 from localpers.cli.search import search
@@ -53,6 +54,7 @@ def root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
+    from localpers.cli.upkeep import finish_forgetting
     from localpers.privacy.airgap import seal
 
     if not debug:
@@ -60,9 +62,10 @@ def root(
     context.obj = profile
     if context.invoked_subcommand != "models":
         seal()
+        finish_forgetting(profile)
 
 
-for command in (ingest, search, tune, ask, rollback, status, doctor, export):
+for command in (ingest, search, tune, ask, forget, rollback, status, doctor, export):
     app.command()(command)
 app.command("eval")(evaluate)
 app.add_typer(models.app, name="models")

@@ -66,12 +66,15 @@ def evaluate(
     profile = Profile.open(context.obj)
     refresh_index(profile)
     reporter = TerminalReporter()
-    try:
-        evaluation, subject = measure(profile, Wanted(chosen, sample, run, seed, base), reporter)
-    finally:
-        reporter.clear()
-    path = report.absolute() if report else subject.folder / REPORT
-    write_report(evaluation, path)
+    # What it keeps quotes documents: none may be forgotten meanwhile.
+    with profile.measuring("eval"):
+        try:
+            wanted = Wanted(chosen, sample, run, seed, base)
+            evaluation, subject = measure(profile, wanted, reporter)
+        finally:
+            reporter.clear()
+        path = report.absolute() if report else subject.folder / REPORT
+        write_report(evaluation, path)
     document = as_document(evaluation) | {"report": str(path)}
     if evaluation.documents < FEWEST_DOCUMENTS:
         notice(

@@ -11,6 +11,25 @@ if TYPE_CHECKING:
     from localpers.profile import Profile
 
 
+def finish_forgetting(profile: str) -> None:
+    """Finish a forget that was interrupted, before anything reads what it was to remove.
+
+    Raises ProfileBusy where it is under way.
+    """
+    from localpers.forgotten import Forgetting
+    from localpers.profile import Profile, home
+
+    if not Forgetting.path(Profile(profile, home() / "profiles" / profile)).exists():
+        return
+    from localpers.privacy.forget import finish
+    from localpers.store import Store
+
+    opened = Profile.open(profile)
+    notice("Forgetting was interrupted: finishing it first.")
+    with opened.writing("forget"), opened.measuring("forget"), Store.open(opened) as store:
+        finish(opened, store)
+
+
 def refresh_index(profile: Profile) -> None:
     """Analyse the documents again where the index is of another version of the analysis.
 
