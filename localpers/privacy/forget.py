@@ -47,13 +47,14 @@ class Affected:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`documents` are those in the index; `origins` what is known of earlier versions and of files
-    that are gone, from the runs; `forgetting` is what is done.
+    that are gone, from the runs; `forgetting` is what is done, by the key of `forgotten`.
     """
 
     documents: tuple[StoredDocument, ...]
     origins: tuple[Origin, ...]
     affected: tuple[Affected, ...]
     forgetting: Forgetting
+    forgotten: Forgotten
 
 
 def plan(profile: Profile, store: Store, paths: Sequence[Path], ids: Sequence[str]) -> Plan:
@@ -100,6 +101,7 @@ def plan(profile: Profile, store: Store, paths: Sequence[Path], ids: Sequence[st
         origins=tuple(sorted(set(earlier))),
         affected=tuple(_affected(profile, runs, hashes)),
         forgetting=Forgetting(tuple(sorted(hashes)), tuple(sorted(files)), tuple(digests)),
+        forgotten=forgotten,
     )
 
 
@@ -108,6 +110,7 @@ def forget(profile: Profile, store: Store, planned: Plan, show: Progress | None 
 
     Raises LocalpersError while another command reads the database; it is finished later then.
     """
+    planned.forgotten.save()  # The key may be new.
     planned.forgetting.save(profile)
     finish(profile, store, show)
 
