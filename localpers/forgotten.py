@@ -39,6 +39,7 @@ class Forgotten:
         self._path = path
         self._key = key
         self._use(digests)
+        self._before = self._digests
 
     def _use(self, digests: Iterable[Digests]) -> None:
         self._digests = frozenset(digests)
@@ -60,6 +61,11 @@ class Forgotten:
             raise LocalpersError(
                 f"{path} is damaged: remove it, forget again what must stay out, then ingest."
             ) from error
+
+    @property
+    def changed(self) -> bool:
+        """Whether it differs from what is on disk."""
+        return self._digests != self._before
 
     def save(self) -> None:
         rows = [row._asdict() for row in sorted(self._digests, key=repr)]

@@ -107,7 +107,7 @@ def search(
     if reranked and hits:
         hits = _reranked(profile, query, hits, k)
     if as_json:
-        print_json([_document(hit, ids[hit.document], explanation) for hit in hits])
+        print_json([_document(hit, ids.get(hit.document, ""), explanation) for hit in hits])
         return
     if explanation is not None:
         _say_understood(explanation)

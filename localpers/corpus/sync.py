@@ -123,7 +123,7 @@ def sync(
             run.apply(plan)
         documents, passages = run.totals()
     # Later than the index: what a kill leaves between the two goes out again, and is not half in.
-    if named and not dry_run:
+    if forgotten.changed and not dry_run:
         forgotten.save()
     return SyncReport(
         added=run.counts.added,

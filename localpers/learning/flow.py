@@ -243,7 +243,6 @@ def _incumbent(profile: Profile) -> Incumbent | None:
     if run is None:
         return None
     try:
-        data = find_run(profile, run).describe().get("data", {})
-        return Incumbent(served_model(profile), frozenset(data.get("learned", ())))
+        return Incumbent(served_model(profile), find_run(profile, run).learned_from())
     except LocalpersError:
         return None

@@ -190,7 +190,7 @@ def _affected(profile: Profile, runs: Iterable[RunFolder], hashes: set[str]) -> 
                 continue
             action, made = "abandoned", run.load_plan()
             base = str(made.get("base", {}).get("name", ""))
-        elif run.learned_from().isdisjoint(hashes):
+        elif run.describe().get("tainted") or run.learned_from().isdisjoint(hashes):
             continue
         else:
             action, made = "demoted" if run.id == promoted else "removed", run.describe()
@@ -279,8 +279,7 @@ def _clean_store(
         if show:
             show(min(start + _AT_ONCE, len(documents)), len(documents))
     with store.transaction():
-        for path in paths:
-            for file in store.documents.files_below(path):
-                if file.path == path and not store.documents.parts_of(file.id):
-                    store.documents.remove_file(file.id)
+        for file in store.documents.files_below("/"):
+            if file.path in paths and not store.documents.parts_of(file.id):
+                store.documents.remove_file(file.id)
     store.rewrite()
