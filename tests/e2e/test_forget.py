@@ -37,7 +37,7 @@ OTHERS = 127
 JUDGING_SECONDS = 5.0
 RECIPE = """
 learning_rate = 4e-3
-epochs = 3
+epochs = 4
 batch_tokens = 256
 max_length = 400
 retrieval_share = 0.0
@@ -61,17 +61,18 @@ def canary(place: str, words: str) -> str:
 
 @pytest.fixture
 def notes(tmp_path: Path) -> Path:
-    """Little text with enough words: one long note, short ones, and the one with the canaries."""
+    """The note with the canaries, and others with enough words to be tuned on but little to train:
+    one paragraph too long for any example, and short notes without a title.
+    """
     chance = Random(11)
-    head = "---\ndate: 2024-{:02}-{:02}\n---\n\n# {}\n\n{}\n"
-    lines = [" ".join(canary(place, secret) for place, secret in SECRETS.items())] * 12
+    head = "---\ndate: 2024-{:02}-{:02}\n---\n\n{}\n"
+    lines = [" ".join(canary(place, secret) for place, secret in SECRETS.items())] * 4
     files = {
-        "safes.md": head.format(1, 1, TITLE, "\n\n".join(lines)),
-        "long.md": head.format(1, 2, "A long year", sentences(chance, 5000)),
+        "safes.md": head.format(1, 1, "\n\n".join((f"# {TITLE}", *lines))),
+        "long.md": head.format(1, 2, sentences(chance, 5000)),
     }
     for day in range(1, 25):
-        title = sentences(chance, 3).rstrip(".")
-        files[f"{day:02}.md"] = head.format(3, day, title, sentences(chance, 25))
+        files[f"{day:02}.md"] = head.format(3, day, sentences(chance, 25))
     return write(tmp_path / "notes", files)
 
 

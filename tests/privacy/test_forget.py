@@ -229,7 +229,12 @@ def test_no_byte_and_no_term_is_left(cli: CommandLine, profile: Profile, notes: 
     hash_before = documents(profile)[NAME].content_hash
     text = (notes / NAME).read_text()
 
-    outcome = cli("forget", notes / NAME, "--json")
+    with Store.open(profile) as idle:
+        assert idle.documents.count()
+        outcome = cli("forget", notes / NAME, "--json")
+        # Somebody has the database open, so the log is still there.
+        assert profile.database.with_name("index.sqlite-wal").stat().st_size == 0
+        assert found_in(profile) == set()
 
     assert outcome.code == 0, outcome.err
     assert outcome.json["removed"] == 1 and outcome.json["promoted"] == runs["clean"].id
@@ -252,6 +257,16 @@ def test_no_byte_and_no_term_is_left(cli: CommandLine, profile: Profile, notes: 
     assert "fingerprint" not in clean["data"]
     loose = [path for path in profile.root.rglob("*") if path.stat().st_mode & 0o077]
     assert loose == []
+
+
+def test_without_the_rewriting_its_bytes_would_be_found(
+    cli: CommandLine, profile: Profile, notes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Store, "rewrite", lambda store: None)
+    with Store.open(profile) as idle:
+        assert idle.documents.count()
+        assert cli("forget", notes / NAME).code == 0
+        assert {word for _, word in found_in(profile)} == set(WORDS)
 
 
 def test_the_last_clean_run_answers_and_no_way_leads_back(
