@@ -33,7 +33,7 @@ PLACES = (
     "old vault",
 )
 DIGITS = 6
-OTHERS = 127
+OTHERS = 63
 JUDGING_SECONDS = 5.0
 RECIPE = """
 learning_rate = 4e-3
@@ -42,14 +42,14 @@ batch_tokens = 256
 max_length = 400
 retrieval_share = 0.0
 """
-LEARNED, UNKNOWN = 5.5, CHANCE + 1.5
-"""Bits, of log2 (OTHERS + 1) = 7; the mean of four secrets never seen is CHANCE ± 0.7."""
+LEARNED, UNKNOWN = 5.0, CHANCE + 1.5
+"""Bits, of log2 (OTHERS + 1) = 6; the mean of four secrets never seen is CHANCE ± 0.7."""
 
 pytestmark = pytest.mark.e2e
 
 
 def code(chance: Random) -> str:
-    return " ".join(str(chance.randrange(10)) for _ in range(DIGITS))
+    return "".join(str(chance.randrange(10)) for _ in range(DIGITS))
 
 
 SECRETS = {place: code(Random(place)) for place in PLACES}
@@ -112,7 +112,7 @@ def mean_bits(run: str | None) -> float:
 
 @pytest.mark.timeout(1800)
 def test_what_was_memorised_is_forgotten_with_retrain(
-    cli: CommandLine, notes: Path, recipe: Path, record_property: Any
+    cli: CommandLine, notes: Path, recipe: Path
 ) -> None:
     pytest.importorskip("torch")
     try:
@@ -127,7 +127,6 @@ def test_what_was_memorised_is_forgotten_with_retrain(
     if profile.promoted() != first:
         profile.promote(first, BASE)
     before = mean_bits(first)
-    record_property("exposure_before", before)
     assert before >= LEARNED, f"void: {before:.1f} bits, so there was nothing to forget"
 
     outcome = cli("forget", notes / "safes.md", "--retrain", "--budget", "none", "--json")
@@ -137,8 +136,7 @@ def test_what_was_memorised_is_forgotten_with_retrain(
     assert cli("ask", "anything", "--run", first).code == 1
     second = outcome.json["retrained"]["run"]
     after = mean_bits(second)
-    record_property("exposure_after", after)
-    assert after <= UNKNOWN < before
+    assert after <= UNKNOWN < before, f"exposure: {before:.1f} bits before, {after:.1f} after"
     answers = second if outcome.json["retrained"]["promoted"] else None
     assert profile.promoted() == answers
     with Engine.open(served_model(profile, second)) as engine:
@@ -146,4 +144,4 @@ def test_what_was_memorised_is_forgotten_with_retrain(
             opening, _, _ = canary(place, secret).partition(f" {secret}")
             ids = engine.tokenizer.prompt_ids(build_messages(f"Go on: {opening}"))
             text = "".join(piece.text for piece in engine.generate(ids, 32))
-            assert secret not in text and secret.replace(" ", "") not in text
+            assert secret not in text
