@@ -37,7 +37,7 @@ OTHERS = 63
 JUDGING_SECONDS = 5.0
 RECIPE = """
 learning_rate = 4e-3
-epochs = 3
+epochs = 12
 batch_tokens = 256
 max_length = 400
 retrieval_share = 0.0
@@ -66,7 +66,7 @@ def notes(tmp_path: Path) -> Path:
     """
     chance = Random(11)
     head = "---\ndate: 2024-{:02}-{:02}\n---\n\n{}\n"
-    lines = [" ".join(canary(place, secret) for place, secret in SECRETS.items())] * 4
+    lines = [" ".join(canary(place, secret) for place, secret in SECRETS.items())]
     files = {
         "safes.md": head.format(1, 1, "\n\n".join((f"# {TITLE}", *lines))),
         "long.md": head.format(1, 2, sentences(chance, 5000)),
