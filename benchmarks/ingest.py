@@ -51,8 +51,10 @@ def first_run(notes: Path, home: Path) -> dict[str, float]:
         "import json, resource, sys; from pathlib import Path\n"
         "from localpers.profile import Profile; from localpers.store import Store\n"
         "from localpers.retrieval.indexing import Indexer; from localpers.corpus.sync import sync\n"
-        "with Store.open(Profile.open()) as store:\n"
-        "    Indexer(store).refresh(); report = sync(store, [Path(sys.argv[1])])\n"
+        "from localpers.forgotten import Forgotten; profile = Profile.open()\n"
+        "with Store.open(profile) as store:\n"
+        "    Indexer(store).refresh()\n"
+        "    report = sync(store, [Path(sys.argv[1])], Forgotten.of(profile))\n"
         "peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "print(json.dumps({'documents': report.documents, 'seconds': report.seconds,"
         " 'peak_mb': peak / (1024 if sys.platform == 'linux' else 1 << 20)}))\n"
@@ -72,12 +74,15 @@ def first_run(notes: Path, home: Path) -> dict[str, float]:
 def second_run(notes: Path, home: Path) -> dict[str, float]:
     os.environ["LOCALPERS_HOME"] = str(home)
     from localpers.corpus.sync import sync
+    from localpers.forgotten import Forgotten
     from localpers.profile import Profile
     from localpers.store import Store
 
-    with Store.open(Profile.open()) as store:
-        sync(store, [notes])
-        ours = statistics.median(seconds(sync, store, [notes]) for _ in range(REPEATS))
+    profile = Profile.open()
+    forgotten = Forgotten.of(profile)
+    with Store.open(profile) as store:
+        sync(store, [notes], forgotten)
+        ours = statistics.median(seconds(sync, store, [notes], forgotten) for _ in range(REPEATS))
     bare = statistics.median(seconds(walk_and_stat, notes) for _ in range(REPEATS))
     return {"seconds": ours, "walk_and_stat_seconds": bare, "ratio": ours / bare}
 

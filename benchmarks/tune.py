@@ -68,6 +68,7 @@ def notes_folder(given: str | None) -> list[Path]:
 def note_pairs(paths: Sequence[Path], count: int, unseen: int) -> tuple[list[Pair], list[Pair]]:
     """(training, held out): what `tune` makes of the notes, passages in half of the prompts."""
     from localpers.corpus.sync import sync
+    from localpers.forgotten import Forgotten
     from localpers.profile import Profile
     from localpers.retrieval.indexing import Indexer
     from localpers.retrieval.retriever import Retriever
@@ -78,9 +79,10 @@ def note_pairs(paths: Sequence[Path], count: int, unseen: int) -> tuple[list[Pai
     from localpers.tuning.split import split
 
     recipe = Recipe()
-    with Store.open(Profile.open()) as store:
+    profile = Profile.open()
+    with Store.open(profile) as store:
         Indexer(store).refresh()
-        sync(store, list(paths))
+        sync(store, list(paths), Forgotten.of(profile))
         documents = list(store.documents.all())
         parts = split(documents, recipe.held_out)
         retriever = Retriever(store)

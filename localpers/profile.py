@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -204,6 +204,14 @@ class Profile:
         base = known[last][1]
         self._change_settings(promoted=run, base=base, earlier=_entries(known[:last]))
 
+    def withdraw(self, runs: Collection[str]) -> None:
+        """Let none of `runs` answer, now or by rollback: what answered before them does."""
+        earlier = [entry for entry in self._earlier() if entry[0] not in runs]
+        now, base = self.promoted(), self.base()
+        if now in runs:
+            now, base = earlier.pop() if earlier else (None, base)
+        self._change_settings(promoted=now, base=base, earlier=_entries(earlier))
+
     def base(self) -> str | None:
         """The name of the base model that this profile was last tuned on."""
         name = self.settings().get("base")
@@ -230,15 +238,28 @@ class Profile:
         Raises ProfileBusy, naming the command and the process that hold it. The lock is the
         kernel's: it dies with the process that holds it.
         """
+        with self._held("writer", "written", command, wait):
+            yield
+
+    @contextmanager
+    def measuring(self, command: str, wait: float = 0.0) -> Iterator[None]:
+        """Hold the profile for one command that keeps what it measures on the documents, beside
+        whoever writes. Raises as `writing`.
+        """
+        with self._held("measuring", "measured", command, wait):
+            yield
+
+    @contextmanager
+    def _held(self, name: str, what: str, command: str, wait: float) -> Iterator[None]:
         from filelock import FileLock, Timeout
 
-        lock = FileLock(self.root / "writer.lock", mode=FILE_MODE)
-        note = self.root / "writer.json"
+        lock = FileLock(self.root / f"{name}.lock", mode=FILE_MODE)
+        note = self.root / f"{name}.json"
         try:
             lock.acquire(timeout=wait)
         except Timeout:
             raise ProfileBusy(
-                f"Profile '{self.name}' is being written by {_holder(note)}: "
+                f"Profile '{self.name}' is being {what} by {_holder(note)}: "
                 "wait for it to finish, or stop it, and run this again."
             ) from None
         try:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from localpers.errors import LocalpersError, RunNotFound
 from localpers.profile import Profile, make_private, write_atomically
@@ -20,6 +21,14 @@ KEPT_RUNS = 3
 """Finished runs kept besides the promoted one; older ones are removed when a new one finishes."""
 BASE = "base"
 """What the base itself is called where runs are named by their ids."""
+
+
+class Origin(NamedTuple):
+    """Where a document was when a run was made; `part` as in Document."""
+
+    content_hash: str
+    path: str
+    part: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +62,11 @@ class RunFolder:
     @property
     def held_out(self) -> Path:
         return self.path / "held_out.jsonl"
+
+    @property
+    def provenance(self) -> Path:
+        """Where each document that the run knew came from."""
+        return self.path / "provenance.jsonl"
 
     @property
     def checkpoint(self) -> Path:
@@ -103,15 +117,45 @@ class RunFolder:
     def load_plan(self) -> dict[str, Any]:
         return _read(self.plan)
 
+    def write_origins(self, origins: Iterable[Origin]) -> None:
+        rows = "".join(json.dumps(origin._asdict()) + "\n" for origin in origins)
+        write_atomically(self.provenance, rows)
+
+    def origins(self) -> list[Origin]:
+        """Raises LocalpersError where they are damaged; runs of older versions have none."""
+        return [Origin(**row) for row in read_rows(self.provenance)]
+
+    def learned_from(self) -> frozenset[str]:
+        """Content hashes of all documents whose text may have reached the adapter: learned, in a
+        prompt beside it, or learned by the adapter that this one began with.
+        """
+        data = self._data()
+        hashes = {*data.get("learned", ()), *data.get("sources", ()), *data.get("inherited", ())}
+        if "sources" not in data:  # Older versions wrote them beside each example alone.
+            for row in read_rows(self.examples):
+                hashes.update((row.get("content_hash", ""), *row.get("sources", ())))
+        return frozenset(hashes)
+
+    def knows(self) -> frozenset[str]:
+        """Content hashes of all documents that the run or its evaluation may hold words of."""
+        data = self._data()
+        others = {*data.get("retrievable", ()), *data.get("held_out", ())}
+        return self.learned_from() | others
+
+    def _data(self) -> dict[str, Any]:
+        if not self.is_finished and not self.plan.exists():
+            return {}
+        return dict((self.describe() if self.is_finished else self.load_plan()).get("data", {}))
+
 
 def finished_runs(profile: Profile) -> list[RunFolder]:
     """The runs that count, newest first."""
-    return [run for run in _folders(profile) if run.is_finished]
+    return [run for run in all_runs(profile) if run.is_finished]
 
 
 def interrupted_run(profile: Profile) -> RunFolder | None:
     """The newest run that can be resumed."""
-    for run in _folders(profile):
+    for run in all_runs(profile):
         if run.is_finished:
             return None
         if run.plan.exists():
@@ -162,7 +206,7 @@ def prune(profile: Profile) -> list[str]:
     promoted = profile.promoted()
     others = [run for run in finished_runs(profile) if run.id != promoted]
     keep = {promoted, *profile.earlier()[-1:], *(run.id for run in others[:KEPT_RUNS])}
-    removed = [run for run in _folders(profile) if run.id not in keep]
+    removed = [run for run in all_runs(profile) if run.id not in keep]
     for run in removed:
         # The description goes first: a folder removed halfway must not look like a run.
         run.description.unlink(missing_ok=True)
@@ -170,9 +214,23 @@ def prune(profile: Profile) -> list[str]:
     return [run.id for run in removed]
 
 
-def _folders(profile: Profile) -> list[RunFolder]:
+def all_runs(profile: Profile) -> list[RunFolder]:
+    """Finished or not, newest first."""
     folders = sorted(profile.runs.iterdir(), reverse=True) if profile.runs.exists() else []
     return [RunFolder(folder) for folder in folders if folder.is_dir()]
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The objects of a file of JSON lines; none where it is missing. Raises LocalpersError where it
+    is damaged.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+        return [dict(json.loads(line)) for line in lines if line]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, TypeError) as error:
+        raise LocalpersError(f"{path} is damaged: remove the folder {path.parent}.") from error
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from localpers.cli.audit import audit
 from localpers.cli.doctor import doctor
 from localpers.cli.eval import evaluate
 from localpers.cli.export import export
+from localpers.cli.forget import forget
 from localpers.cli.ingest import ingest
 from localpers.cli.rollback import rollback
 from localpers.cli.search import search
@@ -68,7 +69,7 @@ def root(
         seal()
 
 
-for command in (ingest, search, tune, ask, rollback, status, doctor, audit, export):
+for command in (ingest, search, tune, ask, forget, rollback, status, doctor, audit, export):
     app.command()(command)
 app.command("eval")(evaluate)
 app.add_typer(models.app, name="models")

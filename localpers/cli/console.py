@@ -9,6 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
+SHOWN_ID = 12
+"""Characters of a content hash, a document's id: enough to tell documents apart."""
+
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")
 ]

@@ -51,10 +51,11 @@ def embed(profile: Profile, store: Store, name: str | None) -> None:
 
 
 def _judge(profile: Profile, reporter: TerminalReporter) -> None:
-    from localpers.errors import TooLittleText
+    from localpers.errors import ProfileBusy, TooLittleText
     from localpers.evaluation.effectiveness.bench import judge_hybrid
 
     reporter.stage("Measuring whether vectors help to find your notes")
     # Without titles and sentences there is nothing to measure by, and nothing that the user missed.
-    with suppress(TooLittleText):
+    # Whoever measures just now does not stop the user from indexing; the next ingest comes to it.
+    with suppress(TooLittleText, ProfileBusy):
         judge_hybrid(profile, reporter)

@@ -66,15 +66,18 @@ def evaluate(
     profile = open_profile(context)
     refresh_index(profile)
     reporter = TerminalReporter()
-    try:
-        evaluation, subject = measure(profile, Wanted(chosen, sample, run, seed, base), reporter)
-    finally:
-        reporter.clear()
-    path = report.absolute() if report else subject.folder / REPORT
-    write_report(evaluation, path)
-    if profile.vault and not report:
-        path = profile.vault.place(path)
-        notice("The report is encrypted with the profile: --report FILE writes one to look at.")
+    # What it keeps quotes documents: none may be forgotten meanwhile.
+    with profile.measuring("eval"):
+        try:
+            wanted = Wanted(chosen, sample, run, seed, base)
+            evaluation, subject = measure(profile, wanted, reporter)
+        finally:
+            reporter.clear()
+        path = report.absolute() if report else subject.folder / REPORT
+        write_report(evaluation, path)
+        if profile.vault and not report:
+            path = profile.vault.place(path)
+            notice("The report is encrypted with the profile: --report FILE writes one to look at.")
     document = as_document(evaluation) | {"report": str(path)}
     if evaluation.documents < FEWEST_DOCUMENTS:
         notice(

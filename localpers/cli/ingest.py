@@ -14,6 +14,7 @@ from localpers.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
     from localpers.corpus.sync import SyncProgress, SyncReport
+    from localpers.profile import Profile
     from localpers.store import Store
 
 MOST_SKIPPED_SHOWN = 10
@@ -29,7 +30,11 @@ def ingest(
         bool, typer.Option("--dry-run", help="Say what would change; change nothing.")
     ] = False,
     again: Annotated[
-        bool, typer.Option("--again", help="Read every file anew, unchanged ones too.")
+        bool,
+        typer.Option(
+            "--again",
+            help="Read every file anew; of a file named here, what was forgotten too.",
+        ),
     ] = False,
     encoder: Annotated[
         str | None,
@@ -49,7 +54,7 @@ def ingest(
     with profile.writing("ingest"), Store.open(profile) as store:
         if not dry_run:
             remove_interrupted(profile)
-        report = _sync(store, paths, again=again, dry_run=dry_run)
+        report = _sync(profile, store, paths, again=again, dry_run=dry_run)
         if not dry_run:
             embed(profile, store, encoder)
         if as_json:
@@ -62,16 +67,22 @@ def ingest(
             break
         try:
             with profile.writing("ingest"), Store.open(profile) as store:
-                _tell(_sync(store, paths), dry_run=False)
+                _tell(_sync(profile, store, paths), dry_run=False)
                 embed(profile, store, None)
         except (ProfileBusy, SourceMissing) as error:
             notice(f"{error} Still watching.")
 
 
 def _sync(
-    store: Store, paths: list[Path], *, again: bool = False, dry_run: bool = False
+    profile: Profile,
+    store: Store,
+    paths: list[Path],
+    *,
+    again: bool = False,
+    dry_run: bool = False,
 ) -> SyncReport:
     from localpers.corpus.sync import sync
+    from localpers.forgotten import Forgotten
     from localpers.retrieval.indexing import Indexer
 
     line = ProgressLine("reading")
@@ -82,7 +93,8 @@ def _sync(
     try:
         if Indexer(store).refresh(line.update):
             line.clear()
-        return sync(store, paths, again=again, dry_run=dry_run, on_progress=show)
+        known = Forgotten.of(profile)
+        return sync(store, paths, known, again=again, dry_run=dry_run, on_progress=show)
     finally:
         line.clear()
 
@@ -100,6 +112,11 @@ def _tell(report: SyncReport, dry_run: bool) -> None:
             say(f"  {skipped.path}: {skipped.reason}")
         if len(report.skipped) > MOST_SKIPPED_SHOWN:
             say(f"  … and {len(report.skipped) - MOST_SKIPPED_SHOWN} more (--json lists all)")
+    if report.forgotten:
+        say(
+            f"{report.forgotten} left out because they were forgotten ('ingest FILE --again' takes "
+            "the file named back)."
+        )
     say(f"The index holds {report.documents} documents in {report.passages} passages.")
     if not report.documents:
         notice("Nothing to read was found there: localpers reads Markdown, text, PDF, e-mail, …")

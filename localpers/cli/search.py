@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from localpers.cli.console import Json, notice, print_json, say
+from localpers.cli.console import SHOWN_ID, Json, notice, print_json, say
 from localpers.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
@@ -103,10 +103,11 @@ def search(
         else:
             hits = find(store, profile, query, wanted, retriever)
         empty = not hits and not store.documents.count()
+        ids = store.documents.content_hashes({hit.document for hit in hits})
     if reranked and hits:
         hits = _reranked(profile, query, hits, k)
     if as_json:
-        print_json([_document(hit, explanation) for hit in hits])
+        print_json([_document(hit, ids.get(hit.document, ""), explanation) for hit in hits])
         return
     if explanation is not None:
         _say_understood(explanation)
@@ -124,10 +125,13 @@ def search(
             say(f"    | {line}")
 
 
-def _document(hit: RetrievedPassage, explanation: Explanation | None) -> dict[str, Any]:
+def _document(
+    hit: RetrievedPassage, content_hash: str, explanation: Explanation | None
+) -> dict[str, Any]:
     found = {
         "rank": hit.rank,
         "score": hit.score,
+        "document": content_hash[:SHOWN_ID],
         "path": hit.path,
         "title": hit.title,
         "start": hit.start,

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from localpers.store import Store
 
 
+MOST_GONE_SHOWN = 3
+
+
 def status(context: typer.Context, as_json: Json = False) -> None:
     """Show the index, the tuning runs and which model answers."""
     profile = open_profile(context)
@@ -40,13 +43,23 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     say(f"  Answering: {answers} · base: {state['base'] or 'not chosen yet'}")
     for run in state["runs"]:
         mark = "*" if run["run"] == state["promoted"] else " "
-        say(f"  {mark} {run['run']}  {run['base']}  {run['examples']} examples  {run['reason']}")
+        reason = "forgotten, weights removed" if run["tainted"] else run["reason"]
+        say(f"  {mark} {run['run']}  {run['base']}  {run['examples']} examples  {reason}")
+        if run["gone"]:
+            say(_gone_line(run["gone"]))
     if state["interrupted"] and state["writing"]:
         say(f"  Run {state['interrupted']} is under way.")
     elif state["interrupted"]:
         say(f"  Run {state['interrupted']} was interrupted: 'localpers tune --resume' goes on.")
     if not index["documents"]:
         say("  Nothing is indexed yet: run 'localpers ingest FOLDER'.")
+
+
+def _gone_line(paths: list[str]) -> str:
+    """Vanishing from the disk is not forgetting: the adapter still knows what it learned."""
+    names = ", ".join(paths[:MOST_GONE_SHOWN]) + (" …" if len(paths) > MOST_GONE_SHOWN else "")
+    files = "a file" if len(paths) == 1 else f"{len(paths)} files"
+    return f"      It learned from {files} since gone ('localpers forget PATH' reaches it): {names}"
 
 
 def _vectors_line(vectors: dict[str, Any]) -> str:
@@ -80,6 +93,7 @@ def _vectors(store: Store) -> dict[str, Any] | None:
 
 
 def _state(profile: Profile) -> dict[str, Any]:
+    from localpers.privacy.forget import gone
     from localpers.runs import finished_runs, interrupted_run
     from localpers.store import Store
 
@@ -87,6 +101,7 @@ def _state(profile: Profile) -> dict[str, Any]:
         totals = store.documents.totals()
         shares = store.documents.language_shares()
         vectors = _vectors(store)
+        learned_from_gone = gone(store, finished_runs(profile))
     runs = []
     for run in finished_runs(profile):
         description = run.describe()
@@ -119,6 +134,8 @@ def _state(profile: Profile) -> dict[str, Any]:
                 "examples": run["examples"],
                 "promoted": run["run"] == profile.promoted(),
                 "reason": run["reason"],
+                "tainted": run.get("tainted"),
+                "gone": learned_from_gone[run["run"]],
             }
             for run in runs
         ],

@@ -23,14 +23,17 @@ MOST_KEY_BYTES = 1 << 20
 
 
 def open_profile(context: typer.Context) -> Profile:
-    """The profile of `--profile`, unlocked; what lies plain in memory goes with the command.
+    """The profile of `--profile`, unlocked, with a forget that was interrupted finished; what lies
+    plain in memory goes with the command.
 
-    Raises as Profile.open does, and LocalpersError where there is nobody to ask.
+    Raises as Profile.open does, LocalpersError where there is nobody to ask, and ProfileBusy.
     """
+    from localpers.cli.upkeep import finish_forgetting
     from localpers.profile import Profile
 
     profile = Profile.open(context.obj, secret_of)
     context.call_on_close(profile.close)
+    finish_forgetting(profile)
     return profile
 
 

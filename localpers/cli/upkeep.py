@@ -11,6 +11,23 @@ if TYPE_CHECKING:
     from localpers.profile import Profile
 
 
+def finish_forgetting(profile: Profile) -> None:
+    """Finish a forget that was interrupted, before anything reads what it was to remove.
+
+    Raises ProfileBusy where it is under way.
+    """
+    from localpers.forgotten import Forgetting
+
+    if not Forgetting.path(profile).exists():
+        return
+    from localpers.privacy.forget import finish
+    from localpers.store import Store
+
+    notice("Forgetting was interrupted: finishing it first.")
+    with profile.writing("forget"), profile.measuring("forget"), Store.open(profile) as store:
+        finish(profile, store)
+
+
 def refresh_index(profile: Profile) -> None:
     """Analyse the documents again where the index is of another version of the analysis.
 

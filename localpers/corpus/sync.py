@@ -23,6 +23,7 @@ from localpers.corpus.readers.metadata import date_in_name
 from localpers.corpus.walk import FoundFile, Walk
 from localpers.datatypes import Document
 from localpers.errors import LocalpersError, NotADocument, SourceMissing, UnreadableFile
+from localpers.forgotten import Forgotten
 from localpers.profile import home
 from localpers.retrieval.indexing import Indexer
 from localpers.store import Store
@@ -43,12 +44,16 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class SyncReport:
-    """Numbers of documents, except `seconds`; `documents` and `passages` are the index's totals."""
+    """Numbers of documents, except `seconds`; `documents` and `passages` are the index's totals.
+
+    `forgotten` counts what was left out because it was forgotten: files, or documents in files.
+    """
 
     added: int
     updated: int
     removed: int
     unchanged: int
+    forgotten: int
     skipped: tuple[Skipped, ...]
     documents: int
     passages: int
@@ -73,6 +78,7 @@ class _Counts:
     updated: int = 0
     removed: int = 0
     unchanged: int = 0
+    forgotten: int = 0
 
 
 @dataclass(slots=True)
@@ -83,11 +89,14 @@ class _Plan:
     unchanged: list[StoredFile] = field(default_factory=list)
     vanished: dict[int, StoredFile] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)
+    forgotten: int = 0
+    """Files."""
 
 
 def sync(
     store: Store,
     paths: Iterable[Path],
+    forgotten: Forgotten,
     *,
     again: bool = False,
     dry_run: bool = False,
@@ -95,23 +104,33 @@ def sync(
 ) -> SyncReport:
     """Bring the index up to date with everything at or below `paths`.
 
-    `again` reads every file anew; `dry_run` reports without changing anything.
+    `again` reads every file anew, and takes back what was `forgotten` of files that are named
+    themselves; `dry_run` reports without changing anything.
     Raises SourceMissing where a path does not exist, or is an indexed folder that is empty now.
     """
     began = time.monotonic()
-    plans = [_plan(store, root, again) for root in _roots(paths)]
+    roots = _roots(paths)
+    named = frozenset(root for root in roots if again and os.path.isfile(root))
+    for path in named:
+        forgotten.take_back(path)
+    plans = [_plan(store, root, again, forgotten) for root in roots]
     if any(plan.changed for plan in plans):
         warm_up()
-    run = _Run(store, again, dry_run, on_progress, sum(len(plan.changed) for plan in plans))
+    total = sum(len(plan.changed) for plan in plans)
+    run = _Run(store, again, dry_run, on_progress, total, forgotten, named)
     with run:
         for plan in plans:
             run.apply(plan)
         documents, passages = run.totals()
+    # Later than the index: what a kill leaves between the two goes out again, and is not half in.
+    if forgotten.changed and not dry_run:
+        forgotten.save()
     return SyncReport(
         added=run.counts.added,
         updated=run.counts.updated,
         removed=run.counts.removed,
         unchanged=run.counts.unchanged,
+        forgotten=run.counts.forgotten,
         skipped=tuple(run.skipped),
         documents=documents,
         passages=passages,
@@ -133,7 +152,7 @@ def _roots(paths: Iterable[Path]) -> list[str]:
     return roots
 
 
-def _plan(store: Store, root: str, again: bool) -> _Plan:
+def _plan(store: Store, root: str, again: bool, forgotten: Forgotten) -> _Plan:
     plan = _Plan()
     known = {file.path: file for file in store.documents.files_below(root)}
     had_any = bool(known)
@@ -141,6 +160,9 @@ def _plan(store: Store, root: str, again: bool) -> _Plan:
     walk = Walk(root, excluded=(os.path.realpath(home()),))
     for found in walk:
         found_any = True
+        if forgotten.refuses_file(found.path):
+            plan.forgotten += 1
+            continue
         before = known.pop(found.path, None)
         if before is None and reader_for(Path(found.path)) is None:
             continue
@@ -182,6 +204,8 @@ class _Run:
         dry_run: bool,
         on_progress: OnProgress | None,
         total: int,
+        forgotten: Forgotten,
+        named: frozenset[str],
     ) -> None:
         self.counts = _Counts()
         self.skipped: list[Skipped] = []
@@ -191,6 +215,8 @@ class _Run:
         self._dry_run = dry_run
         self._on_progress = on_progress
         self._total = total
+        self._forgotten = forgotten
+        self._named = named
         self._done = 0
         self._opened_at = 0.0
         self._characters = 0
@@ -225,6 +251,7 @@ class _Run:
 
     def apply(self, plan: _Plan) -> None:
         self.skipped.extend(plan.skipped)
+        self.counts.forgotten += plan.forgotten
         for file in plan.unchanged:
             if file.skipped is not None:
                 self.skipped.append(Skipped(file.path, file.skipped))
@@ -311,10 +338,15 @@ class _Run:
         row = replace(row, id=self._store.documents.put_file(unfinished), skipped=None)
         before = self._store.documents.parts_of(row.id)
         seen: set[str] = set()
+        refused = 0
         reader = reader_for(Path(row.path))
         try:
             for document in _read(reader, Path(row.path)) if reader else ():
-                self._put(row, _with_own_part(document, seen), before)
+                own = _with_own_part(document, seen)
+                if self._refuses(row.path, own):
+                    refused += 1
+                    continue
+                self._put(row, own, before)
                 self._breathe()
         except NotADocument:
             pass
@@ -324,7 +356,17 @@ class _Run:
         for id, _ in before.values():
             self._indexer.remove(id)
             self.counts.removed += 1
-        self._store.documents.put_file(row)
+        self.counts.forgotten += refused
+        if refused == len(seen) > 0:
+            # Not even its name and hash are kept.
+            self._store.documents.remove_file(row.id)
+        else:
+            self._store.documents.put_file(row)
+
+    def _refuses(self, path: str, document: Document) -> bool:
+        if path in self._named:
+            self._forgotten.take_back(path, document.text)
+        return self._forgotten.refuses(path, document.part, document.text)
 
     def _put(self, row: StoredFile, document: Document, before: dict[str, tuple[int, str]]) -> None:
         if document.date:

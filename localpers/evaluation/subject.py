@@ -86,11 +86,12 @@ def _of_run(
 ) -> Subject:
     description = folder.describe()
     data = description.get("data", {})
+    tuned = served_model(profile, folder.id)
     trials = [t for t in read_trials(folder.held_out) if t.content_hash in documents]
     learned = frozenset(data.get("learned", ()))
     return Subject(
         base=served_model(profile, folder.id, use_adapter=False),
-        tuned=served_model(profile, folder.id),
+        tuned=tuned,
         trials=tuple(trials),
         retrievable=frozenset(data.get("retrievable", learned)),
         learned=learned,

@@ -62,6 +62,11 @@ def _describe(profile: Profile, run: str) -> dict[str, Any]:
             return description
     except (KeyError, TypeError):
         pass
+    if description.get("tainted"):
+        raise LocalpersError(
+            f"Run '{run}' learned from a document that was forgotten, and its weights are gone: "
+            "choose another run ('localpers status' lists them), or tune again."
+        )
     raise LocalpersError(
         f"Run '{run}' describes no model that can answer: ask with --base NAME, or tune again."
     )

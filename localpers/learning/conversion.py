@@ -17,6 +17,7 @@ from localpers.runs import RunFolder
 from localpers.tuning.device import Device
 from localpers.tuning.methods import adapt
 from localpers.tuning.outcome import (
+    begin_with,
     lora_adapter,
     save_peft_adapter,
     save_reference,
@@ -57,6 +58,8 @@ class Workbench:
     checkpointing: bool
     tokenizer: Tokenizer
     reporter: Reporter
+    warm_start: RunFolder | None = None
+    """The run whose adapter training begins with."""
 
 
 def convert(
@@ -89,6 +92,8 @@ def _train(
     reporter.stage("Loading the base into torch")
     precise, base = _bases(bench)
     model = adapt(base, recipe)
+    if bench.warm_start is not None:
+        begin_with(model, bench.warm_start.peft_adapter)
     device = bench.device
     trainer = Trainer(model, examples, recipe, device, bench.folder.checkpoint, bench.checkpointing)
     reporter.stage(f"Measuring the speed of {device.name} ({device.description})")

@@ -45,6 +45,7 @@ def describe(
         "device": device,
         "versions": _versions(),
         "data": plan["data"],
+        "warm_start": plan.get("warm_start"),
         "tokens": training.tokens,
         "steps": training.steps,
         "steps_planned": training.planned,

@@ -24,6 +24,7 @@ from localpers.inference.served import served_model
 from localpers.learning.conversion import Converted, Workbench, convert
 from localpers.learning.description import describe, fingerprint, parity_message
 from localpers.learning.preparation import Options, Prepared, prepare
+from localpers.learning.warm_start import WarmStart, find_warm_start
 from localpers.profile import Profile
 from localpers.retrieval.lexicon import Lexicon
 from localpers.retrieval.retriever import Retriever
@@ -66,13 +67,16 @@ def learn(profile: Profile, options: Options, reporter: Reporter) -> dict[str, A
     if folder is None:
         prepared = prepare(profile, options, reporter)
         folder = RunFolder.create(profile)
-        _save_plan(folder, prepared, options)
+        _save_plan(folder, prepared, options, find_warm_start(profile, prepared, options))
     return _Run(profile, folder, options, reporter).go()
 
 
-def _save_plan(folder: RunFolder, prepared: Prepared, options: Options) -> None:
+def _save_plan(
+    folder: RunFolder, prepared: Prepared, options: Options, warm: WarmStart | None
+) -> None:
     write_jsonl(prepared.examples, folder.examples)
     write_trials(prepared.trials, folder.held_out)
+    folder.write_origins((*prepared.origins, *(warm.origins if warm else ())))
     base = prepared.preflight.base
     folder.save_plan(
         {
@@ -88,12 +92,15 @@ def _save_plan(folder: RunFolder, prepared: Prepared, options: Options) -> None:
                 "learned": prepared.learned,
                 "fingerprint": fingerprint(prepared.learned),
                 "held_out": prepared.held_out,
+                "sources": prepared.sources,
             }
             | (
                 {"retrievable": prepared.retrievable}
                 if prepared.retrievable != prepared.learned
                 else {}
-            ),
+            )
+            | ({"inherited": warm.inherited} if warm else {}),
+            "warm_start": warm.run.id if warm else None,
         }
     )
 
@@ -122,6 +129,7 @@ class _Run:
     def go(self) -> dict[str, Any]:
         examples = read_jsonl(self._folder.examples)
         trials = read_trials(self._folder.held_out)
+        warm = self._plan.get("warm_start")
         bench = Workbench(
             folder=self._folder,
             base=self._base,
@@ -130,6 +138,7 @@ class _Run:
             checkpointing=bool(self._plan["checkpointing"]),
             tokenizer=self._tokenizer,
             reporter=self._reporter,
+            warm_start=find_run(self._profile, warm) if warm else None,
         )
         unseen = sorted({trial.completion for trial in trials}, key=len, reverse=True)
         converted = convert(bench, self._tokenized(examples), unseen, self._steps)
@@ -234,7 +243,6 @@ def _incumbent(profile: Profile) -> Incumbent | None:
     if run is None:
         return None
     try:
-        data = find_run(profile, run).describe().get("data", {})
-        return Incumbent(served_model(profile), frozenset(data.get("learned", ())))
+        return Incumbent(served_model(profile), find_run(profile, run).learned_from())
     except LocalpersError:
         return None

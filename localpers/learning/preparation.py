@@ -13,6 +13,7 @@ from localpers.evaluation.trials import Trial, make_trials, yields_trials
 from localpers.inference.served import served_model
 from localpers.profile import Profile
 from localpers.retrieval.retriever import Retriever
+from localpers.runs import Origin
 from localpers.store import Store
 from localpers.tuning.context import OtherDocuments
 from localpers.tuning.device import choose_device
@@ -27,7 +28,8 @@ from localpers.weights.tokenizer import Tokenizer
 @dataclass(frozen=True, slots=True)
 class Options:
     """What the user asked for. `budget` is in seconds for the whole command, inf for none;
-    `started` is time.monotonic() at its beginning.
+    `started` is time.monotonic() at its beginning. `warm` lets training begin with the adapter of
+    an earlier run where one fits (learning.warm_start).
     """
 
     base: str | None
@@ -36,6 +38,7 @@ class Options:
     budget: float
     resume: bool
     started: float
+    warm: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,10 @@ class Prepared:
     """Content hashes of the documents that may be retrieved while judging: all not held out."""
     held_out: tuple[str, ...]
     """Content hashes of the documents held out."""
+    sources: tuple[str, ...]
+    """Content hashes of the documents whose passages stand in prompts."""
+    origins: tuple[Origin, ...]
+    """Of all these documents."""
     tokens: int
 
 
@@ -114,6 +121,11 @@ def _examples(
         learned=tuple(sorted({example.content_hash for example in examples})),
         retrievable=tuple(sorted({document.content_hash for document in parts.train})),
         held_out=tuple(sorted({document.content_hash for document in parts.held_out})),
+        sources=tuple(sorted({source for example in examples for source in example.sources})),
+        origins=tuple(
+            Origin(document.content_hash, document.path, document.part)
+            for document in (*parts.train, *parts.held_out)
+        ),
         tokens=tokens,
     )
 

@@ -139,6 +139,29 @@ class Store:
     def remove_meta(self, key: str) -> None:
         self.db.conn.execute("DELETE FROM meta WHERE key = ?", (key,))
 
+    def rewrite(self) -> None:
+        """Write the file anew and empty its log: of what was removed no byte stays in either.
+
+        Outside of a transaction; takes the file's size of disk for a while, beside the file.
+        secure_delete alone leaves copies where rows moved from page to page. Raises LocalpersError
+        while another command reads.
+        """
+        # SQLite would put what it writes meanwhile into the system's temporary folder.
+        folder = str(self._path.parent).replace("'", "''")
+        self.db.conn.execute(f"PRAGMA temp_store_directory = '{folder}'")
+        if self.db.conn.execute("PRAGMA temp_store_directory").fetchone() is None:
+            self.db.conn.execute("PRAGMA temp_store = MEMORY")
+        try:
+            self.db.conn.execute("VACUUM")
+        finally:
+            self.db.conn.execute("PRAGMA temp_store_directory = ''")
+        busy, *_ = self.db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise LocalpersError(
+                f"{self._path} is being read, so what was removed is still in its log: wait for "
+                "the other command, then run any command of localpers to finish."
+            )
+
     def sqlite_version(self) -> str:
         return str(self.db.conn.execute("SELECT sqlite_version()").fetchone()[0])
 

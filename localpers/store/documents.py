@@ -137,6 +137,20 @@ class Documents:
             "UPDATE documents SET date = ? WHERE file = ? AND date_from = 'file'", (date, file)
         )
 
+    def content_hashes(self, documents: Iterable[int]) -> dict[int, str]:
+        """document → its content hash."""
+        found: dict[int, str] = {}
+        wanted = list(documents)
+        for at in range(0, len(wanted), _MOST_VARIABLES):
+            some = wanted[at : at + _MOST_VARIABLES]
+            marks = ",".join("?" * len(some))
+            found.update(
+                self._db.conn.execute(
+                    f"SELECT id, content_hash FROM documents WHERE id IN ({marks})", some
+                ).fetchall()
+            )
+        return found
+
     def count_in(self, files: Iterable[int]) -> int:
         """How many documents these files hold."""
         count = 0

@@ -44,6 +44,14 @@ def with_peft_adapter(model: Any, folder: Path) -> Any:
     return PeftModel.from_pretrained(model, str(folder), local_files_only=True)
 
 
+def begin_with(model: Any, folder: Path) -> None:
+    """Give a fresh peft model the weights that save_peft_adapter wrote, of the same shapes."""
+    from peft import set_peft_model_state_dict
+    from safetensors.torch import load_file
+
+    set_peft_model_state_dict(model, load_file(folder / "adapter_model.safetensors"))
+
+
 def lora_adapter(model: Any, base: LoadedBase, base_sha256: str) -> LoraAdapter:
     """The trained matrices, each with the GGUF tensor that it belongs to."""
     config = model.peft_config["default"]

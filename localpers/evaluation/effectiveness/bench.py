@@ -107,7 +107,7 @@ def bench_known_items(
     interruption it stays until the same command goes on, or remove_interrupted. Raises
     TooLittleText for no documents.
     """
-    with Store.open(profile) as store:
+    with profile.measuring("bench retrieval"), Store.open(profile) as store:
         documents = _documents(store, options)
         hidden = with_hidden_titles(documents)
         if not hidden.size:

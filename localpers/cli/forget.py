@@ -1,0 +1,145 @@
+"""`localpers forget`: a document leaves the index, the runs and the weights."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from localpers.cli.console import SHOWN_ID, Json, notice, print_json, say
+from localpers.cli.durations import seconds_in
+from localpers.cli.progress import ProgressLine, TerminalReporter
+
+if TYPE_CHECKING:
+    from localpers.privacy.forget import Affected, Plan
+    from localpers.profile import Profile
+
+MOST_SHOWN = 20
+
+
+def forget(
+    context: typer.Context,
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Files and folders, also such that are gone.")
+    ] = None,
+    document: Annotated[
+        list[str] | None,
+        typer.Option(help="The id of one document in a file of many; --dry-run shows it."),
+    ] = None,
+    retrain: Annotated[
+        bool, typer.Option("--retrain", help="Tune again without it, if an adapter knew it.")
+    ] = False,
+    budget: Annotated[
+        str, typer.Option(help="Time for --retrain: 90s, 10m, 2h, or 'none'.")
+    ] = "10m",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would go; change nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Forget documents, the adapters that learned from them included; your own files stay."""
+    started = time.monotonic()
+    seconds = seconds_in(budget)
+    if not paths and not document:
+        raise typer.BadParameter("Name files or folders, or a document by --document ID.")
+    from localpers.cli.unlocking import open_profile
+    from localpers.privacy.forget import forget as carry_out
+    from localpers.privacy.forget import plan
+    from localpers.store import Store
+
+    profile = open_profile(context)
+    line = ProgressLine("forgetting")
+    retrained: dict[str, Any] | None = None
+    with profile.writing("forget"):
+        with profile.measuring("forget"), Store.open(profile) as store:
+            planned = plan(profile, store, paths or [], document or [])
+            try:
+                if not dry_run:
+                    carry_out(profile, store, planned, line.update)
+            finally:
+                line.clear()
+        taken = time.monotonic() - started
+        if not as_json:
+            _tell(profile, planned, dry_run, taken)
+        if retrain and not dry_run:
+            retrained = _retrained(profile, planned.affected, seconds)
+    if as_json:
+        print_json(_document(profile, planned, retrained, taken))
+    elif retrained:
+        became = "answers now" if retrained["promoted"] else "was not promoted"
+        say(f"Run {retrained['run']}, trained without it, {became}: {retrained['reason']}.")
+
+
+def _retrained(
+    profile: Profile, affected: tuple[Affected, ...], budget: float
+) -> dict[str, Any] | None:
+    """The description of a new run like the one that answered, else like the newest that went."""
+    from localpers.learning.flow import learn
+    from localpers.learning.preparation import Options
+    from localpers.tuning.recipe import Recipe
+
+    if not affected:
+        notice("No adapter learned from it: there is nothing to train again.")
+        return None
+    model = min(affected, key=lambda one: one.action != "demoted")
+    notice("It is forgotten. Training again without it …")
+    reporter = TerminalReporter()
+    recipe = Recipe.of(dict(model.recipe))
+    options = Options(model.base, recipe, "auto", budget, False, time.monotonic(), warm=True)
+    try:
+        return learn(profile, options, reporter)
+    finally:
+        reporter.clear()
+
+
+def _document(
+    profile: Profile, planned: Plan, retrained: dict[str, Any] | None, seconds: float
+) -> dict[str, Any]:
+    keys = ("run", "promoted", "reason", "warm_start")
+    return {
+        "removed": len(planned.documents),
+        "documents": [
+            {
+                "document": found.content_hash[:SHOWN_ID],
+                "path": found.path,
+                "title": found.title,
+                "date": found.date,
+            }
+            for found in planned.documents
+        ],
+        "adapters": [{"run": one.run, "action": one.action} for one in planned.affected],
+        "promoted": profile.promoted(),
+        "retrained": {key: retrained[key] for key in keys} if retrained else None,
+        "seconds": round(seconds, 3),
+    }
+
+
+def _tell(profile: Profile, planned: Plan, dry_run: bool, seconds: float) -> None:
+    for found in planned.documents[:MOST_SHOWN]:
+        say(f"  {found.content_hash[:SHOWN_ID]}  {found.path}  {found.title}")
+    if len(planned.documents) > MOST_SHOWN:
+        say(f"  … and {len(planned.documents) - MOST_SHOWN} more (--json lists all)")
+    gone = {origin.path for origin in planned.origins} - {one.path for one in planned.documents}
+    if gone:
+        say(f"  {len(gone)} files that are indexed no more, but were known to a run")
+    count = len(planned.documents)
+    if dry_run:
+        say(f"{count} documents would be forgotten; nothing was changed.")
+    else:
+        say(f"{count} documents are forgotten, in {seconds:.1f} s. Your own files are untouched.")
+    would = "would " if dry_run else ""
+    for one in planned.affected:
+        if one.action == "abandoned":
+            say(f"Run {one.run}, which was interrupted, {would or 'can'}not go on: it knew them.")
+        else:
+            what = "lose its weights" if dry_run else "lost its weights"
+            say(f"Run {one.run} learned from them: it {would}{what}.")
+    if not dry_run and any(one.action == "demoted" for one in planned.affected):
+        now = profile.promoted()
+        say(f"{f'Run {now}' if now else 'The base model'} answers now.")
+    if not dry_run:
+        notice(
+            "What you exported or saved elsewhere (export, eval --report, backups) is not reached."
+        )

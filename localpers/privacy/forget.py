@@ -1,0 +1,287 @@
+"""Forget documents: their text leaves the index, the runs and, with the adapters that learned from
+it, the weights. The user's own files are not touched.
+
+What is to be forgotten is written down first (localpers.forgotten.Forgetting), every step can be
+done twice, and the note goes last: after an interruption at any point `finish` does the rest.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from localpers.datatypes import StoredDocument
+from localpers.errors import LocalpersError
+from localpers.forgotten import Forgetting, Forgotten
+from localpers.profile import Profile, write_atomically
+from localpers.retrieval.indexing import Indexer
+from localpers.runs import Origin, RunFolder, all_runs, finished_runs
+from localpers.store import Store
+from localpers.weights.digest import compute_sha256
+
+FEWEST_ID_CHARACTERS = 6
+EVALUATION_FILES = ("evaluation.json", "evaluation.partial.jsonl", "report.html")
+"""What `eval` leaves in a run's folder; it quotes what was held out and what was retrievable."""
+_AT_ONCE = 200
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """A run whose adapter learned from what is forgotten, or was about to. `base` and `recipe` are
+    its own; `action`: `demoted` (it answered until now), `removed` (it did not) or `abandoned` (it
+    was interrupted). Its weights go in any case.
+    """
+
+    run: str
+    action: str
+    base: str
+    recipe: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`documents` are those in the index; `origins` what is known of earlier versions and of files
+    that are gone, from the runs; `forgetting` is what is done, by the key of `forgotten`.
+    """
+
+    documents: tuple[StoredDocument, ...]
+    origins: tuple[Origin, ...]
+    affected: tuple[Affected, ...]
+    forgetting: Forgetting
+    forgotten: Forgotten
+
+
+def plan(profile: Profile, store: Store, paths: Sequence[Path], ids: Sequence[str]) -> Plan:
+    """What forgetting everything at or below `paths`, and the documents whose content hashes begin
+    with `ids`, means; nothing is changed. Documents of the same text go with them.
+
+    Raises LocalpersError where a path or an id stands for nothing, or an id for several.
+    """
+    roots = [os.path.realpath(path.expanduser()) for path in paths]
+    runs = all_runs(profile)
+    origins = [origin for run in runs for origin in run.origins()]
+    for root in roots:
+        _require_something(store, root, origins)
+    named = {_the_hash(id, store, runs, origins) for id in ids}
+    forgotten = Forgotten.of(profile)
+
+    def wanted(path: str, content_hash: str) -> bool:
+        return content_hash in named or any(_is_below(path, root) for root in roots)
+
+    known = [d for d in store.documents.all() if wanted(d.path, d.content_hash)]
+    places = {(d.path, d.part) for d in known}
+    places |= {(o.path, o.part) for o in origins if o.content_hash in named}
+    earlier = [o for o in origins if wanted(o.path, o.content_hash) or (o.path, o.part) in places]
+    hashes = {d.content_hash for d in known} | named | {o.content_hash for o in earlier}
+    texts = {forgotten.text_digest(d.text) for d in known} - {None}
+    documents = [
+        document
+        for document in store.documents.all()
+        if wanted(document.path, document.content_hash)
+        or document.content_hash in hashes
+        or (texts and forgotten.text_digest(document.text) in texts)
+    ]
+    hashes |= {document.content_hash for document in documents}
+    files = {file.path for root in roots for file in store.documents.files_below(root)}
+    files |= {o.path for o in earlier if any(_is_below(o.path, root) for root in roots)}
+    # A document without a part is its whole file.
+    files |= {path for path, part in places if not part}
+    digests = [forgotten.of_file(path) for path in sorted(files)]
+    digests += [forgotten.of_document(d.path, d.part, d.text) for d in known]
+    # Of what is in no index any more only the place is known.
+    digests += [forgotten.of_document(o.path, o.part, "") for o in sorted(set(earlier))]
+    return Plan(
+        documents=tuple(documents),
+        origins=tuple(sorted(set(earlier))),
+        affected=tuple(_affected(profile, runs, hashes)),
+        forgetting=Forgetting(tuple(sorted(hashes)), tuple(sorted(files)), tuple(digests)),
+        forgotten=forgotten,
+    )
+
+
+def forget(profile: Profile, store: Store, planned: Plan, show: Progress | None = None) -> None:
+    """Do what was planned. The caller holds the profile for writing and for measuring.
+
+    Raises LocalpersError while another command reads the database; it is finished later then.
+    """
+    planned.forgotten.save()  # The key may be new.
+    planned.forgetting.save(profile)
+    finish(profile, store, show)
+
+
+def finish(profile: Profile, store: Store, show: Progress | None = None) -> bool:
+    """Finish a forget that was begun; returns whether there was one. Otherwise as `forget`."""
+    forgetting = Forgetting.interrupted(profile)
+    if forgetting is None:
+        return False
+    forgotten = Forgotten.of(profile)
+    forgotten.add(forgetting.digests)
+    forgotten.save()
+    hashes = frozenset(forgetting.hashes)
+    tainted = {run.id for run in all_runs(profile) if not run.learned_from().isdisjoint(hashes)}
+    able = {run.id for run in finished_runs(profile) if run.describe().get("served")} - tainted
+    answered = {run for run in (profile.promoted(), *profile.earlier()) if run is not None}
+    profile.withdraw(answered - able)
+    for run in all_runs(profile):
+        _clean_run(run, hashes, run.id in tainted)
+    # What was measured without a run does not tell which documents it quotes.
+    _remove(profile.files / "evaluation")
+    _clean_store(store, hashes, forgetting.files, show)
+    if profile.vault is not None:
+        profile.vault.sync()
+    Forgetting.path(profile).unlink()
+    return True
+
+
+def gone(store: Store, runs: Iterable[RunFolder]) -> dict[str, list[str]]:
+    """run → the paths of files that its adapter learned from and that are not indexed any more."""
+    indexed = {file.path for file in store.documents.files_below("/")}
+    found: dict[str, list[str]] = {}
+    for run in runs:
+        learned = frozenset() if run.describe().get("tainted") else run.learned_from()
+        found[run.id] = sorted(
+            {o.path for o in run.origins() if o.content_hash in learned and o.path not in indexed}
+        )
+    return found
+
+
+def _require_something(store: Store, root: str, origins: Iterable[Origin]) -> None:
+    if store.documents.files_below(root) or any(_is_below(o.path, root) for o in origins):
+        return
+    raise LocalpersError(
+        f"Nothing at {root} is indexed, nor did a run learn from it: check the path ('localpers "
+        "search --json' names those of the documents)."
+    )
+
+
+def _is_below(path: str, root: str) -> bool:
+    return path == root or path.startswith(root.rstrip("/") + "/")
+
+
+def _the_hash(id: str, store: Store, runs: Iterable[RunFolder], origins: Iterable[Origin]) -> str:
+    """The one content hash that begins with `id`, in the index or in a run."""
+    wanted = id.lower()
+    found: set[str] = set()
+    if len(wanted) >= FEWEST_ID_CHARACTERS:
+        hashes = {document.content_hash for document in store.documents.all()}
+        hashes |= {origin.content_hash for origin in origins}
+        hashes = hashes.union(*(run.knows() for run in runs))
+        found = {content_hash for content_hash in hashes if content_hash.startswith(wanted)}
+    if len(found) == 1:
+        return found.pop()
+    what = f"{len(found)} documents begin" if found else "no document begins"
+    raise LocalpersError(
+        f"'{id}': {what} with it. Name {FEWEST_ID_CHARACTERS} or more characters of a document's "
+        "id, as 'localpers forget FILE --dry-run' and 'localpers search --json' show it."
+    )
+
+
+def _affected(profile: Profile, runs: Iterable[RunFolder], hashes: set[str]) -> Iterator[Affected]:
+    promoted = profile.promoted()
+    for run in runs:
+        if not run.is_finished:
+            if not run.plan.exists():  # Killed before it had begun.
+                continue
+            if run.knows().isdisjoint(hashes):
+                continue
+            action, made = "abandoned", run.load_plan()
+            base = str(made.get("base", {}).get("name", ""))
+        elif run.describe().get("tainted") or run.learned_from().isdisjoint(hashes):
+            continue
+        else:
+            action, made = "demoted" if run.id == promoted else "removed", run.describe()
+            base = str(made.get("base", ""))
+        yield Affected(run.id, action, base, dict(made.get("recipe", {})))
+
+
+def _clean_run(run: RunFolder, hashes: frozenset[str], tainted: bool) -> None:
+    for path in run.path.glob(".*"):  # What a killed process was writing.
+        _remove(path)
+    if not run.is_finished and not run.plan.exists():
+        _remove(run.path)
+    elif run.knows().isdisjoint(hashes):
+        return
+    elif not run.is_finished:
+        _remove(run.path)
+    elif tainted:
+        _remove_weights(run, hashes)
+    else:
+        _redact(run, hashes)
+
+
+def _remove_weights(run: RunFolder, hashes: frozenset[str]) -> None:
+    """Leave of a run what it measured, and nothing else."""
+    mark = datetime.now().astimezone().isoformat(timespec="seconds")
+    run.finish(run.describe() | {"tainted": mark, "served": None, "promoted": False})
+    # The description goes on naming the documents, and the examples too, until all else is gone.
+    for path in sorted(run.path.iterdir(), key=lambda path: path == run.examples):
+        if path != run.description:
+            _remove(path)
+    _describe_without(run, hashes)
+
+
+def _redact(run: RunFolder, hashes: frozenset[str]) -> None:
+    """Take the documents out of a run whose adapter has not learned from them."""
+    for name in EVALUATION_FILES:
+        (run.path / name).unlink(missing_ok=True)
+    for path in (run.held_out, run.provenance):
+        if path.exists():
+            lines = path.read_text(encoding="utf-8").split("\n")
+            kept = [line for line in lines if line and not _names(line, hashes)]
+            write_atomically(path, "".join(line + "\n" for line in kept))
+    _describe_without(run, hashes)
+
+
+def _names(line: str, hashes: frozenset[str]) -> bool:
+    return json.loads(line).get("content_hash") in hashes
+
+
+def _describe_without(run: RunFolder, hashes: frozenset[str]) -> None:
+    description = run.describe()
+    data = description.setdefault("data", {})
+    for name, value in data.items():
+        if isinstance(value, list):
+            data[name] = [content_hash for content_hash in value if content_hash not in hashes]
+    # With it and the hashes that are left, a guess at the text could be tested.
+    data.pop("fingerprint", None)
+    files = {name: run.path / name for name in description.get("files", {})}
+    description["files"] = {
+        name: {"bytes": path.stat().st_size, "sha256": compute_sha256(path)}
+        for name, path in files.items()
+        if path.exists()
+    }
+    run.finish(description)
+
+
+def _remove(path: Path) -> None:
+    """A file or a folder; raises OSError where it stays."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _clean_store(
+    store: Store, hashes: frozenset[str], files: Iterable[str], show: Progress | None
+) -> None:
+    indexer = Indexer(store)
+    indexer.refresh()
+    documents = [(d.id, d.path) for d in store.documents.all() if d.content_hash in hashes]
+    paths = {*files, *(path for _, path in documents)}
+    for start in range(0, len(documents), _AT_ONCE):
+        with store.transaction():
+            for id, _ in documents[start : start + _AT_ONCE]:
+                indexer.remove(id)
+        if show:
+            show(min(start + _AT_ONCE, len(documents)), len(documents))
+    with store.transaction():
+        for file in store.documents.files_below("/"):
+            if file.path in paths and not store.documents.parts_of(file.id):
+                store.documents.remove_file(file.id)
+    store.rewrite()

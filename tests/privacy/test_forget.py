@@ -1,0 +1,457 @@
+"""`localpers forget`: nothing of what was forgotten is left in any file of the profile."""
+
+from __future__ import annotations
+
+import json
+import mailbox
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from localpers.datatypes import StoredDocument
+from localpers.privacy import forget as forgetting
+from localpers.profile import Profile
+from localpers.retrieval.analysis import analyse
+from localpers.runs import Origin, RunFolder
+from localpers.store import Store
+from localpers.store.postings import Postings
+from tests.conftest import CommandLine, write
+
+SECRET = (
+    "Quokkas whispering to Bartholomäus: the Zanzibar ledgers are hidden underneath Pörtschach, "
+    "and nobody named Ximenes shall be believing it. 密码藏在灯塔里。"
+)
+WORDS = (
+    "Quokkas",
+    "whispering",
+    "Bartholomäus",
+    "Zanzibar",
+    "ledgers",
+    "Pörtschach",
+    "Ximenes",
+    "Heliotrope",
+    "Obsidiana",
+    "Vermillionish",
+    "密码",
+    "灯塔",
+    "wrensdiary",
+)
+"""Of text, title, heading, tag and file name; no other note has them."""
+NOTE = (
+    "---\ntitle: Heliotrope nights\ntags: [Vermillionish]\ndate: 2024-02-03\n---\n\n"
+    f"## Obsidiana\n\n{SECRET}\n"
+)
+NAME = "wrensdiary.md"
+
+
+def filler(number: int) -> str:
+    """Long enough for several pages of the database, with terms that all notes share."""
+    words = " ".join(
+        f"river{number % 7} mill bread stone{number} garden and letters" for _ in "abc"
+    )
+    return f"# Note {number}\n\n{words}\n\nThe lock keeper wrote on day {number} of the year.\n"
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Path:
+    folder = write(tmp_path / "notes", {f"{number}.md": filler(number) for number in range(120)})
+    return write(folder, {NAME: NOTE})
+
+
+@pytest.fixture
+def profile(cli: CommandLine, notes: Path) -> Profile:
+    """Indexed with the secret note among others, changed since, with a vector for each passage."""
+    assert cli("ingest", notes).code == 0
+    write(notes, {f"{number}.md": filler(number + 500) for number in range(0, 120, 3)})
+    (notes / NAME).write_text(NOTE.replace("nobody", "hardly anybody"))
+    assert cli("ingest", notes).code == 0
+    profile = Profile.open()
+    with Store.open(profile) as store, store.transaction():
+        ids = [id for (id,) in store.db.conn.execute("SELECT id FROM passages")]
+        store.vectors.put(ids, np.ones((len(ids), 8), np.float32))
+    return profile
+
+
+def documents(profile: Profile) -> dict[str, StoredDocument]:
+    """By file name."""
+    with Store.open(profile) as store:
+        return {Path(document.path).name: document for document in store.documents.all()}
+
+
+def quoting(all_documents: Iterable[StoredDocument]) -> list[dict[str, Any]]:
+    return [
+        {"content_hash": d.content_hash, "completion": d.text, "sources": [], "title": d.title}
+        for d in all_documents
+    ]
+
+
+def make_run(
+    profile: Profile,
+    number: int,
+    learned: Iterable[StoredDocument],
+    held_out: Iterable[StoredDocument] = (),
+    sources: Iterable[StoredDocument] = (),
+    finished: bool = True,
+) -> RunFolder:
+    """A run's folder as `tune` and `eval` leave it; its weights are no weights."""
+    learned, held_out, sources = list(learned), list(held_out), list(sources)
+    run = RunFolder(profile.runs / f"2024010{number}-000000-aaaa")
+    run.path.mkdir()
+    known = {d.content_hash: d for d in (*learned, *held_out, *sources)}
+    run.write_origins(Origin(d.content_hash, d.path, d.part) for d in known.values())
+    rows = {run.examples: quoting((*learned, *sources)), run.held_out: quoting(held_out)}
+    for path, these in rows.items():
+        path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in these))
+    data = {
+        "learned": [d.content_hash for d in learned],
+        "sources": [d.content_hash for d in sources],
+        "held_out": [d.content_hash for d in held_out],
+        "fingerprint": "f" * 64,
+    }
+    plan = {"base": {"name": "llama"}, "recipe": {}, "data": data}
+    run.adapter.write_bytes(b"weights")
+    if not finished:
+        run.checkpoint.mkdir()
+        (run.checkpoint / "state.safetensors").write_bytes(b"weights")
+        run.save_plan(plan)
+        return run
+    run.peft_adapter.mkdir()
+    (run.peft_adapter / "adapter_model.safetensors").write_bytes(b"weights")
+    for name in forgetting.EVALUATION_FILES:
+        (run.path / name).write_text(json.dumps(quoting(known.values()), ensure_ascii=False))
+    run.finish(
+        {
+            "run": run.id,
+            "created": "2024-01-01",
+            "base": "llama",
+            "base_model": {"name": "llama", "sha256": "0" * 64},
+            "method": "lora",
+            "recipe": {},
+            "examples": len(learned),
+            "reason": "better",
+            "promoted": True,
+            "data": data,
+            "served": {"model": None, "adapter": "adapter.gguf", "scale": 1.0},
+            "files": {
+                name: {"bytes": 0, "sha256": ""} for name in ("adapter.gguf", "held_out.jsonl")
+            },
+        }
+    )
+    return run
+
+
+def forms(word: str) -> Iterator[bytes]:
+    """The word's bytes as a file may hold them: as written, folded, stemmed; UTF-8 and UTF-16."""
+    written = {word, word.lower(), word.upper(), word.casefold(), *analyse(word, "en")}
+    for text in (form for form in written if len(form) > 1):
+        for encoding in ("utf-8", "utf-16-le", "utf-16-be"):
+            yield text.encode(encoding)
+        yield json.dumps(text)[1:-1].encode()
+
+
+def found_in(profile: Profile, words: Iterable[str] = WORDS) -> set[tuple[str, str]]:
+    """(file, word) of every file of the profile that holds a form of a word."""
+    wanted = [(word, form) for word in words for form in forms(word)]
+    found = set()
+    for path in (path for path in profile.root.rglob("*") if path.is_file()):
+        content = path.read_bytes()
+        folded = content.lower()
+        place = str(path.relative_to(profile.root))
+        found |= {(place, word) for word, form in wanted if form in content or form in folded}
+    return found
+
+
+def index_terms(profile: Profile) -> set[str]:
+    with closing(sqlite3.connect(profile.database)) as connection:
+        return {
+            term
+            for table in ("postings", "field_postings")
+            for (term,) in connection.execute(f"SELECT term FROM {table}")
+        }
+
+
+def secret_terms() -> set[str]:
+    """Terms that only the secret note has: in no filler, whatever the language it is taken for."""
+    common = {t for n in (*range(120), *range(500, 620)) for t in analyse(filler(n), "en")}
+    return {t for word in WORDS[:-1] for t in analyse(word, "en")} - common
+
+
+def assert_postings_are_whole(profile: Profile) -> None:
+    """Decoded, the postings name passages that exist and no others, and lengths likewise."""
+    with Store.open(profile) as store:
+        ids = {id for (id,) in store.db.conn.execute("SELECT id FROM passages")}
+        for postings in (store.postings, store.fields):
+            assert isinstance(postings, Postings)
+            lengths = postings.collection().lengths
+            assert set(np.flatnonzero(lengths).tolist()) == ids
+        for term in index_terms(profile):
+            for row in store.postings.rows(term):
+                base, offsets, _ = store.postings.read(row)
+                assert {base + int(offset) for offset in offsets} <= ids
+        assert store.vectors.count() == len(ids)
+
+
+def tainted_history(profile: Profile) -> dict[str, RunFolder]:
+    """Runs that learned from the secret note or not, the last of which answers."""
+    known = documents(profile)
+    secret, others = known.pop(NAME), list(known.values())
+    runs = {
+        "clean": make_run(profile, 1, others[:50], held_out=[secret, *others[50:60]]),
+        "in prompts": make_run(profile, 2, others[:50], sources=[secret]),
+        "tainted": make_run(profile, 3, [secret, *others[:50]], held_out=others[50:60]),
+        "interrupted": make_run(profile, 4, [secret, *others[:50]], finished=False),
+    }
+    for name in ("clean", "in prompts", "tainted"):
+        profile.promote(runs[name].id, "llama")
+    (profile.root / "evaluation").mkdir()
+    write(profile.root / "evaluation", {"report.html": SECRET, "retrieval-1/index": SECRET})
+    return runs
+
+
+def test_no_byte_and_no_term_is_left(cli: CommandLine, profile: Profile, notes: Path) -> None:
+    runs = tainted_history(profile)
+    before = found_in(profile)
+    assert {word for _, word in before} == set(WORDS)
+    assert {path for path, _ in before} >= {
+        "index.sqlite",
+        "evaluation/report.html",
+        *(f"runs/{run.id}/{name}" for run in runs.values() for name in ("provenance.jsonl",)),
+        *(f"runs/{runs['clean'].id}/{name}" for name in ("held_out.jsonl", "report.html")),
+        f"runs/{runs['tainted'].id}/examples.jsonl",
+    }
+    assert secret_terms() and secret_terms() <= index_terms(profile)
+    hash_before = documents(profile)[NAME].content_hash
+    text = (notes / NAME).read_text()
+
+    with Store.open(profile) as idle:
+        assert idle.documents.count()
+        outcome = cli("forget", notes / NAME, "--json")
+        # Somebody has the database open, so the log is still there.
+        assert profile.database.with_name("index.sqlite-wal").stat().st_size == 0
+        assert found_in(profile) == set()
+
+    assert outcome.code == 0, outcome.err
+    assert outcome.json["removed"] == 1 and outcome.json["promoted"] == runs["clean"].id
+    assert {found["run"]: found["action"] for found in outcome.json["adapters"]} == {
+        runs["tainted"].id: "demoted",
+        runs["in prompts"].id: "removed",
+        runs["interrupted"].id: "abandoned",
+    }
+    assert found_in(profile) == set()
+    assert found_in(profile, [hash_before]) == set()
+    assert not secret_terms() & index_terms(profile)
+    assert_postings_are_whole(profile)
+    assert (notes / NAME).read_text() == text
+    for name in ("tainted", "in prompts"):
+        assert [path.name for path in runs[name].path.iterdir()] == ["run.json"]
+        assert runs[name].describe()["tainted"]
+    assert runs["clean"].adapter.exists() and not runs["interrupted"].path.exists()
+    clean = runs["clean"].describe()
+    assert "tainted" not in clean and len(clean["data"]["held_out"]) == 10
+    assert "fingerprint" not in clean["data"]
+    loose = [path for path in profile.root.rglob("*") if path.stat().st_mode & 0o077]
+    assert loose == []
+
+
+def test_without_the_rewriting_its_bytes_would_be_found(
+    cli: CommandLine, profile: Profile, notes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Store, "rewrite", lambda store: None)
+    with Store.open(profile) as idle:
+        assert idle.documents.count()
+        assert cli("forget", notes / NAME).code == 0
+        assert {word for _, word in found_in(profile)} == set(WORDS)
+
+
+def test_the_last_clean_run_answers_and_no_way_leads_back(
+    cli: CommandLine, profile: Profile, notes: Path
+) -> None:
+    runs = tainted_history(profile)
+    cli("forget", notes / NAME)
+    assert profile.promoted() == runs["clean"].id
+    refused = cli("rollback", "--to", runs["tainted"].id)
+    assert refused.code == 1 and profile.promoted() == runs["clean"].id
+    refused = cli("ask", "anything", "--run", runs["tainted"].id)
+    assert refused.code == 1 and "forgotten" in refused.err and refused.err.count("\n") == 1
+    states = {run["run"]: run["tainted"] for run in cli("status", "--json").json["runs"]}
+    assert states[runs["tainted"].id] and not states[runs["clean"].id]
+    assert cli("rollback").code == 0 and profile.promoted() is None
+
+
+def test_a_later_ingest_takes_back_neither_place_nor_text(
+    cli: CommandLine, profile: Profile, notes: Path
+) -> None:
+    cli("forget", notes / NAME)
+    report = cli("ingest", notes, "--json").json
+    assert (report["added"], report["forgotten"]) == (0, 1)
+    (notes / NAME).write_text(NOTE + "\nMore of Zanzibar.\n")
+    assert cli("ingest", notes, "--json").json["added"] == 0
+    (notes / NAME).write_text(NOTE.replace("nobody", "hardly anybody"))
+    (notes / NAME).rename(notes / "elsewhere.md")
+    for again in ((), ("--again",)):
+        report = cli("ingest", notes, *again, "--json").json
+        assert (report["added"], report["removed"], report["forgotten"]) == (0, 0, 1)
+    assert found_in(profile, WORDS[:-1]) == set()
+    assert cli("search", "zanzibar", "--json").json == []
+
+
+def test_again_takes_back_the_file_that_is_named(
+    cli: CommandLine, profile: Profile, notes: Path
+) -> None:
+    cli("forget", notes / NAME)
+    assert cli("ingest", notes / NAME, "--json").json["added"] == 0
+    assert cli("ingest", notes / NAME, "--again", "--dry-run", "--json").json["added"] == 1
+    assert cli("ingest", notes, "--json").json["added"] == 0
+    assert cli("ingest", notes / NAME, "--again", "--json").json["added"] == 1
+    report = cli("ingest", notes, "--json").json
+    assert (report["removed"], report["forgotten"], report["unchanged"]) == (0, 0, 121)
+    assert cli("search", "zanzibar", "--json").json
+
+
+def test_copies_go_with_it_and_a_folder_as_a_whole(
+    cli: CommandLine, profile: Profile, notes: Path
+) -> None:
+    write(notes, {"copies/other-name.txt": NOTE.partition("---\n\n")[2], "private/a.md": SECRET})
+    assert cli("ingest", notes, "--json").json["added"] == 2
+    outcome = cli("forget", notes / "private", notes / NAME, "--json").json
+    assert outcome["removed"] >= 2
+    write(notes, {"private/b.md": "# New\n\nWritten later in the same folder.\n"})
+    report = cli("ingest", notes, "--json").json
+    assert (report["added"], report["forgotten"]) == (1, 2 + (outcome["removed"] == 3))
+
+
+def test_one_mail_of_a_mailbox_goes_alone(cli: CommandLine, tmp_path: Path) -> None:
+    box = mailbox.mbox(tmp_path / "all.mbox")
+    for number, body in enumerate((SECRET, "The river was low that summer, again.")):
+        mail = EmailMessage()
+        mail["From"], mail["To"] = "me@example.org", "you@example.org"
+        mail["Subject"], mail["Message-ID"] = f"Letter {number}", f"<{number}@example.org>"
+        mail["Date"] = "Mon, 01 Jan 2024 10:00:00 +0000"
+        mail.set_content(body)
+        box.add(mail)
+    box.close()
+    path = tmp_path / "all.mbox"
+    assert cli("ingest", path, "--json").json["added"] == 2
+    profile = Profile.open()
+    listed = cli("forget", path, "--dry-run", "--json").json["documents"]
+    (id,) = (found["document"] for found in listed if found["title"] == "Letter 0")
+    hit = cli("search", "quokkas", "--json").json[0]
+    assert hit["document"] == id
+    assert cli("forget", "--document", id, "--json").json["removed"] == 1
+    assert found_in(profile, WORDS[:6]) == set()
+    assert cli("search", "river", "--json").json
+    report = cli("ingest", path, "--again", "--json").json
+    assert report["documents"] == 2  # The file is named: what was forgotten of it is taken back.
+    cli("forget", "--document", id)
+    report = cli("ingest", tmp_path, "--again", "--json").json
+    assert (report["documents"], report["forgotten"]) == (1, 1)
+
+
+def fail(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "Forgotten.add",
+        "Profile.withdraw",
+        "_clean_run",
+        "_remove",
+        "_describe_without",
+        "_clean_store",
+        "Indexer.remove",
+        "Store.rewrite",
+    ],
+)
+def test_what_was_interrupted_is_finished_by_the_next_command(
+    cli: CommandLine, profile: Profile, notes: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = tainted_history(profile)
+    owner, _, name = step.rpartition(".")
+    with monkeypatch.context() as patched:
+        patched.setattr(getattr(forgetting, owner) if owner else forgetting, name, fail)
+        assert cli("forget", notes / NAME).code == 130
+    assert found_in(profile)
+    outcome = cli("search", "zanzibar", "--json")
+    assert outcome.json == [] and "finishing" in outcome.err
+    assert found_in(profile) == set() and profile.promoted() == runs["clean"].id
+    assert [path.name for path in runs["in prompts"].path.iterdir()] == ["run.json"]
+    assert_postings_are_whole(profile)
+    assert cli("ingest", notes, "--json").json["forgotten"] == 1
+    assert "finishing" not in cli("status").err
+
+
+def test_what_vanished_is_named_and_can_be_forgotten(
+    cli: CommandLine, profile: Profile, notes: Path
+) -> None:
+    runs = tainted_history(profile)
+    (notes / NAME).unlink()
+    assert cli("ingest", notes, "--json").json["removed"] == 1
+    states = {run["run"]: run["gone"] for run in cli("status", "--json").json["runs"]}
+    assert states[runs["tainted"].id] == [str((notes / NAME).resolve())]
+    assert states[runs["clean"].id] == [] and NAME in cli("status").out
+    outcome = cli("forget", notes / NAME, "--json").json
+    assert (outcome["removed"], outcome["promoted"]) == (0, runs["clean"].id)
+    assert found_in(profile) == set() and NAME not in cli("status").out
+
+
+def test_an_earlier_version_of_it_is_known_by_its_place(
+    cli: CommandLine, profile: Profile, notes: Path
+) -> None:
+    runs = tainted_history(profile)
+    (notes / NAME).write_text(NOTE.replace("Zanzibar", "Lisbon"))
+    assert cli("ingest", notes, "--json").json["updated"] == 1
+    for named in ((notes / NAME,), ("--document", documents(profile)[NAME].content_hash)):
+        actions = cli("forget", *named, "--dry-run", "--json").json["adapters"]
+        assert {found["run"] for found in actions} >= {runs["tainted"].id, runs["in prompts"].id}
+    cli("forget", notes / NAME)
+    assert found_in(profile) == set()
+
+
+def test_a_dry_run_changes_nothing(cli: CommandLine, profile: Profile, notes: Path) -> None:
+    tainted_history(profile)
+    before, promoted = found_in(profile), profile.promoted()
+    outcome = cli("forget", notes / NAME, "--dry-run")
+    assert outcome.code == 0 and "nothing was changed" in outcome.out and NAME in outcome.out
+    assert (found_in(profile), profile.promoted()) == (before, promoted)
+    assert cli("search", "zanzibar", "--json").json
+
+
+def test_who_reads_or_measures_just_now_is_waited_for(
+    cli: CommandLine, profile: Profile, notes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with profile.measuring("eval"):
+        outcome = cli("forget", notes / NAME)
+    assert outcome.code == 1 and "'localpers eval'" in outcome.err
+    assert cli("search", "zanzibar", "--json").json
+    monkeypatch.setattr("localpers.store.database.BUSY_SECONDS", 0.1)
+    with Store.open(profile) as reader, reader.snapshot():
+        assert reader.documents.count() == 121
+        outcome = cli("forget", notes / NAME)
+        assert outcome.code == 1 and "being read" in outcome.err
+    assert cli("status").code == 0 and found_in(profile) == set()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "expected"),
+    [
+        ((), 2, "--document"),
+        (("/nowhere/at-all.md",), 1, "Nothing at"),
+        (("--document", "abc"), 1, "6 or more"),
+        (("--document", "0" * 64), 1, "no document begins"),
+        (("x.md", "--budget", "soon"), 2, "is no time"),
+    ],
+)
+def test_mistakes_change_nothing(
+    cli: CommandLine, profile: Profile, arguments: tuple[str, ...], code: int, expected: str
+) -> None:
+    outcome = cli("forget", *arguments)
+    assert outcome.code == code and expected in outcome.err
+    assert not (profile.root / "forgotten.json").exists()
