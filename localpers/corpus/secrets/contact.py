@@ -8,7 +8,9 @@ from types import MappingProxyType
 
 from localpers.corpus.secrets.findings import Finding, Sensitive
 
-_INTERNATIONAL = re.compile(r"(?<![\w.+/=-])(?:\+|00)\(?[1-9](?:[ ().\-/\u00a0\u202f]{0,2}\d){6,16}(?!\w|\.\d)")
+_INTERNATIONAL = re.compile(
+    r"(?<![\w.+/=-])(?:\+|00)\(?[1-9](?:[ ().\-/\u00a0\u202f]{0,2}\d){6,16}(?!\w|\.\d)"
+)
 _NATIONAL = re.compile(r"(?<![\w.+/=:-])\(?\d(?:[ ().\-/\u00a0\u202f]{0,2}\d){6,14}(?!\w|\.\d)")
 _CALLED = re.compile(
     r"\b(?:tele?(?:ph?one?|fono?|fon|foon)?|phone|mobile?|mobil(?:e|nummer|telefon)?|handy|cell|fax|call|ring"
@@ -50,8 +52,53 @@ _RESERVED = re.compile(
 )
 _LOGIN = re.compile(r"\b(?:ssh|scp|sftp|rsync|mosh)\b[^\n@]*$")
 _FILES = frozenset(
-    "py js ts jsx tsx css scss html md json yml yaml toml txt png jpg jpeg gif svg webp zip gz tar sh rb rs go"
-    " java cpp php sql db sqlite service socket timer target plist min map lock log conf cfg ini".split()
+    [
+        "py",
+        "js",
+        "ts",
+        "jsx",
+        "tsx",
+        "css",
+        "scss",
+        "html",
+        "md",
+        "json",
+        "yml",
+        "yaml",
+        "toml",
+        "txt",
+        "png",
+        "jpg",
+        "jpeg",
+        "gif",
+        "svg",
+        "webp",
+        "zip",
+        "gz",
+        "tar",
+        "sh",
+        "rb",
+        "rs",
+        "go",
+        "java",
+        "cpp",
+        "php",
+        "sql",
+        "db",
+        "sqlite",
+        "service",
+        "socket",
+        "timer",
+        "target",
+        "plist",
+        "min",
+        "map",
+        "lock",
+        "log",
+        "conf",
+        "cfg",
+        "ini",
+    ]
 )
 
 _WORD = r"[A-ZÀ-ÖØ-ÞА-Я][\w'’.-]{0,30}"

@@ -81,9 +81,45 @@ _ASSIGNED = re.compile(
 )
 _PASSWORD = re.compile(_PASSWORD_WORDS, re.IGNORECASE)
 _STEMS = tuple(
-    "pass pwd kennwort schlüssel wifi wi-fi mdp mot contrase clave senha palavra parola wachtwoord lösenord"
-    " adgangskode salasana hasło heslo jelszó parolă şifre пароль 密 口令 パスワード 비밀번호 كلمة סיסמה κωδικός"
-    " secret key token credential clé chave ключ".split()
+    [
+        "pass",
+        "pwd",
+        "kennwort",
+        "schlüssel",
+        "wifi",
+        "wi-fi",
+        "mdp",
+        "mot",
+        "contrase",
+        "clave",
+        "senha",
+        "palavra",
+        "parola",
+        "wachtwoord",
+        "lösenord",
+        "adgangskode",
+        "salasana",
+        "hasło",
+        "heslo",
+        "jelszó",
+        "parolă",
+        "şifre",
+        "пароль",
+        "密",
+        "口令",
+        "パスワード",
+        "비밀번호",
+        "كلمة",
+        "סיסמה",
+        "κωδικός",
+        "secret",
+        "key",
+        "token",
+        "credential",
+        "clé",
+        "chave",
+        "ключ",
+    ]
 )
 _PIN = re.compile(
     r"\b(?:PIN|TAN|PUK|CVV2?|CVC2?)(?:[ -]?(?:code|nummer|number|Nr\.?))?\b[^\n\d]{0,12}[:=]?[ \t]{0,4}"

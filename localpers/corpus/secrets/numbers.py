@@ -21,9 +21,7 @@ _ISSUERS = re.compile(
     r"|62\d{14}|220[0-4]\d{12}|(?:508[5-9]|6521|6522|60[68]\d)\d{12}"  # UnionPay, Mir, RuPay
     r"|(?:5018|5020|5038|5893|6304|6759|676[1-3])\d{12}"  # Maestro
 )
-_WRITTEN = frozenset(
-    {(4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (8, 8), (16,), (15,), (14,)}
-)
+_WRITTEN = frozenset({(4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (8, 8), (16,), (15,), (14,)})
 """Lengths of groups in which cards are written: only so are they looked for among other numbers."""
 
 _IBAN = re.compile(rf"(?<![A-Za-z0-9])[A-Za-z]{{2}}\d{{2}}(?:{_SPACE}?[A-Za-z0-9]){{11,30}}")
@@ -97,7 +95,11 @@ _IDS = (
     _Id(r"\d{3}[ -]?\d{3}[ -]?\d{4}", "gb.nhs", r"NHS"),
     _Id(r"\d{3}[ -]?\d{3}[ -]?\d{3}", "ca.sin", r"\bSIN\b|social insurance|assurance sociale"),
     _Id(r"\d{3} ?\d{3} ?\d{2,3}", "au.tfn", r"\bTFN\b|tax file"),
-    _Id(r"\d{2} ?\d{3} ?\d{3} ?\d{3}", "de.idnr", r"steuer-?\s?(?:id|nummer|identifik)|\bIdNr\b|\bTIN\b"),
+    _Id(
+        r"\d{2} ?\d{3} ?\d{3} ?\d{3}",
+        "de.idnr",
+        r"steuer-?\s?(?:id|nummer|identifik)|\bIdNr\b|\bTIN\b",
+    ),
     _Id(r"[12] ?\d{2} ?(?:0[1-9]|1[0-2]|[2-9]\d) ?(?:\d{2}|2[AB]) ?\d{3} ?\d{3} ?\d{2}", "fr.nir"),
     _Id(r"\d{8}-?[A-HJ-NP-TV-Z]", "es.dni"),
     _Id(r"[XYZ]-?\d{7}-?[A-HJ-NP-TV-Z]", "es.nie"),

@@ -52,8 +52,7 @@ class Rules(BaseModel):
             first = error.errors(include_input=False)[0]
             field = ".".join(str(part) for part in first["loc"]) or "the file"
             raise LocalpersError(
-                f"{path}: '{field}': {first['msg'].lower()}. "
-                f"Fields: {', '.join(cls.model_fields)}."
+                f"{path}: '{field}': {first['msg'].lower()}. Fields: {', '.join(cls.model_fields)}."
             ) from None
         rules.check(str(path))
         return rules
@@ -64,13 +63,17 @@ class Rules(BaseModel):
 
         for name, pattern in self.hold_back.items():
             if not name.strip() or len(name) > 60:
-                raise LocalpersError(f"{where}: a rule needs a name of 1 to 60 characters: mend it.")
+                raise LocalpersError(
+                    f"{where}: a rule needs a name of 1 to 60 characters: mend it."
+                )
             if len(pattern) > LONGEST_PATTERN:
                 raise LocalpersError(
                     f"{where}: rule '{name}' is longer than {LONGEST_PATTERN} characters: split it."
                 )
             try:
-                matches_nothing = regex.compile(pattern).search("", timeout=RULE_SECONDS) is not None
+                matches_nothing = (
+                    regex.compile(pattern).search("", timeout=RULE_SECONDS) is not None
+                )
             except regex.error as error:
                 raise LocalpersError(
                     f"{where}: rule '{name}' is no regular expression ({error}): mend it."

@@ -12,7 +12,7 @@ from localpers.corpus.secrets.contact import (
     find_postal_addresses,
 )
 from localpers.corpus.secrets.credentials import find_credentials
-from localpers.corpus.secrets.findings import CREDENTIALS, Finding, Sensitive, outermost
+from localpers.corpus.secrets.findings import CREDENTIALS, Finding, outermost
 from localpers.corpus.secrets.numbers import find_cards, find_ibans, find_national_ids
 from localpers.corpus.secrets.rules import Rules
 from localpers.datatypes import StoredDocument
@@ -68,7 +68,9 @@ def scan(
                 value = text[finding.start : finding.end]
                 if finding.kind in CREDENTIALS and len(value) >= SHORTEST_REPEATED:
                     values[value] = finding.kind
-                found[document.id].append(Finding(finding.kind, TITLE, TITLE) if in_title else finding)
+                found[document.id].append(
+                    Finding(finding.kind, TITLE, TITLE) if in_title else finding
+                )
         on_progress(number, len(documents))
     for id, repeated in _repeated(documents, values):
         found[id].append(repeated)
