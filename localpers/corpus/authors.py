@@ -81,7 +81,7 @@ def is_sent(path: str) -> bool:
 def _conversations(
     signed: Sequence[StoredDocument], writers: dict[int, str], kind: Kind
 ) -> list[set[str]]:
-    """Who takes part: in each mail its sender and receivers, in each file of messages its authors."""
+    """Who takes part: in each mail its sender and receivers, in a file of messages its authors."""
     if kind is Kind.EMAIL:
         return [
             {writers[document.id], *map(plain_address, document.recipients)} for document in signed

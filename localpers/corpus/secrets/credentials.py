@@ -51,13 +51,15 @@ _OTHER_KEYS = re.compile(
     r"|[xyz]prv[1-9A-HJ-NP-Za-km-z]{100,}|lin_api_[A-Za-z0-9]{32,}|npm_[A-Za-z0-9]{36}"
     r"|SG\.[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{20,})(?![\w-])"
 )
+_TOKEN_STARTS = ("gh", "xox", "glpat", "npm_", "ya29")
 _PRIVATE_KEY = re.compile(
     r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
     r"(?:[^-]|-(?!----)){40,20000}?(?:-----END [A-Z0-9 ]{1,60}-----|\Z)"
     r"|PuTTY-User-Key-File-\d: [^\n]{1,80}\n(?:[^\n]{1,200}\n?){4,80}"
 )
 _SEED_PHRASE = re.compile(
-    r"\b(?:seed|recovery|mnemonic|wallet)\b[^\n]{0,30}?[:=]\s*((?:[a-z]{3,8}[ ,]+){11,23}[a-z]{3,8})\b",
+    r"\b(?:seed|recovery|mnemonic|wallet)\b[^\n]{0,30}?[:=]\s*"
+    r"((?:[a-z]{3,8}[ ,]+){11,23}[a-z]{3,8})\b",
     re.IGNORECASE,
 )
 
@@ -74,59 +76,61 @@ _SECRET_WORDS = (
 )
 _ASSIGNED = re.compile(
     rf"(?P<word>{_PASSWORD_WORDS}|{_SECRET_WORDS})[\w-]{{0,30}}(?P<closing>[\"'\])]{{0,2}})"
-    r"(?:[ \t]{0,3}\([^()\n]{0,40}\)|[ \t]{1,3}(?:for|für|pour|para|per|voor|von|de)[ \t][^\n:=]{1,40}?)?"
-    r"[ \t]{0,8}(?P<sep>:=|=>|={1,3}|[:：＝]|\b(?:is|was|ist|lautet|est|es|è|é|är|er|to)\b[:]?|是|は|는)"
+    r"(?:[ \t]{0,3}\([^()\n]{0,40}\)"
+    r"|[ \t]{1,3}(?:for|für|pour|para|per|voor|von|de)[ \t][^\n:=]{1,40}?)?"
+    r"[ \t]{0,8}(?P<sep>:=|=>|={1,3}|[:：＝]"
+    r"|\b(?:is|was|ist|lautet|est|es|è|é|är|er|to)\b[:]?|是|は|는)"
     r"[ \t]{0,8}(?P<quote>[\"'`“„«]?)(?P<value>[^\s\"'`“”„«»]{4,200})(?P<after>[\"'`”»]?)",
     re.IGNORECASE,
 )
 _PASSWORD = re.compile(_PASSWORD_WORDS, re.IGNORECASE)
-_STEMS = tuple(
-    [
-        "pass",
-        "pwd",
-        "kennwort",
-        "schlüssel",
-        "wifi",
-        "wi-fi",
-        "mdp",
-        "mot",
-        "contrase",
-        "clave",
-        "senha",
-        "palavra",
-        "parola",
-        "wachtwoord",
-        "lösenord",
-        "adgangskode",
-        "salasana",
-        "hasło",
-        "heslo",
-        "jelszó",
-        "parolă",
-        "şifre",
-        "пароль",
-        "密",
-        "口令",
-        "パスワード",
-        "비밀번호",
-        "كلمة",
-        "סיסמה",
-        "κωδικός",
-        "secret",
-        "key",
-        "token",
-        "credential",
-        "clé",
-        "chave",
-        "ключ",
-    ]
+_STEMS = (
+    "pass",
+    "pwd",
+    "kennwort",
+    "schlüssel",
+    "wifi",
+    "wi-fi",
+    "mdp",
+    "mot",
+    "contrase",
+    "clave",
+    "senha",
+    "palavra",
+    "parola",
+    "wachtwoord",
+    "lösenord",
+    "adgangskode",
+    "salasana",
+    "hasło",
+    "heslo",
+    "jelszó",
+    "parolă",
+    "şifre",
+    "пароль",
+    "密",
+    "口令",
+    "パスワード",
+    "비밀번호",
+    "كلمة",
+    "סיסמה",
+    "κωδικός",
+    "secret",
+    "key",
+    "token",
+    "credential",
+    "clé",
+    "chave",
+    "ключ",
 )
 _PIN = re.compile(
-    r"\b(?:PIN|TAN|PUK|CVV2?|CVC2?)(?:[ -]?(?:code|nummer|number|Nr\.?))?\b[^\n\d]{0,12}[:=]?[ \t]{0,4}"
+    r"\b(?:PIN|TAN|PUK|CVV2?|CVC2?)(?:[ -]?(?:code|nummer|number|Nr\.?))?\b"
+    r"[^\n\d]{0,12}[:=]?[ \t]{0,4}"
     r"(\d{3,8})\b(?!%|px|[.,]\d)"
 )
 _OPTION = re.compile(
-    r"(?<![\w-])--?(?:pass(?:word|phrase)?|pwd|token|secret|api-?key)[ =][\"']?([^\s\"'`$<{(]{6,200})"
+    r"(?<![\w-])--?(?:pass(?:word|phrase)?|pwd|token|secret|api-?key)"
+    r"[ =][\"']?([^\s\"'`$<{(]{6,200})"
 )
 _CARRIED = re.compile(
     r"\b(?:Bearer[ \t]+([A-Za-z0-9._~+/=-]{16,})"
@@ -153,7 +157,8 @@ def find_credentials(text: str) -> Iterator[Finding]:
         yield Finding(Sensitive.PRIVATE_KEY, match.start(1), match.end(1))
     for match in _OTHER_KEYS.finditer(text):
         if _random(match[0].split("_")[-1].split("-")[-1], least=2.5):
-            yield Finding(Sensitive.API_KEY, match.start(), match.end())
+            kind = Sensitive.TOKEN if match[0].startswith(_TOKEN_STARTS) else Sensitive.API_KEY
+            yield Finding(kind, match.start(), match.end())
     yield from _of_plugins(text)
     yield from _assigned(text)
     yield from _handed_over(text)
@@ -267,7 +272,7 @@ def _password(value: str, quoted: bool, spoken: bool) -> bool:
     letter = any(character.isalpha() for character in value)
     symbol = bool(re.search(r"[!@#%^&*+=?~§€£-]", value))
     if digit and letter:
-        return not re.fullmatch(r"[A-Za-z]+[\d.]{1,2}|v?\d+(?:\.\d+)+\w*", value)
+        return not re.fullmatch(r"[A-Za-z]+[\d.]|v?\d+(?:\.\d+)+\w*", value)
     if letter and symbol and not spoken:
         return not _WORDS_JOINED.fullmatch(value)
     return quoted and len(value) >= 10 and letter and not _WORDS_JOINED.fullmatch(value)

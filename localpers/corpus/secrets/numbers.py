@@ -47,7 +47,7 @@ def _is_card(written: str) -> bool:
     from stdnum import luhn
 
     digits = "".join(_GROUP.findall(written))
-    return bool(_ISSUERS.fullmatch(digits)) and len(set(digits)) > 2 and luhn.is_valid(digits)
+    return bool(_ISSUERS.fullmatch(digits)) and len(set(digits)) > 1 and luhn.is_valid(digits)
 
 
 def find_ibans(text: str) -> Iterator[Finding]:
@@ -85,7 +85,7 @@ class _Id:
 
 
 _END = r"(?![\w-]|[.,]\d)"
-_CANDIDATE = re.compile(r"(?<![\w.,/+-])[A-Za-z]{0,6}-?\d")
+_CANDIDATE = re.compile(r"(?<![\w.,/+-])(?=[A-Za-z]{0,6}[- ]?\d)[A-Za-z0-9]")
 _LONGEST_ID = 24
 _FEWEST_DIGITS = 4
 _IDS = (
@@ -98,7 +98,7 @@ _IDS = (
     _Id(
         r"\d{2} ?\d{3} ?\d{3} ?\d{3}",
         "de.idnr",
-        r"steuer-?\s?(?:id|nummer|identifik)|\bIdNr\b|\bTIN\b",
+        r"steuer-?\s?(?:id|nummer)|\bIdNr\b|\bTIN\b",
     ),
     _Id(r"[12] ?\d{2} ?(?:0[1-9]|1[0-2]|[2-9]\d) ?(?:\d{2}|2[AB]) ?\d{3} ?\d{3} ?\d{2}", "fr.nir"),
     _Id(r"\d{8}-?[A-HJ-NP-TV-Z]", "es.dni"),
@@ -140,7 +140,7 @@ _IDS = (
     _Id(r"\d{4}[ -]?\d{4}[ -]?\d{4}", "", r"マイナンバー|個人番号|my number card"),
     # Passports and identity cards: no common checksum, so only where they are called so.
     _Id(
-        r"(?=[A-Z0-9]*\d{4})[A-Z0-9]{7,10}",
+        r"(?=(?:[A-Z]*\d){4})[A-Z0-9]{7,10}",
         "",
         r"(?:passport|reisepass|passeport|pasaporte|passaporto|passaporte|paspoort|паспорт|护照|ausweis"
         r"|personalausweis|führerschein|driv(?:er|ing).{0,3} licen[cs]e|carte d.identité)"

@@ -21,7 +21,7 @@ RULE_SECONDS = 2.0
 
 
 class Rules(BaseModel):
-    """The rules of one profile. Raises LocalpersError, naming the rule, for one that cannot work."""
+    """The rules of one profile; `load` refuses one that cannot work."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -80,11 +80,11 @@ class Rules(BaseModel):
                 ) from None
             if matches_nothing:
                 raise LocalpersError(
-                    f"{where}: rule '{name}' matches the empty text, so everything: make it narrower."
+                    f"{where}: rule '{name}' matches the empty text: make it narrower."
                 )
 
     def find(self, text: str) -> Iterator[Finding]:
-        """What the user's own rules hold back. Raises LocalpersError for one that takes too long."""
+        """What the user's rules hold back. Raises LocalpersError for one that takes too long."""
         for name, expression in self._expressions:
             try:
                 for match in expression.finditer(text, timeout=RULE_SECONDS):

@@ -6,14 +6,11 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from localpers.corpus.secrets.contact import (
-    find_email_addresses,
-    find_phone_numbers,
-    find_postal_addresses,
-)
+from localpers.corpus.secrets.contact import find_email_addresses, find_phone_numbers
 from localpers.corpus.secrets.credentials import find_credentials
 from localpers.corpus.secrets.findings import CREDENTIALS, Finding, outermost
 from localpers.corpus.secrets.numbers import find_cards, find_ibans, find_national_ids
+from localpers.corpus.secrets.postal import find_postal_addresses
 from localpers.corpus.secrets.rules import Rules
 from localpers.datatypes import StoredDocument
 
@@ -88,5 +85,5 @@ def _repeated(
     for document in documents:
         for match in expression.finditer(document.text):
             yield document.id, Finding(values[match[0]], match.start(), match.end())
-        if match := expression.search(document.title):
+        for match in expression.finditer(document.title):
             yield document.id, Finding(values[match[0]], TITLE, TITLE)
