@@ -22,9 +22,9 @@ from localpers.profile import Profile
 
 SHORTEST_REST = 12
 """Characters: less that is left of a paragraph is no sentence."""
-# A sentence ends after a word of some length: "Dr. Smith" goes on.
+# A sentence ends after a word of some length, or a number: "Dr. Smith" goes on.
 _SENTENCE_END = re.compile(
-    r"(?<=[^\W\d_]{3})[.!?…]+[\"'”’»)\]]*\s+|[。！？]+[」』”]?\s*|\n[ \t]*\n"
+    r"(?:(?<=[^\W\d_]{3})|(?<=[\d)\]\"'”’»]))[.!?…]+[\"'”’»)\]]*\s+|[。！？]+[」』”]?\s*|\n[ \t]*\n"
 )
 _IN_SENTENCES = frozenset({BlockKind.PARAGRAPH, BlockKind.QUOTE})
 

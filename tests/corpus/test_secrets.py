@@ -49,7 +49,7 @@ SECRETS = {
     "private key": [
         "-----BEGIN OPENSSH " + "PRIVATE KEY-----\n" + DRAWN + "\n" + DRAWN + "\n-----END OPENSSH "
         "PRIVATE KEY-----",
-        "seed phrase: " + "ribbon cattle orbit lunch velvet anchor puzzle mirror hollow fence garden sun",
+        "seed phrase: ribbon cattle orbit lunch velvet anchor puzzle mirror hollow fence sand sun",
     ],
     "password": [
         "password: Tr0ub4dor&3",
@@ -68,7 +68,12 @@ SECRETS = {
         "mysql --password=vj83hdKq",
         "PIN: 4921",
     ],
-    "card number": ["4111 1111 1111 1111", "5555-5555-5555-4444", "378282246310005", "6011 1111 1111 1117"],
+    "card number": [
+        "4111 1111 1111 1111",
+        "5555-5555-5555-4444",
+        "378282246310005",
+        "6011 1111 1111 1117",
+    ],
     "iban": [
         "DE89 3704 0044 0532 0130 00",
         "GB29NWBK60161331926819",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -138,7 +139,7 @@ def test_what_is_cut_away_holds_every_finding_and_blocks_stay_in_order(
     block = Block(BlockKind.PARAGRAPH, 0, len(text))
     rests = cut_blocks(text, [block], [Finding("x", start, end)])
     assert all(rest.end <= start or rest.start >= end for rest in rests)
-    assert all(a.end <= b.start for a, b in zip(rests, rests[1:], strict=False))
+    assert all(a.end <= b.start for a, b in itertools.pairwise(rests))
 
 
 def test_mails_of_others_are_searched_and_not_learned() -> None:

@@ -20,7 +20,8 @@ _CALLED = re.compile(
     re.IGNORECASE,
 )
 _DATE = re.compile(
-    r"(?:19|20)\d\d ?[-–] ?(?:19|20)\d\d$|(?:19|20)\d\d[-./ ]\d\d?[-./ ]\d\d?\b|\d\d?[-./]\d\d?[-./](?:19|20)\d\d\b"
+    r"(?:19|20)\d\d ?[-–] ?(?:19|20)\d\d$|(?:19|20)\d\d[-./ ]\d\d?[-./ ]\d\d?\b"
+    r"|\d\d?[-./]\d\d?[-./](?:19|20)\d\d\b"
 )
 _CALLED_WITHIN = 40
 _REGIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
