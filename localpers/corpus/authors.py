@@ -31,6 +31,16 @@ _SENT = re.compile(
     re.IGNORECASE,
 )
 
+_SAID = re.compile(
+    r"^[\u200e\u202a]?\[?\d{1,4}[./-]\d{1,2}[./-]\d{2,4},?[ \u202f]{1,2}\d{1,2}[:.]\d{2}"
+    r"(?:[:.]\d{2})?"
+    r"(?:[ \u202f]?[ap]\.?[ ]?m\.?)?\]?(?:[ ]-)?[ ]([^:\n]{1,60}): ",
+    re.IGNORECASE | re.MULTILINE,
+)
+_FEWEST_SAID = 4
+_SAID_SHARE = 0.3
+"""Of the lines of a transcript: a message may run over several."""
+
 How = Literal["stated", "sent", "participation", "unknown", "none"]
 
 
@@ -70,6 +80,16 @@ def _own(
         return {writer for writer, number in sent.items() if number >= least}, "sent"
     owner = _owner(_conversations(signed, writers, kind), set(writers.values()))
     return ({owner}, "participation") if owner else ((), "unknown")
+
+
+def is_transcript(text: str) -> bool:
+    """Whether `text` is a chat of several people as WhatsApp and others export it: lines that
+    begin with a time and a name.
+    """
+    said = _SAID.findall(text)
+    lines = sum(1 for line in text.split("\n") if line.strip())
+    enough = len(said) >= max(_FEWEST_SAID, _SAID_SHARE * lines)
+    return enough and len(set(said)) > 1
 
 
 def is_sent(path: str) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from localpers.corpus.authors import Authors, tell_authors
+from localpers.corpus.authors import Authors, is_transcript, tell_authors
 from localpers.corpus.secrets.findings import Finding
 from localpers.corpus.secrets.rules import FILE, Rules
 from localpers.corpus.secrets.scan import TITLE, scan
@@ -49,6 +49,8 @@ class Withheld:
     places: tuple[HeldBack, ...]
     mails: Authors
     messages: Authors
+    transcripts: frozenset[int]
+    """Documents that are a chat of several people, written line by line."""
     findings: Mapping[int, Sequence[Finding]]
     """By document, offsets into its text."""
     rules: str
@@ -73,6 +75,7 @@ class Withheld:
             "kinds": self.counts(),
             "mails_of_others": len(self.mails.others),
             "messages_of_others": len(self.messages.others),
+            "transcripts": len(self.transcripts),
         }
 
     def lines(self) -> list[str]:
@@ -87,6 +90,8 @@ class Withheld:
             )
         told += _tell_authors(self.mails, "mails", "addresses")
         told += _tell_authors(self.messages, "messages", "names")
+        if number := len(self.transcripts):
+            told.append(f"{number} chats of several people, as text, are searched, not learned.")
         return told
 
 
@@ -105,7 +110,8 @@ def withhold(
     # What mails by the user hold of their own address is theirs, and no secret.
     fields = rules.model_dump() | {"addresses": (*rules.addresses, *mails.own)}
     found = scan(documents, Rules(**fields), on_progress)
-    others = mails.others | messages.others
+    transcripts = frozenset(one.id for one in documents if is_transcript(one.text))
+    others = mails.others | messages.others | transcripts
     lines = first_lines(sorted(found))
     return Withheld(
         documents=tuple(
@@ -121,6 +127,7 @@ def withhold(
         ),
         mails=mails,
         messages=messages,
+        transcripts=transcripts,
         findings=found,
         rules=fingerprint(rules),
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from localpers.corpus.authors import is_sent, tell_authors
+from localpers.corpus.authors import is_sent, is_transcript, tell_authors
 from localpers.corpus.readers.mail import read_eml
 from localpers.corpus.readers.posts import read_posts
 from localpers.corpus.secrets.rules import Rules
@@ -85,6 +85,25 @@ def test_messages_are_told_apart_by_name_and_notes_are_never_asked() -> None:
     alone = [mail(n, "Me", kind=Kind.MESSAGE) for n in range(3)]
     assert tell_authors(alone, Kind.MESSAGE, Rules()).others == set()
     assert tell_authors(chat, Kind.EMAIL, Rules()).how == "none"
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "12/03/2024, 10:1{n} - {name}: {words}",
+        "[12.03.24, 10:1{n}:05] {name}: {words}",
+        "2024-03-12 10:1{n} {name}: {words}",
+        "3/12/24, 9:1{n} PM - {name}: {words}\n{words}",
+    ],
+)
+def test_a_chat_as_text_is_told_from_notes_with_times(form: str) -> None:
+    def chat(*names: str) -> str:
+        lines = enumerate(names)
+        return "\n".join(form.format(n=n, name=name, words="shall we go") for n, name in lines)
+
+    assert is_transcript(chat("Ann", "Me", "Ann", "Me", "Ann"))
+    assert not is_transcript(chat("Me", "Me", "Me", "Me", "Me"))
+    assert not is_transcript(chat("Ann", "Me") + "\nwords of a note" * 20)
 
 
 @pytest.mark.parametrize(
