@@ -62,6 +62,9 @@ class Document:
     part: str = ""
     first_line: int | None = 1
     pages: tuple[int, ...] = ()
+    author: str = ""
+    """Who wrote a mail (the address) or a message; empty where that is not told, or is the user."""
+    recipients: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,8 @@ class StoredDocument:
     content_hash: str
     text: str
     blocks: tuple[Block, ...]
+    author: str = ""
+    recipients: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections import Counter
 from pathlib import Path
@@ -15,8 +16,10 @@ from localpers.cli.progress import TerminalReporter, duration
 
 if TYPE_CHECKING:
     from localpers.learning.preparation import Options, Prepared
+    from localpers.learning.withholding import Withheld
 
 EXAMPLES_SHOWN = 3
+PLACES_SHOWN = 100
 
 
 def tune(
@@ -94,6 +97,7 @@ def _tell_plan(prepared: Prepared, options: Options, as_json: bool) -> None:
                 "tokens": prepared.tokens,
                 "examples": [example_as_json(example) for example in prepared.examples],
                 "held_out": len(prepared.trials),
+                "withheld": _withheld_as_json(prepared.withheld),
             }
         )
         return
@@ -109,6 +113,7 @@ def _tell_plan(prepared: Prepared, options: Options, as_json: bool) -> None:
         f"Base {flight.base.name} on {flight.device.name} ({flight.device.description}): "
         f"about {duration(seconds)}"
     )
+    _tell_withheld(prepared.withheld)
     for number, example in enumerate(prepared.examples[:EXAMPLES_SHOWN], 1):
         say()
         say(f"── example {number}: {example.task}")
@@ -116,6 +121,30 @@ def _tell_plan(prepared: Prepared, options: Options, as_json: bool) -> None:
             say(f"[{message.role}] {message.content}")
     say()
     say("Nothing was trained. --json lists all examples.")
+
+
+def _withheld_as_json(withheld: Withheld) -> dict[str, Any]:
+    return withheld.description() | {
+        "found": [dataclasses.asdict(place) for place in withheld.places],
+        "own": {
+            "addresses": list(withheld.mails.own),
+            "addresses_by": withheld.mails.how,
+            "names": list(withheld.messages.own),
+            "names_by": withheld.messages.how,
+        },
+    }
+
+
+def _tell_withheld(withheld: Withheld) -> None:
+    """Where something is held back, and as what; never the thing itself."""
+    if not withheld.places:
+        say("Nothing found that must not be learned")
+    for place in withheld.places[:PLACES_SHOWN]:
+        line = f":{place.line}" if place.line is not None else ""
+        part = f" ({place.part})" if place.part else ""
+        say(f"  not learned: {place.path}{line}{part}: {place.kind}")
+    if len(withheld.places) > PLACES_SHOWN:
+        say(f"  and {len(withheld.places) - PLACES_SHOWN} more; --json lists all")
 
 
 def _tell(run: dict[str, Any]) -> None:

@@ -29,7 +29,7 @@ from localpers.retrieval.indexing import Indexer
 from localpers.store import Store
 from localpers.store.documents import UNFINISHED, StoredFile
 
-READER_VERSION = 1000 * passages_module.VERSION + 1
+READER_VERSION = 1000 * passages_module.VERSION + 2
 """Raised whenever a reader makes something else of the same file: files are then read again."""
 COMMIT_SECONDS = 2.0
 COMMIT_CHARACTERS = 8_000_000
@@ -407,6 +407,8 @@ def _with_own_part(document: Document, seen: set[str]) -> Document:
 
 def _content_hash(document: Document) -> str:
     fields = [document.title, document.kind, document.date or "", *document.tags, document.text]
+    if document.author:
+        fields += [document.author, *document.recipients]
     return hashlib.sha256("\0".join(fields).encode()).hexdigest()
 
 

@@ -25,6 +25,7 @@ from localpers.learning.conversion import Converted, Workbench, convert
 from localpers.learning.description import describe, fingerprint, parity_message
 from localpers.learning.preparation import Options, Prepared, prepare
 from localpers.learning.warm_start import WarmStart, find_warm_start
+from localpers.learning.withholding import fingerprint_of_rules
 from localpers.profile import Profile
 from localpers.retrieval.lexicon import Lexicon
 from localpers.retrieval.retriever import Retriever
@@ -64,6 +65,11 @@ def learn(profile: Profile, options: Options, reporter: Reporter) -> dict[str, A
         folder = None
     elif folder is not None and options.recipe != Recipe.of(folder.load_plan()["recipe"]):
         reporter.warn("An interrupted run goes on with its own base, device and recipe.")
+    if folder is not None and folder.load_plan().get("rules") != fingerprint_of_rules(profile):
+        reporter.warn(
+            f"The rules of what is learned changed since run {folder.id} began. Starting anew."
+        )
+        folder = None
     if folder is None:
         prepared = prepare(profile, options, reporter)
         folder = RunFolder.create(profile)
@@ -85,6 +91,7 @@ def _save_plan(
             "recipe": options.recipe.model_dump(mode="json"),
             "device": prepared.preflight.device.name,
             "checkpointing": prepared.preflight.checkpointing,
+            "rules": prepared.withheld.rules,
             "data": {
                 "documents": prepared.preflight.documents,
                 "words": prepared.preflight.words,
@@ -93,6 +100,7 @@ def _save_plan(
                 "fingerprint": fingerprint(prepared.learned),
                 "held_out": prepared.held_out,
                 "sources": prepared.sources,
+                "withheld": prepared.withheld.description(),
             }
             | (
                 {"retrievable": prepared.retrievable}

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from localpers.datatypes import BaseModel, Example, Reporter, StoredDocument
+from localpers.datatypes import BaseModel, Example, Reporter
 from localpers.embedding import open_retriever
 from localpers.errors import TooLittleText
 from localpers.evaluation.trials import Trial, make_trials, yields_trials
 from localpers.inference.served import served_model
+from localpers.learning.withholding import Withheld, rules_of, withhold
 from localpers.profile import Profile
 from localpers.retrieval.retriever import Retriever
 from localpers.runs import Origin
@@ -60,6 +60,7 @@ class Prepared:
     origins: tuple[Origin, ...]
     """Of all these documents."""
     tokens: int
+    withheld: Withheld
 
 
 def prepare(profile: Profile, options: Options, reporter: Reporter) -> Prepared:
@@ -72,23 +73,33 @@ def prepare(profile: Profile, options: Options, reporter: Reporter) -> Prepared:
     base = _base(profile, options.base)
     device = choose_device(options.device)
     with Store.open(profile) as store, open_retriever(store) as retriever:
-        documents = list(store.documents.all())
+        rules = rules_of(profile)
+        reporter.stage("Looking for what must not be learned")
+        withheld = withhold(
+            list(store.documents.all()),
+            rules,
+            store.documents.first_lines,
+            lambda done, total: reporter.progress(done, total, "", None),
+        )
+        documents = withheld.documents
+        for line in withheld.lines():
+            reporter.warn(line)
         languages = store.documents.language_shares()
         preflight = check(profile, base, device, options.recipe.quantization, documents, languages)
         for line in preflight.warnings:
             reporter.warn(line)
         reporter.stage("Making examples")
-        return _examples(retriever, documents, preflight, options, reporter)
+        return _examples(retriever, withheld, preflight, options, reporter)
 
 
 def _examples(
     retriever: Retriever,
-    documents: Sequence[StoredDocument],
+    withheld: Withheld,
     preflight: Preflight,
     options: Options,
     reporter: Reporter,
 ) -> Prepared:
-    recipe, base = options.recipe, preflight.base
+    recipe, base, documents = options.recipe, preflight.base, withheld.documents
     tokenizer = Tokenizer.open(base.path)
     parts = split(documents, recipe.held_out, yields_trials(tokenizer, recipe))
     trials = make_trials(tokenizer, recipe, parts.held_out)
@@ -98,7 +109,9 @@ def _examples(
             "ingest longer writing of yours; 'ask' works without tuning."
         )
     hashes = {document.id: document.content_hash for document in documents}
-    earlier = OtherDocuments(retriever, parts.train, recipe.passages, only_earlier=True)
+    earlier = OtherDocuments(
+        retriever, parts.train, recipe.passages, only_earlier=True, withheld=withheld.touches
+    )
     maker = ExampleMaker(tokenizer, recipe, earlier, hashes)
     enough = most_tokens(base, preflight.device, options.budget)
     order = list(parts.train)
@@ -127,6 +140,7 @@ def _examples(
             for document in (*parts.train, *parts.held_out)
         ),
         tokens=tokens,
+        withheld=withheld,
     )
 
 

@@ -178,7 +178,8 @@ class Documents:
         """Insert a document and its passages; returns the passages' ids in order."""
         cursor = self._db.conn.execute(
             "INSERT INTO documents (file, part, title, kind, date, date_from, language, tags,"
-            " content_hash, text, blocks) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " content_hash, text, blocks, author, recipients)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 file,
                 document.part,
@@ -191,6 +192,8 @@ class Documents:
                 content_hash,
                 document.text,
                 _pack_blocks(document.blocks),
+                document.author,
+                json.dumps(document.recipients, ensure_ascii=False),
             ),
         )
         row = cursor.lastrowid
@@ -249,10 +252,11 @@ class Documents:
         """Every document, by id, one in memory at a time."""
         for row in self._db.conn.execute(
             "SELECT d.id, f.path, d.part, d.title, d.kind, d.date, d.date_from, d.language,"
-            " d.content_hash, d.text, d.blocks"
+            " d.content_hash, d.text, d.blocks, d.author, d.recipients"
             " FROM documents d JOIN files f ON f.id = d.file ORDER BY d.id"
         ):
-            id, path, part, title, kind, date, date_from, language, hash_, text, blocks = row
+            id, path, part, title, kind, date, date_from, language, hash_, text, *rest = row
+            blocks, author, recipients = rest
             yield StoredDocument(
                 id=id,
                 path=_from_column(path),
@@ -265,7 +269,24 @@ class Documents:
                 content_hash=hash_,
                 text=text,
                 blocks=_unpack_blocks(blocks),
+                author=author,
+                recipients=tuple(json.loads(recipients)),
             )
+
+    def first_lines(self, ids: Iterable[int]) -> dict[int, int | None]:
+        """Document id → the line (1-based) of its file at which its text begins; None where the
+        lines of the text are none of the file.
+        """
+        found: dict[int, int | None] = {}
+        for id in ids:
+            row = self._db.conn.execute(
+                "SELECT p.line, SUBSTR(d.text, 1, p.start) FROM passages p"
+                " JOIN documents d ON d.id = p.document WHERE d.id = ? ORDER BY p.start LIMIT 1",
+                (id,),
+            ).fetchone()
+            line, before = row or (None, "")
+            found[id] = None if line is None else line - before.count("\n")
+        return found
 
     def languages(self) -> list[str]:
         # From one to the next in the index: DISTINCT would read all of it.

@@ -91,6 +91,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             data BLOB NOT NULL
         )""",
     ),
+    (
+        # Who wrote a mail or a message: what others wrote is searched, never learned.
+        "ALTER TABLE documents ADD COLUMN author TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE documents ADD COLUMN recipients TEXT NOT NULL DEFAULT '[]'",
+    ),
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from localpers.datatypes import RetrievedPassage, StoredDocument
 from localpers.retrieval.dates import newest_day
@@ -18,7 +18,7 @@ class OtherDocuments:
     """Retrieves among `documents` only, never from the asking document or a copy of it.
 
     The day of the asking document is today: relative times count from it, and with `only_earlier`
-    only older documents are there.
+    only older documents are there. Passages that are `withheld` stand in no prompt.
     """
 
     def __init__(
@@ -28,18 +28,21 @@ class OtherDocuments:
         passages: int,
         *,
         only_earlier: bool,
+        withheld: Callable[[RetrievedPassage], bool] = lambda passage: False,
     ) -> None:
         self._retriever = retriever
         self._documents = {document.id: document for document in documents}
         self._passages = passages
         self._only_earlier = only_earlier
+        self._withheld = withheld
 
     def __call__(self, query: str, asking: StoredDocument) -> list[RetrievedPassage]:
         found: list[RetrievedPassage] = []
         asked, today = self._passages * ENOUGH, newest_day([asking.date])
         for hit in self._retriever.search(query[:LONGEST_QUERY], asked, today=today):
             document = self._documents.get(hit.document)
-            if document is not None and self._allowed(document, asking):
+            known = document is not None and self._allowed(document, asking)
+            if known and not self._withheld(hit):
                 found.append(hit)
                 if len(found) == self._passages:
                     break

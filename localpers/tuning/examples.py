@@ -54,10 +54,11 @@ def own_words(document: StoredDocument) -> int:
 
 def require_enough(documents: Sequence[StoredDocument]) -> int:
     """The number of own words. Raises TooLittleText where learning would be guessing."""
-    words = sum(map(own_words, documents))
-    if len(documents) < FEWEST_DOCUMENTS or words < FEWEST_WORDS:
+    each = [count for count in map(own_words, documents) if count]
+    words = sum(each)
+    if len(each) < FEWEST_DOCUMENTS or words < FEWEST_WORDS:
         raise TooLittleText(
-            f"There are {len(documents)} documents with {words:,} words of your own; tuning needs "
+            f"There are {len(each)} documents with {words:,} words of your own; tuning needs "
             f"at least {FEWEST_DOCUMENTS} with {FEWEST_WORDS:,} to learn more than noise. "
             "Ingest more of your writing; 'ask' works without tuning."
         )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from localpers.encryption.vault import keep
+from localpers.encryption.vault import fetch, keep
 from localpers.profile import make_private
 from localpers.tuning.device import import_torch
 from localpers.tuning.torch_base import LoadedBase
@@ -49,7 +49,7 @@ def begin_with(model: Any, folder: Path) -> None:
     from peft import set_peft_model_state_dict
     from safetensors.torch import load_file
 
-    set_peft_model_state_dict(model, load_file(folder / "adapter_model.safetensors"))
+    set_peft_model_state_dict(model, load_file(fetch(folder / "adapter_model.safetensors")))
 
 
 def lora_adapter(model: Any, base: LoadedBase, base_sha256: str) -> LoraAdapter:

@@ -24,6 +24,8 @@ _PARSED_LENGTH = 20_000
 the parser's expressions take more than linear time."""
 _PARSED_LINE = 400
 _SIGNATURE_ATTEMPTS = 4
+_RECEIVING = ("To", "Cc", "Bcc", "Delivered-To", "X-Original-To")
+_MOST_RECIPIENTS = 50
 
 
 def looks_like_mbox(path: Path) -> bool:
@@ -117,7 +119,18 @@ def _document(path: Path, data: bytes, part: str | None) -> Document | None:
         title=_header(message, "Subject"),
         date=_date(message),
         part=part or "",
+        author=next(iter(_people(message, ("From",))), ""),
+        recipients=_people(message, _RECEIVING)[:_MOST_RECIPIENTS],
     )
+
+
+def _people(message: EmailMessage, headers: Sequence[str]) -> tuple[str, ...]:
+    """The addresses in these headers, or the names where there is no address, each once."""
+    from email.utils import getaddresses
+
+    stated = [header for name in headers if (header := _header(message, name))]
+    people = (address or name for name, address in getaddresses(stated))
+    return tuple(dict.fromkeys(person.strip().casefold() for person in people if person.strip()))
 
 
 def _date(message: EmailMessage) -> str | None:

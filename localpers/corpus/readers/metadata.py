@@ -31,6 +31,8 @@ def make_document(
     part: str = "",
     first_line: int | None = None,
     pages: tuple[int, ...] = (),
+    author: str = "",
+    recipients: tuple[str, ...] = (),
 ) -> Document:
     """A Document whose missing title and date are filled from its text and its file's name.
 
@@ -48,6 +50,8 @@ def make_document(
         part=clean(part),
         first_line=first_line,
         pages=pages,
+        author=_one_line(author, TITLE_LENGTH),
+        recipients=recipients,
     )
 
 

@@ -21,6 +21,7 @@ _TEXTS = ("full_text", "text", "content", "body", "message")
 _DATES = ("created_at", "createdAt", "date", "timestamp", "published", "published_at", "ts")
 _IDS = ("id_str", "id", "uri", "uuid", "guid", "tid")
 _AUTHORS = ("author", "sender", "from", "user", "username", "sender_name")
+_NAMES = ("username", "name", "displayName", "handle", "id")
 _OWN = ("is_from_me", "from_me", "fromMe", "isFromMe", "is_outgoing", "outgoing")
 _LISTS = ("orderedItems", "tweets", "posts", "statuses", "messages", "items", "data")
 _WRAPPERS = ("tweet", "post", "record", "object", "value")
@@ -157,8 +158,22 @@ def _document(path: Path, item: Mapping[str, Any]) -> Document | None:
         kind=_kind(item),
         title=title if isinstance(title, str) else None,
         date=date,
+        author=_author_of(item),
         part=_id_of(item) or hashlib.sha256(f"{date}\n{text}".encode()).hexdigest()[:16],
     )
+
+
+def _author_of(item: Mapping[str, Any]) -> str:
+    """Who wrote a message; nobody where the archive says that its owner did, or holds posts."""
+    if _kind(item) is not Kind.MESSAGE or any(item.get(name) for name in _OWN):
+        return ""
+    for name in _AUTHORS:
+        value = item.get(name)
+        if isinstance(value, dict):
+            value = next((value[key] for key in _NAMES if isinstance(value.get(key), str)), "")
+        if isinstance(value, str | int) and value:
+            return str(value)
+    return ""
 
 
 def _kind(item: Mapping[str, Any]) -> Kind:
