@@ -10,19 +10,20 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from localpers.corpus import passages as passages_module
+from localpers.corpus.isolation import IsolatedReader
 from localpers.corpus.language import detect_language, warm_up
 from localpers.corpus.passages import split_passages
-from localpers.corpus.readers import Reader, reader_for
+from localpers.corpus.readers import reader_for
 from localpers.corpus.readers.metadata import date_in_name
 from localpers.corpus.walk import FoundFile, Walk
 from localpers.datatypes import Document
-from localpers.errors import LocalpersError, NotADocument, SourceMissing, UnreadableFile
+from localpers.errors import NotADocument, SourceMissing, UnreadableFile
 from localpers.profile import home
 from localpers.retrieval.indexing import Indexer
 from localpers.store import Store
@@ -187,6 +188,7 @@ class _Run:
         self.skipped: list[Skipped] = []
         self._store = store
         self._indexer = Indexer(store)
+        self._reading = IsolatedReader()
         self._again = again
         self._dry_run = dry_run
         self._on_progress = on_progress
@@ -200,6 +202,7 @@ class _Run:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._reading.close()
         if not self._store.db.conn.in_transaction:
             return
         if kind is None and not self._dry_run:
@@ -313,7 +316,7 @@ class _Run:
         seen: set[str] = set()
         reader = reader_for(Path(row.path))
         try:
-            for document in _read(reader, Path(row.path)) if reader else ():
+            for document in self._reading.read(reader, Path(row.path)) if reader else ():
                 self._put(row, _with_own_part(document, seen), before)
                 self._breathe()
         except NotADocument:
@@ -366,21 +369,6 @@ def _with_own_part(document: Document, seen: set[str]) -> Document:
 def _content_hash(document: Document) -> str:
     fields = [document.title, document.kind, document.date or "", *document.tags, document.text]
     return hashlib.sha256("\0".join(fields).encode()).hexdigest()
-
-
-def _read(reader: Reader, path: Path) -> Iterator[Document]:
-    """The reader's documents; what it stumbles over unforeseen is this file's fault alone."""
-    documents = iter(reader(path))
-    while True:
-        try:
-            document = next(documents)
-        except StopIteration:
-            return
-        except (LocalpersError, OSError, MemoryError):
-            raise
-        except Exception as error:
-            raise UnreadableFile(f"cannot be read ({type(error).__name__})") from error
-        yield document
 
 
 def _iso(mtime_ns: int) -> str:

@@ -24,7 +24,7 @@ from localpers.corpus.readers.rst import read_rst
 from localpers.corpus.readers.text import read_plain_text
 from localpers.datatypes import Document
 
-__all__ = ["MAX_BYTES", "Reader", "reader_for"]
+__all__ = ["MAX_BYTES", "Reader", "is_native", "reader_for"]
 
 
 class Reader(Protocol):
@@ -51,6 +51,8 @@ _READERS: dict[str, Reader] = {
     ".mbox": read_mbox,
     ".ipynb": read_notebook,
 }
+_NATIVE = frozenset({read_html, read_posts, read_pdf, read_docx, read_epub, read_eml, read_mbox})
+"""Parsed by libraries in C or C++: a file may crash them."""
 _TEXT_NAMES = frozenset(
     {"authors", "changelog", "changes", "diary", "history", "ideas", "journal"}
     | {"news", "notes", "readme", "thoughts", "todo"}
@@ -72,3 +74,8 @@ def reader_for(path: Path) -> Reader | None:
     if name in _MAILBOX_NAMES and looks_like_mbox(path):
         return read_mbox
     return None
+
+
+def is_native(reader: Reader) -> bool:
+    """Whether a library in C or C++ parses what `reader` reads."""
+    return reader in _NATIVE
