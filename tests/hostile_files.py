@@ -1,4 +1,4 @@
-"""Files built to crash a reader, to keep it busy or to fill the memory; each a few megabytes at most.
+"""Files built to crash a reader, to keep it busy or to fill the memory: few megabytes, or fewer.
 
 Every function writes one file into a folder and returns its path.
 """
@@ -26,9 +26,7 @@ RELATIONSHIPS = (
     'relationships/officeDocument" Target="word/document.xml"/></Relationships>'
 )
 WORD = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
-LAUGHS = "".join(
-    f'<!ENTITY l{n} "{f"&l{n - 1};" * 10 if n else "ha" * 50}">' for n in range(10)
-)
+LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10 if n else "ha" * 50}">' for n in range(10))
 
 
 def zeros(mebibytes: int) -> bytes:
@@ -105,13 +103,18 @@ def zipped(path: Path, members: dict[str, bytes]) -> Path:
 
 def docx(folder: Path, name: str, body: bytes, prolog: bytes = b"") -> Path:
     document = b'<?xml version="1.0"?>%s<w:document %s><w:body>%s</w:body></w:document>' % (
-        prolog, WORD.encode(), body,
+        prolog,
+        WORD.encode(),
+        body,
     )
-    return zipped(folder / name, {
-        "[Content_Types].xml": CONTENT_TYPES.encode(),
-        "_rels/.rels": RELATIONSHIPS.encode(),
-        "word/document.xml": document,
-    })
+    return zipped(
+        folder / name,
+        {
+            "[Content_Types].xml": CONTENT_TYPES.encode(),
+            "_rels/.rels": RELATIONSHIPS.encode(),
+            "word/document.xml": document,
+        },
+    )
 
 
 def docx_of_laughs(folder: Path) -> Path:
@@ -144,19 +147,22 @@ def docx_in_a_zip_in_a_zip(folder: Path) -> Path:
 
 
 def epub(folder: Path, name: str, spine: str, chapter: bytes, prolog: str = "") -> Path:
-    return zipped(folder / name, {
-        "META-INF/container.xml": b'<container xmlns="urn:oasis:names:tc:opendocument:xmlns:'
-        b'container"><rootfiles><rootfile full-path="book.opf"/></rootfiles></container>',
-        "book.opf": (
-            f'{prolog}<package xmlns="http://www.idpf.org/2007/opf"><metadata '
-            'xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>A book</dc:title></metadata>'
-            '<manifest><item id="a" href="a.xhtml"/><item id="out" '
-            f'href="../../../../../etc/passwd"/></manifest><spine>{spine}</spine></package>'
-        ).encode(),
-        "a.xhtml": chapter,
-        "../../outside.txt": b"escaped",
-        "/tmp/outside.txt": b"escaped",
-    })
+    return zipped(
+        folder / name,
+        {
+            "META-INF/container.xml": b'<container xmlns="urn:oasis:names:tc:opendocument:xmlns:'
+            b'container"><rootfiles><rootfile full-path="book.opf"/></rootfiles></container>',
+            "book.opf": (
+                f'{prolog}<package xmlns="http://www.idpf.org/2007/opf"><metadata '
+                'xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>A book</dc:title></metadata>'
+                '<manifest><item id="a" href="a.xhtml"/><item id="out" '
+                f'href="../../../../../etc/passwd"/></manifest><spine>{spine}</spine></package>'
+            ).encode(),
+            "a.xhtml": chapter,
+            "../../outside.txt": b"escaped",
+            "/tmp/outside.txt": b"escaped",
+        },
+    )
 
 
 def epub_repeating_a_chapter(folder: Path) -> Path:
@@ -198,10 +204,15 @@ def json_number(folder: Path) -> Path:
 
 
 def notebook_with_outputs(folder: Path) -> Path:
-    output = {"output_type": "stream", "name": "stdout", "text": "noise " * (4 * MEBIBYTE)}
+    output = {"output_type": "stream", "name": "stdout", "text": "noise " * MEBIBYTE}
     cells = [
-        {"cell_type": "code", "metadata": {}, "execution_count": 1, "source": "print(1)",
-         "outputs": [output]},
+        {
+            "cell_type": "code",
+            "metadata": {},
+            "execution_count": 1,
+            "source": "print(1)",
+            "outputs": [output],
+        },
     ]
     whole = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
     return written(folder, "loud.ipynb", json.dumps(whole))
@@ -220,11 +231,11 @@ def markdown_brackets(folder: Path) -> Path:
 
 
 def markdown_line(folder: Path) -> Path:
-    return written(folder, "line.md", "words. " * (2 * MEBIBYTE))
+    return written(folder, "line.md", "words. " * 300_000)
 
 
 def text_without_a_space(folder: Path) -> Path:
-    return written(folder, "solid.txt", "x" * (16 * MEBIBYTE))
+    return written(folder, "solid.txt", "x" * (4 * MEBIBYTE))
 
 
 def yaml_laughs(folder: Path) -> Path:
@@ -257,17 +268,13 @@ def org_nested(folder: Path) -> Path:
 
 
 def mail_nested(folder: Path) -> Path:
-    head = "".join(
-        f"Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n" for n in range(3000)
-    )
+    head = "".join(f"Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n" for n in range(3000))
     return written(folder, "deep.eml", f"Subject: x\n{head}Content-Type: text/plain\n\nwords\n")
 
 
 def mbox_malformed(folder: Path) -> Path:
     """A message nested absurdly deep, one of broken headers, and a sound one after them."""
-    deep = "".join(
-        f"Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n" for n in range(3000)
-    )
+    deep = "".join(f"Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n" for n in range(3000))
     return written(
         folder,
         "mail.mbox",
@@ -278,11 +285,34 @@ def mbox_malformed(folder: Path) -> Path:
 
 
 HOSTILE: tuple[Callable[[Path], Path], ...] = (
-    pdf_counting_pages, pdf_of_circles, pdf_bomb, pdf_repeating_a_page, pdf_nested,
-    docx_of_laughs, docx_of_wide_cells, docx_under_the_limit, docx_in_a_zip_in_a_zip,
-    epub_repeating_a_chapter, epub_out_of_bounds, epub_of_laughs,
-    html_nested, html_attributes, json_nested, json_number, notebook_with_outputs,
-    markdown_quotes, markdown_lists, markdown_brackets, markdown_line, text_without_a_space,
-    yaml_laughs, yaml_merges, yaml_nested, yaml_number, rst_nested, org_nested,
-    mail_nested, mbox_malformed,
+    pdf_counting_pages,
+    pdf_of_circles,
+    pdf_bomb,
+    pdf_repeating_a_page,
+    pdf_nested,
+    docx_of_laughs,
+    docx_of_wide_cells,
+    docx_under_the_limit,
+    docx_in_a_zip_in_a_zip,
+    epub_repeating_a_chapter,
+    epub_out_of_bounds,
+    epub_of_laughs,
+    html_nested,
+    html_attributes,
+    json_nested,
+    json_number,
+    notebook_with_outputs,
+    markdown_quotes,
+    markdown_lists,
+    markdown_brackets,
+    markdown_line,
+    text_without_a_space,
+    yaml_laughs,
+    yaml_merges,
+    yaml_nested,
+    yaml_number,
+    rst_nested,
+    org_nested,
+    mail_nested,
+    mbox_malformed,
 )

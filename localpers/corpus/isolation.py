@@ -24,11 +24,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from localpers.corpus.readers import Reader, is_native
+from localpers.corpus.readers import Reader, is_simple
 from localpers.datatypes import Block, BlockKind, Document, Kind
 from localpers.errors import LocalpersError, NotADocument, UnreadableFile
 
-LARGE = 1 << 20
+LARGE = 1 << 18
 """Bytes from which a file of any format is read in the child: Python's own parsers take more than
 linear time for some of what can be written."""
 WALL_FACTOR = 5
@@ -78,9 +78,9 @@ class IsolatedReader:
 
     def read(self, reader: Reader, path: Path) -> Iterator[Document]:
         """The Documents of the file. Raises UnreadableFile and NotADocument, whatever happens."""
-        if is_native(reader) or _size(path) > LARGE:
-            return self._in_child(path)
-        return guarded(reader, path)
+        if is_simple(reader) and _size(path) < LARGE:
+            return guarded(reader, path)
+        return self._in_child(path)
 
     def _in_child(self, path: Path) -> Iterator[Document]:
         """A failure in a child that has read other files may be theirs: a new one tries again."""

@@ -20,6 +20,7 @@ from localpers.corpus.isolation import IsolatedReader
 from localpers.corpus.language import detect_language, warm_up
 from localpers.corpus.passages import split_passages
 from localpers.corpus.readers import reader_for
+from localpers.corpus.readers.files import open_without_waiting
 from localpers.corpus.readers.metadata import date_in_name
 from localpers.corpus.walk import FoundFile, Walk
 from localpers.datatypes import Document
@@ -29,7 +30,7 @@ from localpers.retrieval.indexing import Indexer
 from localpers.store import Store
 from localpers.store.documents import UNFINISHED, StoredFile
 
-READER_VERSION = 1000 * passages_module.VERSION + 1
+READER_VERSION = 1000 * passages_module.VERSION + 2
 """Raised whenever a reader makes something else of the same file: files are then read again."""
 COMMIT_SECONDS = 2.0
 COMMIT_CHARACTERS = 8_000_000
@@ -379,5 +380,5 @@ def _digest(found: FoundFile) -> str:
     """SHA-256 of the file's bytes; size and time stand for a file too large to hash each time."""
     if found.size > LARGEST_HASHED:
         return f"{found.size}-{found.mtime_ns}"
-    with open(found.path, "rb") as file:
+    with open(found.path, "rb", opener=open_without_waiting) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
