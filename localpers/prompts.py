@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from functools import lru_cache
-from typing import Any, NoReturn
 
 from localpers.datatypes import Message, RetrievedPassage
+from localpers.errors import UnsupportedModel
 
 PASSAGES = 3
 """Retrieved passages in a prompt, unless the user asks for another number."""
@@ -56,9 +54,9 @@ def build_messages(request: str, passages: Sequence[RetrievedPassage] = ()) -> t
 class ChatTemplate:
     """A model's own chat template. `source` is Jinja; None means PLAIN_TEMPLATE.
 
-    Rendering happens in Jinja's immutable sandbox: a template comes with a downloaded file and may
-    not touch the machine. Templates that know no system role get the system text at the head of
-    the first user message.
+    Rendering happens in Jinja's immutable sandbox, within bounds (template_sandbox): a template
+    comes with a downloaded file and may not touch the machine. Templates that know no system role
+    get the system text at the head of the first user message.
     """
 
     source: str | None
@@ -66,26 +64,35 @@ class ChatTemplate:
     eos_token: str = ""
 
     def render(self, messages: Sequence[Message], add_generation_prompt: bool = True) -> str:
+        """Raises UnsupportedModel for a template that fails on them, or that does not end."""
         from jinja2 import TemplateError
 
         try:
-            return self._render(messages, add_generation_prompt)
-        except TemplateError:
-            folded = _fold_system(messages)
-            if folded == list(messages):
-                raise
-            return self._render(folded, add_generation_prompt)
+            try:
+                return self._render(messages, add_generation_prompt)
+            except TemplateError:
+                folded = _fold_system(messages)
+                if folded == list(messages):
+                    raise
+                return self._render(folded, add_generation_prompt)
+        except Exception as error:  # A template can make any mistake that Python knows.
+            reason = " ".join(str(error).split())[:120] or type(error).__name__
+            raise UnsupportedModel(
+                f"The model's chat template fails ({reason}): get another version of the model."
+            ) from error
 
     def _render(self, messages: Sequence[Message], add_generation_prompt: bool) -> str:
-        template = _compiled(PLAIN_TEMPLATE if self.source is None else self.source)
-        return str(
-            template.render(
-                messages=[{"role": m.role, "content": m.content} for m in messages],
-                add_generation_prompt=add_generation_prompt,
-                bos_token=self.bos_token,
-                eos_token=self.eos_token,
-                enable_thinking=False,
-            )
+        from localpers.template_sandbox import render
+
+        return render(
+            PLAIN_TEMPLATE if self.source is None else self.source,
+            {
+                "messages": [{"role": m.role, "content": m.content} for m in messages],
+                "add_generation_prompt": add_generation_prompt,
+                "bos_token": self.bos_token,
+                "eos_token": self.eos_token,
+                "enable_thinking": False,
+            },
         )
 
     def completion(self, messages: Sequence[Message]) -> tuple[str, str]:
@@ -111,22 +118,3 @@ def _fold_system(messages: Sequence[Message]) -> list[Message]:
         return list(messages)
     system, user, *rest = messages
     return [Message(user.role, f"{system.content}\n\n{user.content}"), *rest]
-
-
-@lru_cache(maxsize=8)
-def _compiled(source: str) -> Any:
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    def raise_exception(message: str) -> NoReturn:
-        from jinja2 import TemplateError
-
-        raise TemplateError(message)
-
-    def strftime_now(pattern: str) -> str:
-        return datetime.now().strftime(pattern)
-
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
-    )
-    environment.globals |= {"raise_exception": raise_exception, "strftime_now": strftime_now}
-    return environment.from_string(source)

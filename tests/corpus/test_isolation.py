@@ -172,7 +172,7 @@ def test_what_is_no_file_never_blocks(tmp_path: Path, cli: CommandLine) -> None:
         listening.bind(str(notes / "s.md"))
         outcome = cli("ingest", notes, "--json")
     assert (outcome.code, outcome.json["added"]) == (0, 1)
-    assert set(skipped(outcome.json)) == {".gitignore"}
+    assert set(skipped(outcome.json)) == {".gitignore", "self.md"}
     assert cli("ingest", notes / "pipe.md", "--json").json["skipped"][0]["reason"] == (
         "not a regular file"
     )
