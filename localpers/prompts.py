@@ -6,6 +6,7 @@ fall silently. A model's own chat template (Jinja, from the GGUF file) turns Mes
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,10 +34,19 @@ PLAIN_TEMPLATE = (
 """For a GGUF file that carries no chat template (documented in docs/how-it-works.md)."""
 
 
+_PLAIN_TURN = re.compile(r"^###(?= (?:Request|Answer)\b)", re.MULTILINE)
+_FENCE = re.compile(r"<(?=\s*/?\s*note\b)", re.IGNORECASE)
+
+
 def passage_block(number: int, passage: RetrievedPassage) -> str:
-    """One numbered note as the model sees it."""
+    """One numbered note as the model sees it, in a fence that nothing in the note can close.
+
+    Inside it a text that pretends to be another note, or the request, stays part of the note
+    (measured by benchmarks/redteam.py).
+    """
     heading = f"[{number}] {passage.title}" + (f" ({passage.date[:10]})" if passage.date else "")
-    return f"{heading}\n{passage.text.strip()}"
+    inside = _FENCE.sub("<\u200b", f"{heading}\n{passage.text.strip()}")
+    return f"<note>\n{inside}\n</note>"
 
 
 def build_messages(request: str, passages: Sequence[RetrievedPassage] = ()) -> tuple[Message, ...]:
@@ -87,13 +97,18 @@ class ChatTemplate:
         return render(
             PLAIN_TEMPLATE if self.source is None else self.source,
             {
-                "messages": [{"role": m.role, "content": m.content} for m in messages],
+                "messages": [{"role": m.role, "content": self._content(m)} for m in messages],
                 "add_generation_prompt": add_generation_prompt,
                 "bos_token": self.bos_token,
                 "eos_token": self.eos_token,
                 "enable_thinking": False,
             },
         )
+
+    def _content(self, message: Message) -> str:
+        """The plain format marks turns by words: where a text holds them, they mark none."""
+        plain = self.source is None
+        return _PLAIN_TURN.sub("###\u200b", message.content) if plain else message.content
 
     def completion(self, messages: Sequence[Message]) -> tuple[str, str]:
         """(prompt, completion) texts of a conversation whose last message is the assistant's.

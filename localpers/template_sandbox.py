@@ -34,7 +34,8 @@ class _Bounded(ImmutableSandboxedEnvironment):
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         template = super()._parse(source, name, filename)
-        for node in list(template.find_all((nodes.For, nodes.Macro, nodes.CallBlock))):
+        looping: list[Any] = list(template.find_all((nodes.For, nodes.Macro, nodes.CallBlock)))
+        for node in looping:
             name_of_tick = nodes.Name(_TICK, "load", lineno=node.lineno)
             call = nodes.Call(name_of_tick, [], [], None, None, lineno=node.lineno)
             node.body.insert(0, nodes.ExprStmt(call, lineno=node.lineno))
