@@ -44,7 +44,8 @@ def passage_block(number: int, passage: RetrievedPassage) -> str:
     Inside it a text that pretends to be another note, or the request, stays part of the note
     (measured by benchmarks/redteam.py).
     """
-    heading = f"[{number}] {passage.title}" + (f" ({passage.date[:10]})" if passage.date else "")
+    title = " ".join(passage.title.split())
+    heading = f"[{number}] {title}" + (f" ({passage.date[:10]})" if passage.date else "")
     inside = _FENCE.sub("<\u200b", f"{heading}\n{passage.text.strip()}")
     return f"<note>\n{inside}\n</note>"
 
