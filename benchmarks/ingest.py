@@ -3,8 +3,8 @@
     python benchmarks/ingest.py [FOLDER_OF_NOTES]
 
 Prints one JSON document: notes a second on the first run, memory at 1,000 and 10,000 files, the
-second run over 10,000 unchanged files as a multiple of walking and stat-ing them, and HTML pages and
-PDF files read in the child process that a damaged one may crash, as a multiple of reading them here.
+second run over 10,000 unchanged files as a multiple of walking and stat-ing them, and HTML pages
+and PDF files read in the child process that one may crash, as a multiple of reading them here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 NOTES = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT.parent / "shared/data/til"
 MANY = 10_000
-CONTAINERS = 500
+CONTAINERS = 100
 REPEATS = 5
 
 
