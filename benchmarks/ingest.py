@@ -2,8 +2,9 @@
 
     python benchmarks/ingest.py [FOLDER_OF_NOTES]
 
-Prints one JSON document: notes a second on the first run, memory at 1,000 and 10,000 files, and
-the second run over 10,000 unchanged files as a multiple of walking and stat-ing them.
+Prints one JSON document: notes a second on the first run, memory at 1,000 and 10,000 files, the
+second run over 10,000 unchanged files as a multiple of walking and stat-ing them, and HTML pages
+and PDF files read in the child process that one may crash, as a multiple of reading them here.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 NOTES = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT.parent / "shared/data/til"
 MANY = 10_000
+CONTAINERS = 100
 REPEATS = 5
 
 
@@ -87,6 +89,48 @@ def second_run(notes: Path, home: Path) -> dict[str, float]:
     return {"seconds": ours, "walk_and_stat_seconds": bare, "ratio": ours / bare}
 
 
+def pdf_of(words: str) -> bytes:
+    """One page of text; without a table of its objects, which PDFium then makes itself."""
+    shown = f"BT /F1 9 Tf 40 780 Td {' '.join(f'({words}) Tj 0 -12 Td' for _ in range(50))} ET"
+    return (
+        "%PDF-1.4\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\n"
+        "2 0 obj\n<< /Type /Pages /Kids [3 0 R] /Count 1 >>\nendobj\n"
+        "3 0 obj\n<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 5 0 R "
+        "/Resources << /Font << /F1 4 0 R >> >> >>\nendobj\n"
+        "4 0 obj\n<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>\nendobj\n"
+        f"5 0 obj\n<< /Length {len(shown)} >>\nstream\n{shown}\nendstream\nendobj\n"
+        "trailer\n<< /Root 1 0 R >>\n"
+    ).encode()
+
+
+def in_child(folder: Path) -> dict[str, dict[str, float]]:
+    """Seconds for CONTAINERS files of a kind here and in the child, its start included."""
+    from localpers.corpus.isolation import IsolatedReader
+    from localpers.corpus.readers import reader_for
+
+    def here() -> None:
+        for path in paths:
+            list(reader_for(path)(path))  # type: ignore[misc]
+
+    def there() -> None:
+        with IsolatedReader() as isolated:
+            for path in paths:
+                list(isolated.read(reader_for(path), path))  # type: ignore[arg-type]
+
+    results = {}
+    words = "The river was low, and the mill stood idle."
+    contents = {"html": f"<h1>Page</h1>{f'<p>{words}</p>' * 50}".encode(), "pdf": pdf_of(words)}
+    for suffix, content in contents.items():
+        paths = [folder / f"{number}.{suffix}" for number in range(CONTAINERS)]
+        for path in paths:
+            path.write_bytes(content)
+        here()
+        ours = statistics.median(seconds(there) for _ in range(3))
+        bare = statistics.median(seconds(here) for _ in range(3))
+        results[suffix] = {"seconds": ours, "here_seconds": bare, "ratio": ours / bare}
+    return results
+
+
 def main() -> None:
     results: dict[str, object] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -100,6 +144,7 @@ def main() -> None:
             results[f"peak_mb_{count}"] = first_run(base / str(count), base / f"home-{count}")[
                 "peak_mb"
             ]
+        results["in_child"] = in_child(base)
         results["second_run"] = second_run(base / str(MANY), base / f"home-{MANY}")
     print(json.dumps(results, indent=2))
 

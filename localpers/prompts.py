@@ -6,13 +6,12 @@ fall silently. A model's own chat template (Jinja, from the GGUF file) turns Mes
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from functools import lru_cache
-from typing import Any, NoReturn
 
 from localpers.datatypes import Message, RetrievedPassage
+from localpers.errors import UnsupportedModel
 
 PASSAGES = 3
 """Retrieved passages in a prompt, unless the user asks for another number."""
@@ -35,10 +34,20 @@ PLAIN_TEMPLATE = (
 """For a GGUF file that carries no chat template (documented in docs/how-it-works.md)."""
 
 
+_PLAIN_TURN = re.compile(r"^###(?= (?:Request|Answer)\b)", re.MULTILINE)
+_FENCE = re.compile(r"<(?=\s*/?\s*note\b)", re.IGNORECASE)
+
+
 def passage_block(number: int, passage: RetrievedPassage) -> str:
-    """One numbered note as the model sees it."""
-    heading = f"[{number}] {passage.title}" + (f" ({passage.date[:10]})" if passage.date else "")
-    return f"{heading}\n{passage.text.strip()}"
+    """One numbered note as the model sees it, in a fence that nothing in the note can close.
+
+    Inside it a text that pretends to be another note, or the request, stays part of the note
+    (measured by benchmarks/redteam.py).
+    """
+    title = " ".join(passage.title.split())
+    heading = f"[{number}] {title}" + (f" ({passage.date[:10]})" if passage.date else "")
+    inside = _FENCE.sub("<\u200b", f"{heading}\n{passage.text.strip()}")
+    return f"<note>\n{inside}\n</note>"
 
 
 def build_messages(request: str, passages: Sequence[RetrievedPassage] = ()) -> tuple[Message, ...]:
@@ -56,9 +65,9 @@ def build_messages(request: str, passages: Sequence[RetrievedPassage] = ()) -> t
 class ChatTemplate:
     """A model's own chat template. `source` is Jinja; None means PLAIN_TEMPLATE.
 
-    Rendering happens in Jinja's immutable sandbox: a template comes with a downloaded file and may
-    not touch the machine. Templates that know no system role get the system text at the head of
-    the first user message.
+    Rendering happens in Jinja's immutable sandbox, within bounds (template_sandbox): a template
+    comes with a downloaded file and may not touch the machine. Templates that know no system role
+    get the system text at the head of the first user message.
     """
 
     source: str | None
@@ -66,27 +75,41 @@ class ChatTemplate:
     eos_token: str = ""
 
     def render(self, messages: Sequence[Message], add_generation_prompt: bool = True) -> str:
+        """Raises UnsupportedModel for a template that fails on them, or that does not end."""
         from jinja2 import TemplateError
 
         try:
-            return self._render(messages, add_generation_prompt)
-        except TemplateError:
-            folded = _fold_system(messages)
-            if folded == list(messages):
-                raise
-            return self._render(folded, add_generation_prompt)
+            try:
+                return self._render(messages, add_generation_prompt)
+            except TemplateError:
+                folded = _fold_system(messages)
+                if folded == list(messages):
+                    raise
+                return self._render(folded, add_generation_prompt)
+        except Exception as error:  # A template can make any mistake that Python knows.
+            reason = " ".join(str(error).split())[:120] or type(error).__name__
+            raise UnsupportedModel(
+                f"The model's chat template fails ({reason}): get another version of the model."
+            ) from error
 
     def _render(self, messages: Sequence[Message], add_generation_prompt: bool) -> str:
-        template = _compiled(PLAIN_TEMPLATE if self.source is None else self.source)
-        return str(
-            template.render(
-                messages=[{"role": m.role, "content": m.content} for m in messages],
-                add_generation_prompt=add_generation_prompt,
-                bos_token=self.bos_token,
-                eos_token=self.eos_token,
-                enable_thinking=False,
-            )
+        from localpers.template_sandbox import render
+
+        return render(
+            PLAIN_TEMPLATE if self.source is None else self.source,
+            {
+                "messages": [{"role": m.role, "content": self._content(m)} for m in messages],
+                "add_generation_prompt": add_generation_prompt,
+                "bos_token": self.bos_token,
+                "eos_token": self.eos_token,
+                "enable_thinking": False,
+            },
         )
+
+    def _content(self, message: Message) -> str:
+        """The plain format marks turns by words: where a text holds them, they mark none."""
+        plain = self.source is None
+        return _PLAIN_TURN.sub("###\u200b", message.content) if plain else message.content
 
     def completion(self, messages: Sequence[Message]) -> tuple[str, str]:
         """(prompt, completion) texts of a conversation whose last message is the assistant's.
@@ -111,22 +134,3 @@ def _fold_system(messages: Sequence[Message]) -> list[Message]:
         return list(messages)
     system, user, *rest = messages
     return [Message(user.role, f"{system.content}\n\n{user.content}"), *rest]
-
-
-@lru_cache(maxsize=8)
-def _compiled(source: str) -> Any:
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    def raise_exception(message: str) -> NoReturn:
-        from jinja2 import TemplateError
-
-        raise TemplateError(message)
-
-    def strftime_now(pattern: str) -> str:
-        return datetime.now().strftime(pattern)
-
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
-    )
-    environment.globals |= {"raise_exception": raise_exception, "strftime_now": strftime_now}
-    return environment.from_string(source)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from localpers.cli.console import Json, notice, print_json, printable, say
+from localpers.cli.console import Json, inline, notice, print_json, printable, say
 from localpers.cli.progress import ProgressLine
 from localpers.cli.search import Reranked, Retriever, check_retriever, find
 from localpers.errors import LocalpersError
@@ -252,7 +252,7 @@ def _say_sources(result: AnswerResult) -> None:
     say("Sources (* cited):")
     for source in result.sources:
         mark = "*" if source.cited or source.attributed else " "
-        say(f"{mark} [{source.number}] {_place(source.passage)}  {source.passage.title}")
+        say(f"{mark} [{source.number}] {inline(_place(source.passage))}  {source.passage.title}")
 
 
 def _place(passage: RetrievedPassage) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from typing import Annotated, Any
 
@@ -17,11 +18,20 @@ Json = Annotated[
 ]
 
 
+_UNSEEN = "\x7f-\x9f\u202a-\u202e\u2066-\u2069"
+_CONTROLS = re.compile(f"[\x00-\x08\x0b-\x1f{_UNSEEN}]")
+"""What moves the cursor or opens a sequence (also the one-character forms above 0x7f that terminals
+obey), and what turns the direction of writing around. Dropped one by one, so that no sequence
+survives, wherever a stream is cut."""
+_NOT_ESCAPED_BY_JSON = re.compile(f"[{_UNSEEN}]")
+
+
 def print_json(value: Any) -> None:
     """What JSON has no number for, infinite or undefined, is null."""
     document = json.dumps(
         _finite(value), ensure_ascii=False, indent=2, default=str, allow_nan=False
     )
+    document = _NOT_ESCAPED_BY_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
     # A file name that is not UTF-8 holds lone surrogates: JSON's own escapes carry them.
     sys.stdout.write(document.encode("utf-8", "backslashreplace").decode() + "\n")
 
@@ -50,4 +60,9 @@ def notice(line: str) -> None:
 def printable(text: str) -> str:
     """`text` without terminal control sequences and with undecodable file names made visible."""
     visible = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return "".join(c for c in visible if c in "\n\t" or (c >= " " and not "\x7f" <= c <= "\x9f"))
+    return _CONTROLS.sub("", visible)
+
+
+def inline(name: str) -> str:
+    """A path or another name inside a line: its own line breaks are shown, not obeyed."""
+    return printable(name.replace("\n", "\\n").replace("\t", "\\t"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from localpers.cli.console import Json, notice, print_json, say
+from localpers.cli.console import Json, inline, notice, print_json, say
 from localpers.cli.embed import embed
 from localpers.cli.progress import ProgressLine
 
@@ -109,7 +109,7 @@ def _tell(report: SyncReport, dry_run: bool) -> None:
     if report.skipped:
         say(f"{len(report.skipped)} skipped:")
         for skipped in report.skipped[:MOST_SKIPPED_SHOWN]:
-            say(f"  {skipped.path}: {skipped.reason}")
+            say(f"  {inline(skipped.path)}: {inline(skipped.reason)}")
         if len(report.skipped) > MOST_SKIPPED_SHOWN:
             say(f"  … and {len(report.skipped) - MOST_SKIPPED_SHOWN} more (--json lists all)")
     if report.forgotten:

@@ -6,7 +6,7 @@ import shutil
 import sys
 import time
 
-from localpers.cli.console import notice, printable
+from localpers.cli.console import inline, notice
 
 REDRAW_SECONDS = 0.1
 QUIET_SECONDS = 0.5
@@ -38,7 +38,7 @@ class ProgressLine:
         if left is not None:
             parts.append(f"{duration(left)} left")
         if detail:
-            parts.append(printable(detail))
+            parts.append(inline(detail))
         line = " · ".join(parts)
         if self._terminal:
             width = shutil.get_terminal_size().columns - 1

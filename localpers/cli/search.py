@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from localpers.cli.console import SHOWN_ID, Json, notice, print_json, say
+from localpers.cli.console import SHOWN_ID, Json, inline, notice, print_json, say
 from localpers.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def search(
         notice("Nothing found.")
     for hit in hits:
         say(f"{hit.rank:>2}. {hit.title}  ({hit.date[:10]}, score {hit.score:.2f})")
-        say(f"    {hit.location}")
+        say(f"    {inline(hit.location)}")
         if explanation is not None:
             _say_reason(explanation.reason_of(hit))
         lines = [line for line in hit.text.splitlines() if line.strip()][:SNIPPET_LINES]
@@ -201,4 +201,4 @@ def _say_reason(reason: Reason) -> None:
     if parts:
         say(f"    {'by words' if reason.ranks else '='} {', '.join(parts)}")
     for path in reason.copies:
-        say(f"    nearly the same, left out: {path}")
+        say(f"    nearly the same, left out: {inline(path)}")

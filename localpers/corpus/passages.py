@@ -9,6 +9,9 @@ from localpers.datatypes import Block, BlockKind, Document, Passage
 
 VERSION = 1
 MOST_TOKENS = 200
+LONGEST_UNIT = 10_000
+"""Characters of a line or sentence that is looked at as a whole: a file may be one line of
+millions, and the expressions below need some hundred bytes of memory for each."""
 ENOUGH_TOKENS = 60
 """A heading opens a new passage once the one before holds this many."""
 
@@ -64,7 +67,8 @@ def _one_line(heading: str) -> str:
 
 def _pieces(text: str, block: Block) -> Iterator[tuple[int, int, int]]:
     """(start, end, tokens) of a block, or of the pieces that it must be cut into."""
-    whole = estimate_tokens(text[block.start : block.end])
+    short = block.end - block.start <= LONGEST_UNIT
+    whole = estimate_tokens(text[block.start : block.end]) if short else MOST_TOKENS + 1
     if whole <= MOST_TOKENS:
         yield block.start, block.end, whole
         return
@@ -86,12 +90,13 @@ def _units(text: str, start: int, end: int, by_line: bool) -> Iterator[tuple[int
     """Lines or sentences of a stretch, and words or bare stretches of those that are too long."""
     position = start
     while position < end:
+        farthest = min(end, position + LONGEST_UNIT)
         if by_line:
-            newline = text.find("\n", position, end)
-            stop = end if newline < 0 else newline + 1
+            newline = text.find("\n", position, farthest)
+            stop = farthest if newline < 0 else newline + 1
         else:
-            found = _SENTENCE.match(text, position, end)
-            stop = found.end() if found and found.end() > position else end
+            found = _SENTENCE.match(text, position, farthest)
+            stop = found.end() if found and found.end() > position else farthest
         if estimate_tokens(text[position:stop]) <= MOST_TOKENS:
             yield position, stop
         else:

@@ -10,26 +10,28 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from localpers.corpus import passages as passages_module
+from localpers.corpus.isolation import IsolatedReader
 from localpers.corpus.language import detect_language, warm_up
 from localpers.corpus.passages import split_passages
-from localpers.corpus.readers import Reader, reader_for
+from localpers.corpus.readers import reader_for
+from localpers.corpus.readers.files import open_without_waiting
 from localpers.corpus.readers.metadata import date_in_name
 from localpers.corpus.walk import FoundFile, Walk
 from localpers.datatypes import Document
-from localpers.errors import LocalpersError, NotADocument, SourceMissing, UnreadableFile
+from localpers.errors import NotADocument, SourceMissing, UnreadableFile
 from localpers.forgotten import Forgotten
 from localpers.profile import home
 from localpers.retrieval.indexing import Indexer
 from localpers.store import Store
 from localpers.store.documents import UNFINISHED, StoredFile
 
-READER_VERSION = 1000 * passages_module.VERSION + 2
+READER_VERSION = 1000 * passages_module.VERSION + 3
 """Raised whenever a reader makes something else of the same file: files are then read again."""
 COMMIT_SECONDS = 2.0
 COMMIT_CHARACTERS = 8_000_000
@@ -211,6 +213,7 @@ class _Run:
         self.skipped: list[Skipped] = []
         self._store = store
         self._indexer = Indexer(store)
+        self._reading = IsolatedReader()
         self._again = again
         self._dry_run = dry_run
         self._on_progress = on_progress
@@ -226,6 +229,7 @@ class _Run:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._reading.close()
         if not self._store.db.conn.in_transaction:
             return
         if kind is None and not self._dry_run:
@@ -341,7 +345,7 @@ class _Run:
         refused = 0
         reader = reader_for(Path(row.path))
         try:
-            for document in _read(reader, Path(row.path)) if reader else ():
+            for document in self._reading.read(reader, Path(row.path)) if reader else ():
                 own = _with_own_part(document, seen)
                 if self._refuses(row.path, own):
                     refused += 1
@@ -412,21 +416,6 @@ def _content_hash(document: Document) -> str:
     return hashlib.sha256("\0".join(fields).encode()).hexdigest()
 
 
-def _read(reader: Reader, path: Path) -> Iterator[Document]:
-    """The reader's documents; what it stumbles over unforeseen is this file's fault alone."""
-    documents = iter(reader(path))
-    while True:
-        try:
-            document = next(documents)
-        except StopIteration:
-            return
-        except (LocalpersError, OSError, MemoryError):
-            raise
-        except Exception as error:
-            raise UnreadableFile(f"cannot be read ({type(error).__name__})") from error
-        yield document
-
-
 def _iso(mtime_ns: int) -> str:
     return datetime.fromtimestamp(mtime_ns // 10**9, UTC).isoformat()
 
@@ -435,5 +424,5 @@ def _digest(found: FoundFile) -> str:
     """SHA-256 of the file's bytes; size and time stand for a file too large to hash each time."""
     if found.size > LARGEST_HASHED:
         return f"{found.size}-{found.mtime_ns}"
-    with open(found.path, "rb") as file:
+    with open(found.path, "rb", opener=open_without_waiting) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

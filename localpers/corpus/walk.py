@@ -9,11 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from localpers.corpus.readers.files import read_bytes
+from localpers.errors import UnreadableFile
+
 IGNORE_FILES = (".gitignore", ".localpersignore")
 NEVER_ENTERED = frozenset(
     {"node_modules", "bower_components", "__pycache__", "site-packages", "venv", "$RECYCLE.BIN"}
 )
 
+MOST_NESTED = 200
+"""Folders within folders that are entered."""
 LATEST_NS = 2**63 - 1
 """The last time, in nanoseconds since 1970, that fits 64 bits: in the year 2262."""
 
@@ -49,7 +54,12 @@ class Walk:
         self._visited.add((status.st_dev, status.st_ino))
         yield from self._folder(self.root, ())
 
-    def _folder(self, folder: str, rules: tuple[tuple[str, Any], ...]) -> Iterator[FoundFile]:
+    def _folder(
+        self, folder: str, rules: tuple[tuple[str, Any], ...], depth: int = 0
+    ) -> Iterator[FoundFile]:
+        if depth > MOST_NESTED:
+            self.unreadable[folder] = "folders nested too deep"
+            return
         try:
             with os.scandir(folder) as scan:
                 entries = sorted(scan, key=lambda entry: entry.name)
@@ -65,7 +75,7 @@ class Walk:
             try:
                 if entry.is_dir():
                     if not _ignored(rules, entry.path, folder=True) and self._enters(entry):
-                        yield from self._folder(entry.path, rules)
+                        yield from self._folder(entry.path, rules, depth + 1)
                 elif not _ignored(rules, entry.path, folder=False) and self._belongs(entry):
                     yield _found(entry.path, entry.stat())
             except OSError as error:
@@ -94,10 +104,12 @@ class Walk:
         from pathspec import GitIgnoreSpec
 
         try:
-            lines = Path(ignore_file).read_bytes().decode("utf-8", "replace").splitlines()
+            # Never waits: a pipe or a device may be called .gitignore, too.
+            lines = read_bytes(Path(ignore_file), "ignore").decode("utf-8", "replace").splitlines()
             return ((folder + "/", GitIgnoreSpec.from_lines(lines)),)
-        except OSError as error:
-            self.unreadable[ignore_file] = _reason(error)
+        except UnreadableFile as error:
+            if str(error) != "empty":
+                self.unreadable[ignore_file] = str(error)
         except ValueError:
             self.unreadable[ignore_file] = "malformed ignore rules"
         return ()

@@ -10,10 +10,7 @@ from __future__ import annotations
 
 import math
 import mmap
-import struct
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,29 +18,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from localpers.errors import ModelNotFound, UnsupportedModel
+from localpers.errors import UnsupportedModel
+from localpers.weights.gguf_cursor import Cursor, StoredArray, mapped
 
-STRING, ARRAY, UINT32 = 8, 9, 4
-_SCALARS = dict(zip((0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12), "BbHhIif?Qqd", strict=True))
-"""Value type number → its struct code."""
 _VERSIONS = (2, 3)
 _DEFAULT_ALIGNMENT = 32
 
 # Far above any real model, and low enough that a damaged count costs no time and no memory.
 _MAX_KEYS = 1 << 16
 _MAX_TENSORS = 1 << 18
-_MAX_ITEMS = 1 << 24
-_MAX_STRING = 1 << 26
+_MAX_LANGUAGES = 200
+_LONGEST_NAME = 200
 _MAX_DIMENSIONS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class StoredArray:
-    """A metadata array, still in the file: `count` items of value type `item_type`."""
-
-    item_type: int
-    count: int
-    start: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +79,17 @@ class Header:
         """The value of `{architecture}.{key}`."""
         return self.values.get(f"{self.architecture}.{key}", default)
 
-    def array(self, key: str) -> list[Any]:
-        """The items of the array stored under `key`; empty if there is none."""
+    def array(self, key: str, most: int | None = None) -> list[Any]:
+        """The items, or the first `most`, of the array under `key`; empty if there is none."""
         stored = self.values.get(key)
         if not isinstance(stored, StoredArray):
             return []
-        with _mapped(self.path) as data:
-            cursor = _Cursor(data, self.path, stored.start)
-            return [cursor.value(stored.item_type) for _ in range(stored.count)]
+        with mapped(self.path) as data:
+            cursor = Cursor(data, self.path, stored.start)
+            return [
+                cursor.value(stored.item_type)
+                for _ in range(min(stored.count, most or stored.count))
+            ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +142,8 @@ def read_metadata(path: Path) -> GGUFInfo:
     template = header.values.get("tokenizer.chat_template")
     return GGUFInfo(
         path=path,
-        architecture=header.architecture,
-        name=str(header.values.get("general.name", "")) or path.stem,
+        architecture=_one_line(header.architecture),
+        name=_one_line(str(header.values.get("general.name", ""))) or path.stem,
         parameters=weights,
         quantization=_file_type_name(header) or (by_type.most_common(1) or [("", 0)])[0][0],
         mix=tuple((name, count / weights) for name, count in by_type.most_common()),
@@ -163,8 +152,11 @@ def read_metadata(path: Path) -> GGUFInfo:
         context_length=_whole(header.of_architecture("context_length", 0)),
         layers=_whole(header.of_architecture("block_count", 0)),
         chat_template=template if isinstance(template, str) and template.strip() else None,
-        licence=str(header.values.get("general.license", "")),
-        languages=tuple(str(language) for language in header.array("general.languages")),
+        licence=_one_line(str(header.values.get("general.license", ""))),
+        languages=tuple(
+            _one_line(str(language))
+            for language in header.array("general.languages", _MAX_LANGUAGES)
+        ),
         tensor_types=frozenset(by_type),
         rope_scaling=_rope_scaling(header),
         embeds=_embeds(header),
@@ -176,7 +168,7 @@ def read_header(path: Path) -> Header:
 
     Raises as read_metadata does.
     """
-    with _mapped(path) as data:
+    with mapped(path) as data:
         return _parse(data, path)
 
 
@@ -217,109 +209,12 @@ def _typed(stored: npt.NDArray[np.uint8], kind: int) -> npt.NDArray[Any]:
     return stored.view(views[GGMLQuantizationType(kind)]) if kind in views else stored
 
 
-@contextmanager
-def _mapped(path: Path) -> Iterator[mmap.mmap]:
-    try:
-        with (
-            path.open("rb") as file,
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
-        ):
-            yield data
-    except FileNotFoundError:
-        raise ModelNotFound(
-            f"There is no file {path}: check the path, or get a model with 'localpers models pull'."
-        ) from None
-    except OSError as error:
-        raise UnsupportedModel(
-            f"{path} cannot be read ({error.strerror}): check what it is and its permissions."
-        ) from None
-    except ValueError as error:
-        if "empty" not in str(error):
-            raise
-        raise UnsupportedModel(f"{path.name} is empty: get the model again.") from None
-
-
-class _Cursor:
-    """A position in the file that cannot leave it."""
-
-    def __init__(self, data: mmap.mmap, path: Path, at: int = 0) -> None:
-        self.data, self.path, self.at = data, path, at
-
-    def take(self, form: str) -> Any:
-        size = struct.calcsize(f"<{form}")
-        self.require(size)
-        (value,) = struct.unpack_from(f"<{form}", self.data, self.at)
-        self.at += size
-        return value
-
-    def require(self, size: int) -> None:
-        if size > len(self.data) - self.at:
-            raise self.damaged()
-
-    def damaged(self) -> UnsupportedModel:
-        return UnsupportedModel(f"{self.path.name} is cut short or damaged: get the model again.")
-
-    def count(self, limit: int, what: str) -> int:
-        value = int(self.take("Q"))
-        if value > limit:
-            raise UnsupportedModel(
-                f"{self.path.name} is damaged (it claims {value:,} {what}): get the model again."
-            )
-        return value
-
-    def string(self) -> str:
-        length = self.count(_MAX_STRING, "bytes in one text")
-        self.require(length)
-        raw = self.data[self.at : self.at + length]
-        self.at += length
-        return raw.decode("utf-8", "replace")
-
-    def pass_strings(self, count: int) -> None:
-        # The hot loop of opening a model: a vocabulary has up to a million texts.
-        length_at, data, at = struct.Struct("<Q").unpack_from, self.data, self.at
-        last = len(data) - 8
-        for _ in range(count):
-            if at > last:
-                raise self.damaged()
-            at += 8 + length_at(data, at)[0]
-        self.at = at
-        self.require(0)
-
-    def value(self, kind: int) -> Any:
-        if kind == STRING:
-            return self.string()
-        if kind == ARRAY:
-            return self.array()
-        if kind not in _SCALARS:
-            raise UnsupportedModel(
-                f"{self.path.name} is damaged (unknown value type {kind}): get the model again."
-            )
-        return self.take(_SCALARS[kind])
-
-    def array(self) -> StoredArray:
-        item_type = int(self.take("I"))
-        count = self.count(_MAX_ITEMS, "items in one list")
-        stored = StoredArray(item_type, count, self.at)
-        if item_type in _SCALARS:
-            size = count * struct.calcsize(f"<{_SCALARS[item_type]}")
-            self.require(size)
-            self.at += size
-        elif item_type == STRING:
-            self.pass_strings(count)
-        else:
-            raise UnsupportedModel(
-                f"{self.path.name} holds a list of type {item_type}, which llama.cpp does not read "
-                "either: get the model again."
-            )
-        return stored
-
-
 def _parse(data: mmap.mmap, path: Path) -> Header:
     if data[:4] != b"GGUF":
         raise UnsupportedModel(
             f"{path.name} is not a GGUF file: look for the model's .gguf version."
         )
-    cursor = _Cursor(data, path, 4)
+    cursor = Cursor(data, path, 4)
     version = cursor.take("I")
     if version not in _VERSIONS:
         raise UnsupportedModel(
@@ -343,10 +238,20 @@ def _parse(data: mmap.mmap, path: Path) -> Header:
     tensors = {entry[0]: _placed(entry, data_start, len(data), path) for entry in entries}
     if len(values) != key_count or len(tensors) != tensor_count:
         raise cursor.damaged()
+    _require_apart(tensors, alignment, cursor)
     return Header(path, values, spans, tensors, alignment, len(data))
 
 
-def _tensor_entry(cursor: _Cursor) -> tuple[str, tuple[int, ...], int, int]:
+def _require_apart(tensors: dict[str, StoredTensor], alignment: int, cursor: Cursor) -> None:
+    """No tensor lies over another one, and each where the alignment allows."""
+    end = 0
+    for tensor in sorted(tensors.values(), key=lambda tensor: tensor.offset):
+        if tensor.offset < end or tensor.offset % alignment:
+            raise cursor.damaged()
+        end = tensor.offset + tensor.size
+
+
+def _tensor_entry(cursor: Cursor) -> tuple[str, tuple[int, ...], int, int]:
     name = cursor.string()
     dimensions = int(cursor.take("I"))
     if dimensions > _MAX_DIMENSIONS:
@@ -411,3 +316,8 @@ def _rope_scaling(header: Header) -> str:
 def _whole(value: Any) -> int:
     """Some architectures state a number per layer; the largest stands for the model."""
     return value if isinstance(value, int) else 0
+
+
+def _one_line(stated: str) -> str:
+    """What a stranger's file states about itself, for a line of a list."""
+    return " ".join(stated.split())[:_LONGEST_NAME]

@@ -19,7 +19,8 @@ import numpy.typing as npt
 from localpers.errors import UnsupportedModel
 from localpers.weights.adapter import LoraAdapter, Matrix, stored_b
 from localpers.weights.atomic import replacing
-from localpers.weights.gguf_file import UINT32, Header, StoredTensor, dequantized_rows, read_header
+from localpers.weights.gguf_cursor import UINT32
+from localpers.weights.gguf_file import Header, StoredTensor, dequantized_rows, read_header
 
 VERSION = 3
 _SLICE = 1 << 24

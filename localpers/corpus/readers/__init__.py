@@ -24,7 +24,7 @@ from localpers.corpus.readers.rst import read_rst
 from localpers.corpus.readers.text import read_plain_text
 from localpers.datatypes import Document
 
-__all__ = ["MAX_BYTES", "Reader", "reader_for"]
+__all__ = ["MAX_BYTES", "Reader", "is_simple", "reader_for"]
 
 
 class Reader(Protocol):
@@ -51,6 +51,8 @@ _READERS: dict[str, Reader] = {
     ".mbox": read_mbox,
     ".ipynb": read_notebook,
 }
+_SIMPLE: frozenset[Reader] = frozenset({read_markdown, read_plain_text})
+"""Parsed in Python alone, in time that a short file bounds."""
 _TEXT_NAMES = frozenset(
     {"authors", "changelog", "changes", "diary", "history", "ideas", "journal"}
     | {"news", "notes", "readme", "thoughts", "todo"}
@@ -72,3 +74,8 @@ def reader_for(path: Path) -> Reader | None:
     if name in _MAILBOX_NAMES and looks_like_mbox(path):
         return read_mbox
     return None
+
+
+def is_simple(reader: Reader) -> bool:
+    """Whether no short file can crash `reader` or keep it busy: no native library parses it."""
+    return reader in _SIMPLE

@@ -7,6 +7,10 @@ from typing import NamedTuple
 
 from localpers.corpus.readers.encoding import clean
 from localpers.datatypes import Block, BlockKind
+from localpers.errors import UnreadableFile
+
+MOST_CHARACTERS = 32 << 20
+"""Of a text put together from a container: a small one can name the same page again and again."""
 
 _SPLIT_AT_BLANK_LINES = frozenset({BlockKind.PARAGRAPH, BlockKind.QUOTE})
 _INDENTED = frozenset({BlockKind.CODE, BlockKind.TABLE})
@@ -127,6 +131,8 @@ class TextBuilder:
         self.blocks += [Block(b.kind, start + b.start, start + b.end, b.level) for b in blocks]
 
     def _append(self, piece: str, separator: str) -> None:
+        if self._length + len(piece) > MOST_CHARACTERS:
+            raise UnreadableFile(f"holds more than {MOST_CHARACTERS >> 20} million characters")
         if self._pieces:
             self._pieces.append(separator)
             self._length += len(separator)

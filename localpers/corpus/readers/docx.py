@@ -21,7 +21,7 @@ def read_docx(path: Path) -> Iterator[Document]:
         assert archive.fp is not None
         try:
             yield from _documents(path, archive.fp)
-        except UnreadableFile:
+        except (UnreadableFile, MemoryError):
             raise
         except Exception as error:  # Zip, XML and python-docx each have their own errors.
             raise UnreadableFile("broken DOCX") from error

@@ -18,6 +18,11 @@ _MARKS = (  # UTF-32 first: its little-endian mark begins with UTF-16's.
 )
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b")) + b"\x7f"
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
+_INVISIBLE = re.compile(
+    "(\U0001f3f4[\U000e0020-\U000e007f]{1,7})|[\u202d\u202e\U000e0000-\U000e007f]+"
+)
+"""Unicode's tags, which spell any text unseen (apart from flags, which are made of them), and what
+overrides the direction of writing. Joiners and directional marks are part of some scripts."""
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _MAX_CONTROL_SHARE = 0.02
 _LIKELY = ("cp1252", "cp1250")
@@ -59,13 +64,17 @@ def decode(data: bytes) -> str:
 
 
 def clean(text: str) -> str:
-    """`text` with newlines as `\\n`, without NULs and lone surrogates, which no store accepts."""
+    """`text` with newlines as `\\n`, without NULs and lone surrogates, which no store accepts, and
+    without characters that only hide something.
+    """
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\0" in text:
         text = text.replace("\0", "")
-    if not text.isascii() and _SURROGATES.search(text):
-        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if not text.isascii():
+        if _SURROGATES.search(text):
+            text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        text = _INVISIBLE.sub(lambda found: found[1] or "", text)
     return text
 
 

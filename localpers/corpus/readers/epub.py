@@ -26,7 +26,7 @@ def read_epub(path: Path) -> Iterator[Document]:
     with zip_container(path, "epub") as archive:
         try:
             yield _book(path, archive)
-        except UnreadableFile:
+        except (UnreadableFile, MemoryError):
             raise
         except Exception as error:  # Zip and XML errors, and what a wrong structure leads to.
             raise UnreadableFile("broken EPUB") from error

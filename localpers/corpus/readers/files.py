@@ -28,6 +28,7 @@ MAX_BYTES: Mapping[str, int | None] = MappingProxyType(
         "pdf": 256 * MEBIBYTE,
         "docx": 128 * MEBIBYTE,
         "epub": 128 * MEBIBYTE,
+        "ignore": MEBIBYTE,
     }
 )
 """The largest file that each format's reader opens; None where it is streamed."""
@@ -40,7 +41,7 @@ def opened(path: Path, format: str) -> Iterator[BinaryIO]:
     Raises UnreadableFile: too large, empty, not a regular file, not allowed to read it.
     """
     try:
-        with open(path, "rb", opener=_open_without_waiting) as file:
+        with open(path, "rb", opener=open_without_waiting) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise UnreadableFile("not a regular file")
@@ -54,7 +55,7 @@ def opened(path: Path, format: str) -> Iterator[BinaryIO]:
         raise UnreadableFile(_reason(error)) from error
 
 
-def _open_without_waiting(path: str, flags: int) -> int:
+def open_without_waiting(path: str, flags: int) -> int:
     """A named pipe that somebody calls notes.txt must not hold us up."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 

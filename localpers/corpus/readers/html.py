@@ -22,6 +22,8 @@ _BLOCK_TAGS = frozenset(
     | {"dt", "fieldset", "figcaption", "figure", "footer", "form", "header", "hr", "html", "main"}
     | {"ol", "p", "section", "summary", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul"}
 )
+_HIDING = re.compile(r"\b(?:display\s*:\s*none|visibility\s*:\s*hidden)\b", re.IGNORECASE)
+_SHRINKING = re.compile(r"\b(?:font-size|opacity)\s*:\s*0(?![.\d])", re.IGNORECASE)
 _COLLAPSIBLE = re.compile(r"\s+")
 _DECLARED = re.compile(rb"<meta[^>]{1,200}?charset\s*=\s*[\"']?\s*([\w-]+)", re.IGNORECASE)
 _DECLARED_WITHIN = 4096
@@ -140,7 +142,7 @@ class _Walk:
     def _descend(self, parent: Any, kind: BlockKind, level: int) -> None:
         self._collect(parent.text)
         for child in parent:
-            if child.tag not in _DROPPED:
+            if child.tag not in _DROPPED and not _is_hidden(child):
                 self.enter(child, kind, level)
             self._collect(child.tail)
 
@@ -153,6 +155,18 @@ class _Walk:
         self._inline.clear()
         text = "\n".join(" ".join(line.split()) for line in lines)
         self._builder.add(kind, text, level)
+
+
+def _is_hidden(tag: Any) -> bool:
+    """Whether a browser shows nothing of `tag`: what a page hides is not for its reader. Layouts
+    shrink boxes to nothing whose inner ones are seen, so that counts only for the innermost.
+    """
+    style = tag.get("style", "")
+    return (
+        tag.get("hidden") is not None
+        or _HIDING.search(style) is not None
+        or (len(tag) == 0 and _SHRINKING.search(style) is not None)
+    )
 
 
 def _is_data(table: Any) -> bool:

@@ -26,6 +26,8 @@ _PARSED_LINE = 400
 _SIGNATURE_ATTEMPTS = 4
 _RECEIVING = ("To", "Cc", "Bcc", "Delivered-To", "X-Original-To")
 _MOST_RECIPIENTS = 50
+_MOST_BOUNDARIES = 100
+"""The standard parser takes quadratic time, and recursion, for parts within parts."""
 
 
 def looks_like_mbox(path: Path) -> bool:
@@ -38,6 +40,8 @@ def looks_like_mbox(path: Path) -> bool:
 
 def read_eml(path: Path) -> Iterator[Document]:
     data = read_bytes(path, "mail")
+    if data.count(b"boundary=") > _MOST_BOUNDARIES:
+        raise UnreadableFile("too many parts within parts")
     document = _document(path, data, part=None)
     if document is None:
         raise UnreadableFile("no text in it")
@@ -57,7 +61,7 @@ def read_mbox(path: Path) -> Iterator[Document]:
     found = False
     for data in _messages(path):
         digest = hashlib.sha256(data).hexdigest()[:16]
-        if digest in seen:
+        if digest in seen or data.count(b"boundary=") > _MOST_BOUNDARIES:
             continue
         part = _header(_parsed(data), "Message-ID") or digest
         document = _document(path, data, f"{part}#{digest}" if part in seen else part)

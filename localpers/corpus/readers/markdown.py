@@ -39,6 +39,12 @@ _KINDS = {
     "list_item_open": BlockKind.LIST_ITEM,
     "table_open": BlockKind.TABLE,
 }
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_MATTER_LIMIT = 64 * 1024
+_MATTER_DEPTH = 16
+"""Characters and depth of front matter that is parsed: libyaml's own recursion ends in a crash."""
+_HEADING_LIMIT = 1000
+"""Characters of a heading whose inline markup is parsed, in quadratic time: no title is longer."""
 
 
 def read_markdown(path: Path) -> Iterator[Document]:
@@ -47,6 +53,9 @@ def read_markdown(path: Path) -> Iterator[Document]:
     text = whole[start:]
     if not text.strip():
         raise UnreadableFile("nothing but front matter")
+    text = _without_comments(text)
+    if not text.strip():
+        raise UnreadableFile("nothing but comments")
     blocks, heading = markdown_blocks(text)
     yield make_document(
         path,
@@ -58,6 +67,29 @@ def read_markdown(path: Path) -> Iterator[Document]:
         tags=stated_tags(metadata),
         first_line=whole.count("\n", 0, start) + 1,
     )
+
+
+def _without_comments(text: str) -> str:
+    """`text` with blanks for its HTML comments, so that every offset stays: no reader sees them.
+
+    Those in code and within a paragraph stay.
+    """
+    if "<!--" not in text or len(text) > STRUCTURE_LIMIT:
+        return text
+    try:
+        tokens = _block_parser().parse(text)
+    except RecursionError:
+        return text
+    lines = text.split("\n")
+    for token in tokens:
+        if token.type == "html_block" and token.map and token.content.lstrip().startswith("<!--"):
+            part = "\n".join(lines[token.map[0] : token.map[1]])
+            lines[token.map[0] : token.map[1]] = _COMMENT.sub(_blank, part).split("\n")
+    return "\n".join(lines)
+
+
+def _blank(found: re.Match[str]) -> str:
+    return re.sub(r"[^\n]", " ", found[0])
 
 
 def front_matter(text: str) -> tuple[Mapping[str, Any], int]:
@@ -78,12 +110,37 @@ def front_matter(text: str) -> tuple[Mapping[str, Any], int]:
         handler = BaseHandler(re.compile(r"^\+{3,}\s*$", re.MULTILINE), "+++", "+++")
     try:
         matter, body = handler.split(text)
-        metadata = handler.load(matter) if text.startswith("---") else tomllib.loads(matter)
+        if len(matter) > _MATTER_LIMIT:
+            return {}, 0
+        if text.startswith("---"):
+            metadata = handler.load(matter) if _is_harmless(matter) else None
+        else:
+            metadata = tomllib.loads(matter)
     except Exception:  # Both parsers raise much more than their own errors on malformed input.
         return {}, 0
     if not isinstance(metadata, dict):
         return {}, 0
     return metadata, len(text) - len(body.lstrip("\n"))
+
+
+def _is_harmless(matter: str) -> bool:
+    """Whether the YAML neither nests absurdly deep nor repeats itself by aliases, of which a
+    thousand characters can make gigabytes.
+    """
+    if "*" not in matter and sum(map(matter.count, "[{-:?")) <= _MATTER_DEPTH:
+        return True  # Spares the many that are plain a second parse.
+    import yaml
+
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    depth = 0
+    for event in yaml.parse(matter, Loader=loader):
+        if isinstance(event, yaml.AliasEvent):
+            return False
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MATTER_DEPTH:
+            return False
+    return True
 
 
 def markdown_blocks(text: str) -> tuple[tuple[Block, ...], str | None]:
@@ -109,7 +166,7 @@ def _level(token: Token) -> int:
 def _first_heading(tokens: Sequence[Token]) -> str | None:
     for token, inline in pairwise(tokens):
         if token.type == "heading_open" and inline.content:
-            return _without_markup(inline.content)
+            return _without_markup(inline.content[:_HEADING_LIMIT])
     return None
 
 

@@ -135,7 +135,10 @@ def date_in_name(path: Path) -> str | None:
 
 def stated_title(metadata: Mapping[str, Any]) -> str | None:
     title = metadata.get("title")
-    return str(title) if isinstance(title, str | int | float | date) else None
+    try:
+        return str(title) if isinstance(title, str | int | float | date) else None
+    except ValueError:  # A number of thousands of digits.
+        return None
 
 
 def stated_date(metadata: Mapping[str, Any]) -> str | None:
@@ -145,7 +148,8 @@ def stated_date(metadata: Mapping[str, Any]) -> str | None:
 
 def stated_kind(metadata: Mapping[str, Any]) -> Kind:
     """ARTICLE where `layout` or `type` says so: what a blog calls a post is one. Else NOTE."""
-    stated = {str(metadata.get(name)).strip().lower() for name in ("layout", "type")}
+    values = (metadata.get(name) for name in ("layout", "type"))
+    stated = {value.strip().lower() for value in values if isinstance(value, str)}
     return Kind.ARTICLE if stated & _ARTICLES else Kind.NOTE
 
 
@@ -156,5 +160,9 @@ def stated_tags(metadata: Mapping[str, Any]) -> tuple[str, ...]:
         tags = tags.split(",")
     if not isinstance(tags, list | tuple):
         return ()
-    words = (str(tag).strip().lstrip("#").strip() for tag in tags if isinstance(tag, str | int))
+    words = (
+        str(tag).strip().lstrip("#").strip()
+        for tag in tags
+        if isinstance(tag, str) or (isinstance(tag, int) and abs(tag) < 1 << 64)
+    )
     return tuple(dict.fromkeys(word for word in words if word))

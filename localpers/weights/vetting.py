@@ -1,0 +1,120 @@
+"""A model file meets llama.cpp for the first time in a child process, within limits.
+
+llama.cpp ends the whole process where a file contradicts itself in a way that it does not expect
+(`GGML_ASSERT`), and may crash. A file that is taken into the models folder is loaded by a child
+first, which reads its vocabulary, renders its template and computes one token.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from localpers.datatypes import Message
+from localpers.errors import LocalpersError, UnsupportedModel
+from localpers.weights.gguf_file import read_metadata
+
+CPU_SECONDS = 300
+MEMORY = 4 << 30
+"""Bytes of address space beside three times the file: mapped, and as llama.cpp may lay it out."""
+WALL_FACTOR = 5
+_CONTEXT = 64
+_START = (
+    "import sys; sys.path.insert(0, sys.argv[1]); "
+    "from localpers.weights.vetting import main; main(sys.argv[2])"
+)
+
+
+def vet(path: Path) -> None:
+    """Let a child load the model at `path`.
+
+    Raises ModelNotFound and UnsupportedModel, saying why: refused by suitability.check_servable,
+    or no match for llama.cpp.
+    """
+    read_metadata(path)  # What is no GGUF file needs no child.
+    package = Path(__file__).resolve().parents[2]
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", _START, str(package), os.fsencode(path).hex()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=WALL_FACTOR * CPU_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        raise _failed(path, "takes llama.cpp too long to load") from None
+    if done.returncode == -signal.SIGXCPU:
+        raise _failed(path, "takes llama.cpp too long to load")
+    try:
+        reason = json.loads(done.stdout)["refused"]
+    except (ValueError, KeyError, TypeError):
+        raise _failed(path, "crashes llama.cpp, or takes more memory than it may") from None
+    if reason is not None:
+        raise UnsupportedModel(" ".join(str(reason).split())[:400])
+
+
+def _failed(path: Path, what: str) -> UnsupportedModel:
+    return UnsupportedModel(
+        f"{path.name} {what}: it is damaged or made to do so; get the model from another place."
+    )
+
+
+def main(path_as_hex: str) -> None:
+    """The child: one JSON object on standard output, {"refused": null or why}."""
+    answer = os.dup(1)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    path = Path(os.fsdecode(bytes.fromhex(path_as_hex)))
+    _confine(path)
+    try:
+        _load(path)
+        refused = None
+    except LocalpersError as error:
+        refused = str(error)
+    os.write(answer, json.dumps({"refused": refused}).encode())
+
+
+def _load(path: Path) -> None:
+    from localpers.weights.native import llama_cpp
+    from localpers.weights.suitability import check_servable
+    from localpers.weights.tokenizer import Tokenizer
+
+    check_servable(path)
+    library = llama_cpp()
+    parameters = library.llama_model_default_params()
+    parameters.n_gpu_layers = 0
+    parameters.use_extra_bufts = False  # Another layout of the weights would copy them all.
+    model = library.llama_model_load_from_file(os.fsencode(path), parameters)
+    if not model:
+        raise _failed(path, "cannot be loaded by llama.cpp")
+    if read_metadata(path).embeds:
+        return
+    ids = Tokenizer.open(path).prompt_ids([Message("system", "Be brief."), Message("user", "Hi")])
+    settings = library.llama_context_default_params()
+    settings.n_ctx = settings.n_batch = settings.n_ubatch = _CONTEXT
+    settings.n_threads = settings.n_threads_batch = 1
+    context = library.llama_init_from_model(model, settings)
+    if not context:
+        raise _failed(path, "gives llama.cpp no context to compute in")
+    first = (library.llama_token * 1)(ids[0])
+    if library.llama_decode(context, library.llama_batch_get_one(first, 1)):
+        raise _failed(path, "cannot be computed by llama.cpp")
+
+
+def _confine(path: Path) -> None:
+    try:
+        import resource
+    except ImportError:
+        return
+    for kind, most in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CPU, CPU_SECONDS),
+        (resource.RLIMIT_AS, MEMORY + 3 * path.stat().st_size),
+    ):
+        with suppress(ValueError, OSError):
+            resource.setrlimit(kind, (most, most))
