@@ -1,33 +1,40 @@
-"""`auto`: BM25 of text and fields, the query's time, and a list without repetitions.
+"""`auto`: BM25 of text, document and fields, the query's time, and a list without repetitions.
 
-    (text + FIELD_WEIGHT · share³ · fields) · (1 + TIME_WEIGHT · closeness + prior · recency)
+    ((1 - DOCUMENT_SHARE) · text + DOCUMENT_SHARE · document + FIELD_WEIGHT · share³ · fields)
+        · (1 + TIME_WEIGHT · closeness + prior · recency)
 
-`text` and `fields` are BM25 over the passage and over its title, headings and tags; `share` is how
-much of the query's idf the fields hold: a title that a long question touches with one word tells
-little, one that says all that is asked tells more than any body. Closeness is of the document's
-date to the time that the query names; recency halves every HALF_LIFE_DAYS before the newest
-document, and its prior is RECENCY_WEIGHT, or RECENT_WEIGHT where the query asks for what is new. Of
-a query by date alone the dates decide.
+`text`, `document` and `fields` are BM25 over the passage, over all passages of its document as one
+text, and over its title, headings and tags. A passage holds only part of what its document is
+about, and what is asked for may be spread over several (Callan, Passage-Level Evidence in Document
+Retrieval, SIGIR 1994). `share` is how much of the query's idf the fields hold: a title that a long
+question touches with one word tells little, one that says all that is asked tells more than any
+body. Closeness is of the document's date to the time that the query names; recency halves every
+HALF_LIFE_DAYS before the newest document, and its prior is RECENCY_WEIGHT, or RECENT_WEIGHT where
+the query asks for what is new. Of a query by date alone the dates decide.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
 
 from localpers.retrieval.analysis import analyse
-from localpers.retrieval.bm25 import rank_passages, score_passages
+from localpers.retrieval.bm25 import rank_passages, score_groups, score_passages
 from localpers.retrieval.dates import closeness, day_of
 from localpers.retrieval.query import Query
 from localpers.store import Store
-from localpers.store.documents import StoredPassage
+from localpers.store.documents import Documents, StoredPassage
+from localpers.store.postings import Collection
 
 CANDIDATES = 50
 """How many of each index's best are looked at again, at least."""
 DATED_CANDIDATES = 1000
 """Passages of the time that the query names that are looked at besides, the newest."""
+DOCUMENT_SHARE = 2 / 3
+"""Of the whole document, the rest being the passage's own; measured in docs/dense-retrieval.md."""
 FIELD_WEIGHT = 1.5
 TIME_WEIGHT = 1.5
 RECENCY_WEIGHT = 0.05
@@ -42,7 +49,7 @@ SAME = 0.9
 
 @dataclass(frozen=True, slots=True)
 class TermScore:
-    """What a term adds: `part` is `text` or `fields` (title, headings, tags)."""
+    """What a term adds; `part`: `text`, `document` (all of it), `fields` (title, headings, tags)."""
 
     term: str
     part: str
@@ -88,12 +95,13 @@ def score_by_words(store: Store, query: Query, k: int) -> list[Scored]:
     text = score_passages(store.postings, query.terms, ids)
     fields = score_passages(store.fields, query.terms, ids)
     passages = store.documents.passages(ids)
+    documents = _document_scores(store, query, {p.document for p in passages.values()})
     newest = day_of(store.documents.newest_date()) or date.max
     scored = []
     for passage in passages.values():
         terms = _term_scores(passage.id, text, fields, idf)
-        hit = _scored(passage, terms, query, newest)
         held = any(term.term in query.content for term in terms)
+        hit = _scored(passage, [*terms, *documents[passage.document]], query, newest)
         if held or (query.by_date_alone and (query.recent or hit.reason.time >= TIME_WEIGHT)):
             scored.append(hit)
     return sorted(scored, key=lambda hit: (-hit.score, hit.passage.id))
@@ -115,6 +123,26 @@ def _candidates(store: Store, query: Query, number: int) -> tuple[list[int], dic
     return sorted(ids), idf
 
 
+def _document_scores(
+    store: Store, query: Query, documents: Set[int]
+) -> Mapping[int, Sequence[TermScore]]:
+    """What each term adds by standing anywhere in these documents."""
+    collection = store.postings.collection()
+    mean = collection.mean * collection.number / _documents_of(store.documents, collection)
+    groups = store.documents.passages_of(documents)
+    told: dict[int, list[TermScore]] = {document: [] for document in documents}
+    for term, scores in score_groups(store.postings, query.terms, groups, mean).items():
+        for document, score in scores.items():
+            told[document].append(TermScore(term, "document", DOCUMENT_SHARE * score))
+    return told
+
+
+@lru_cache(maxsize=2)
+def _documents_of(documents: Documents, collection: Collection) -> int:
+    """How many there are, counted once for each state of the index, as `collection` is."""
+    return max(documents.count(), 1)
+
+
 def _term_scores(
     id: int,
     text: Mapping[str, Mapping[int, float]],
@@ -125,7 +153,7 @@ def _term_scores(
     weight = FIELD_WEIGHT * (held / (sum(idf.values()) or 1.0)) ** 3
     return [
         TermScore(term, part, factor * scores[id])
-        for part, factor, found in (("text", 1.0, text), ("fields", weight, fields))
+        for part, factor, found in (("text", 1 - DOCUMENT_SHARE, text), ("fields", weight, fields))
         for term, scores in found.items()
         if id in scores
     ]
