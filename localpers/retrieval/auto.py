@@ -49,7 +49,9 @@ SAME = 0.9
 
 @dataclass(frozen=True, slots=True)
 class TermScore:
-    """What a term adds; `part`: `text`, `document` (all of it), `fields` (title, headings, tags)."""
+    """What a term adds. `part` is `text`, `document` (all its text) or `fields` (title, headings,
+    tags).
+    """
 
     term: str
     part: str
