@@ -15,7 +15,7 @@ the query asks for what is new. Of a query by date alone the dates decide.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import date
@@ -179,31 +179,50 @@ def _scored(
 def choose(scored: Iterable[Scored], k: int) -> list[Scored]:
     """The first k of a ranking that are no copies, other documents before third passages of one."""
     taken: Counter[int] = Counter()
-    first: list[Scored] = []
     crowd: list[Scored] = []
-    seen: list[tuple[Scored, frozenset[str]]] = []
-    copies: dict[int, list[str]] = {}
+    chosen = _Chosen()
     for hit in scored:
-        if len(first) >= k:
+        if len(chosen.hits) >= k:
             break
-        terms = frozenset(analyse(hit.passage.text))
-        original = next((kept for kept, held in seen if _is_copy(hit, terms, kept, held)), None)
-        if original is not None:
-            copies.setdefault(original.passage.id, []).append(hit.passage.path)
-            continue
-        seen.append((hit, terms))
-        taken[hit.passage.document] += 1
-        (first if taken[hit.passage.document] <= MOST_PER_DOCUMENT else crowd).append(hit)
-    chosen = sorted((first + crowd)[:k], key=lambda hit: (-hit.score, hit.passage.id))
+        if taken[hit.passage.document] >= MOST_PER_DOCUMENT:
+            crowd.append(hit)
+        elif chosen.take(hit):
+            taken[hit.passage.document] += 1
+    for hit in crowd:
+        if len(chosen.hits) >= k:
+            break
+        chosen.take(hit)
+    hits = sorted(chosen.hits, key=lambda hit: (-hit.score, hit.passage.id))[: max(k, 0)]
     return [
-        replace(hit, reason=replace(hit.reason, copies=tuple(copies.get(hit.passage.id, ()))))
-        for hit in chosen
+        replace(hit, reason=replace(hit.reason, copies=tuple(chosen.copies[hit.passage.id])))
+        for hit in hits
     ]
+
+
+class _Chosen:
+    """Hits of which none is a copy of another, and the paths of the copies by passage id."""
+
+    def __init__(self) -> None:
+        self.hits: list[Scored] = []
+        self.copies: dict[int, list[str]] = defaultdict(list)
+        self._terms: list[frozenset[str]] = []
+
+    def take(self, hit: Scored) -> bool:
+        """Add a hit, or note whose copy it is; returns whether it was added."""
+        terms = frozenset(analyse(hit.passage.text))
+        for kept, held in zip(self.hits, self._terms, strict=True):
+            if _is_copy(hit, terms, kept, held):
+                self.copies[kept.passage.id].append(hit.passage.path)
+                return False
+        self.hits.append(hit)
+        self._terms.append(terms)
+        return True
 
 
 def _is_copy(hit: Scored, terms: frozenset[str], kept: Scored, held: frozenset[str]) -> bool:
     """Nearly the same words in another document, and nothing of the query that `kept` lacks."""
-    if hit.passage.document == kept.passage.document:
+    fewer, more = sorted((len(terms), len(held)))
+    if fewer < SAME * more or hit.passage.document == kept.passage.document:
         return False
     shared = len(terms & held)
     if shared < SAME * (len(terms) + len(held) - shared):
