@@ -184,11 +184,11 @@ def _say_understood(explanation: Explanation) -> None:
     say()
 
 
+_PARTS = {"text": "", "document": " (whole document)", "fields": " (title, heading, tags)"}
+
+
 def _say_reason(reason: Reason) -> None:
-    terms = " + ".join(
-        f"{term.term}{' (title, heading, tags)' if term.part == 'fields' else ''} {term.score:.2f}"
-        for term in reason.terms
-    )
+    terms = " + ".join(f"{term.term}{_PARTS[term.part]} {term.score:.2f}" for term in reason.terms)
     factor = [
         f"{name} +{share:.0%}"
         for name, share in (("date", reason.time), ("recency", reason.recency))

@@ -1,33 +1,40 @@
-"""`auto`: BM25 of text and fields, the query's time, and a list without repetitions.
+"""`auto`: BM25 of text, document and fields, the query's time, and a list without repetitions.
 
-    (text + FIELD_WEIGHT · share³ · fields) · (1 + TIME_WEIGHT · closeness + prior · recency)
+    ((1 - DOCUMENT_SHARE) · text + DOCUMENT_SHARE · document + FIELD_WEIGHT · share³ · fields)
+        · (1 + TIME_WEIGHT · closeness + prior · recency)
 
-`text` and `fields` are BM25 over the passage and over its title, headings and tags; `share` is how
-much of the query's idf the fields hold: a title that a long question touches with one word tells
-little, one that says all that is asked tells more than any body. Closeness is of the document's
-date to the time that the query names; recency halves every HALF_LIFE_DAYS before the newest
-document, and its prior is RECENCY_WEIGHT, or RECENT_WEIGHT where the query asks for what is new. Of
-a query by date alone the dates decide.
+`text`, `document` and `fields` are BM25 over the passage, over all passages of its document as one
+text, and over its title, headings and tags. A passage holds only part of what its document is
+about, and what is asked for may be spread over several (Callan, Passage-Level Evidence in Document
+Retrieval, SIGIR 1994). `share` is how much of the query's idf the fields hold: a title that a long
+question touches with one word tells little, one that says all that is asked tells more than any
+body. Closeness is of the document's date to the time that the query names; recency halves every
+HALF_LIFE_DAYS before the newest document, and its prior is RECENCY_WEIGHT, or RECENT_WEIGHT where
+the query asks for what is new. Of a query by date alone the dates decide.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
 
 from localpers.retrieval.analysis import analyse
-from localpers.retrieval.bm25 import rank_passages, score_passages
+from localpers.retrieval.bm25 import rank_passages, score_groups, score_passages
 from localpers.retrieval.dates import closeness, day_of
 from localpers.retrieval.query import Query
 from localpers.store import Store
-from localpers.store.documents import StoredPassage
+from localpers.store.documents import Documents, StoredPassage
+from localpers.store.postings import Collection
 
 CANDIDATES = 50
 """How many of each index's best are looked at again, at least."""
 DATED_CANDIDATES = 1000
 """Passages of the time that the query names that are looked at besides, the newest."""
+DOCUMENT_SHARE = 2 / 3
+"""Of the whole document, the rest being the passage's own; measured in docs/dense-retrieval.md."""
 FIELD_WEIGHT = 1.5
 TIME_WEIGHT = 1.5
 RECENCY_WEIGHT = 0.05
@@ -42,7 +49,9 @@ SAME = 0.9
 
 @dataclass(frozen=True, slots=True)
 class TermScore:
-    """What a term adds: `part` is `text` or `fields` (title, headings, tags)."""
+    """What a term adds. `part` is `text`, `document` (all its text) or `fields` (title, headings,
+    tags).
+    """
 
     term: str
     part: str
@@ -88,12 +97,13 @@ def score_by_words(store: Store, query: Query, k: int) -> list[Scored]:
     text = score_passages(store.postings, query.terms, ids)
     fields = score_passages(store.fields, query.terms, ids)
     passages = store.documents.passages(ids)
+    documents = _document_scores(store, query, {p.document for p in passages.values()})
     newest = day_of(store.documents.newest_date()) or date.max
     scored = []
     for passage in passages.values():
         terms = _term_scores(passage.id, text, fields, idf)
-        hit = _scored(passage, terms, query, newest)
         held = any(term.term in query.content for term in terms)
+        hit = _scored(passage, [*terms, *documents[passage.document]], query, newest)
         if held or (query.by_date_alone and (query.recent or hit.reason.time >= TIME_WEIGHT)):
             scored.append(hit)
     return sorted(scored, key=lambda hit: (-hit.score, hit.passage.id))
@@ -115,6 +125,26 @@ def _candidates(store: Store, query: Query, number: int) -> tuple[list[int], dic
     return sorted(ids), idf
 
 
+def _document_scores(
+    store: Store, query: Query, documents: Set[int]
+) -> Mapping[int, Sequence[TermScore]]:
+    """What each term adds by standing anywhere in these documents."""
+    collection = store.postings.collection()
+    mean = collection.mean * collection.number / _documents_of(store.documents, collection)
+    groups = store.documents.passages_of(documents)
+    told: dict[int, list[TermScore]] = {document: [] for document in documents}
+    for term, scores in score_groups(store.postings, query.terms, groups, mean).items():
+        for document, score in scores.items():
+            told[document].append(TermScore(term, "document", DOCUMENT_SHARE * score))
+    return told
+
+
+@lru_cache(maxsize=2)
+def _documents_of(documents: Documents, collection: Collection) -> int:
+    """How many there are, counted once for each state of the index, as `collection` is."""
+    return max(documents.count(), 1)
+
+
 def _term_scores(
     id: int,
     text: Mapping[str, Mapping[int, float]],
@@ -125,7 +155,7 @@ def _term_scores(
     weight = FIELD_WEIGHT * (held / (sum(idf.values()) or 1.0)) ** 3
     return [
         TermScore(term, part, factor * scores[id])
-        for part, factor, found in (("text", 1.0, text), ("fields", weight, fields))
+        for part, factor, found in (("text", 1 - DOCUMENT_SHARE, text), ("fields", weight, fields))
         for term, scores in found.items()
         if id in scores
     ]
@@ -149,31 +179,50 @@ def _scored(
 def choose(scored: Iterable[Scored], k: int) -> list[Scored]:
     """The first k of a ranking that are no copies, other documents before third passages of one."""
     taken: Counter[int] = Counter()
-    first: list[Scored] = []
     crowd: list[Scored] = []
-    seen: list[tuple[Scored, frozenset[str]]] = []
-    copies: dict[int, list[str]] = {}
+    chosen = _Chosen()
     for hit in scored:
-        if len(first) >= k:
+        if len(chosen.hits) >= k:
             break
-        terms = frozenset(analyse(hit.passage.text))
-        original = next((kept for kept, held in seen if _is_copy(hit, terms, kept, held)), None)
-        if original is not None:
-            copies.setdefault(original.passage.id, []).append(hit.passage.path)
-            continue
-        seen.append((hit, terms))
-        taken[hit.passage.document] += 1
-        (first if taken[hit.passage.document] <= MOST_PER_DOCUMENT else crowd).append(hit)
-    chosen = sorted((first + crowd)[:k], key=lambda hit: (-hit.score, hit.passage.id))
+        if taken[hit.passage.document] >= MOST_PER_DOCUMENT:
+            crowd.append(hit)
+        elif chosen.take(hit):
+            taken[hit.passage.document] += 1
+    for hit in crowd:
+        if len(chosen.hits) >= k:
+            break
+        chosen.take(hit)
+    hits = sorted(chosen.hits, key=lambda hit: (-hit.score, hit.passage.id))[: max(k, 0)]
     return [
-        replace(hit, reason=replace(hit.reason, copies=tuple(copies.get(hit.passage.id, ()))))
-        for hit in chosen
+        replace(hit, reason=replace(hit.reason, copies=tuple(chosen.copies[hit.passage.id])))
+        for hit in hits
     ]
+
+
+class _Chosen:
+    """Hits of which none is a copy of another, and the paths of the copies by passage id."""
+
+    def __init__(self) -> None:
+        self.hits: list[Scored] = []
+        self.copies: dict[int, list[str]] = defaultdict(list)
+        self._terms: list[frozenset[str]] = []
+
+    def take(self, hit: Scored) -> bool:
+        """Add a hit, or note whose copy it is; returns whether it was added."""
+        terms = frozenset(analyse(hit.passage.text))
+        for kept, held in zip(self.hits, self._terms, strict=True):
+            if _is_copy(hit, terms, kept, held):
+                self.copies[kept.passage.id].append(hit.passage.path)
+                return False
+        self.hits.append(hit)
+        self._terms.append(terms)
+        return True
 
 
 def _is_copy(hit: Scored, terms: frozenset[str], kept: Scored, held: frozenset[str]) -> bool:
     """Nearly the same words in another document, and nothing of the query that `kept` lacks."""
-    if hit.passage.document == kept.passage.document:
+    fewer, more = sorted((len(terms), len(held)))
+    if fewer < SAME * more or hit.passage.document == kept.passage.document:
         return False
     shared = len(terms & held)
     if shared < SAME * (len(terms) + len(held) - shared):

@@ -107,6 +107,41 @@ def score_passages(
     }
 
 
+def score_groups(
+    postings: Postings,
+    terms: Mapping[str, int] | Sequence[str],
+    groups: Mapping[int, Sequence[int]],
+    mean: float,
+) -> dict[str, dict[int, float]]:
+    """term → group → what the term adds to the score of the group's passages taken as one text.
+
+    `groups` are passage ids by group, none in two groups; `mean` is the mean length of such texts
+    in terms. The idf is that of passages, which the index knows: so a text that is one passage
+    scores as it does alone, where the means are equal.
+    """
+    collection = postings.collection()
+    names = list(groups)
+    members = np.array([id for ids in groups.values() for id in ids], np.intp)
+    group_of = np.repeat(np.arange(len(names)), [len(ids) for ids in groups.values()])
+    order = members.argsort()
+    members, group_of = members[order], group_of[order]
+    lengths = np.bincount(
+        group_of, collection.lengths[members].astype(np.float64) - 1, minlength=len(names)
+    )
+    norms = K1 * (1 - B + B * lengths / (mean or 1.0))
+    scores: dict[str, dict[int, float]] = {}
+    for term in _terms(postings, collection, terms):
+        counts = np.zeros(len(names))
+        for ids, frequencies in _frequencies(postings, term, members):
+            np.add.at(counts, group_of[members.searchsorted(ids)], frequencies)
+        held = np.flatnonzero(counts)
+        added = term.weight * counts[held] / (counts[held] + norms[held])
+        scores[term.term] = {
+            names[at]: score for at, score in zip(held.tolist(), added.tolist(), strict=True)
+        }
+    return scores
+
+
 class _Best:
     """The ids that have the k highest scores so far, and the k-th of these scores."""
 
@@ -180,6 +215,12 @@ def _looked_up(
     postings: Postings, collection: Collection, term: _Term, wanted: Ids
 ) -> Iterable[tuple[Ids, Scores]]:
     """(ids, scores) of those `wanted`, ascending, that hold the term, row by row."""
+    for ids, frequencies in _frequencies(postings, term, wanted):
+        yield ids, _added(collection, term, ids, frequencies)
+
+
+def _frequencies(postings: Postings, term: _Term, wanted: Ids) -> Iterable[tuple[Ids, Frequencies]]:
+    """(ids, the term's frequencies) of those `wanted`, ascending, that hold it, row by row."""
     bases = np.array([row.base for row in term.rows])
     cuts = [*np.searchsorted(wanted, bases).tolist(), len(wanted)]
     for n, row in enumerate(term.rows):
@@ -191,5 +232,4 @@ def _looked_up(
         sought = (candidates[candidates <= base + int(offsets[-1])] - base).astype(offsets.dtype)
         places = offsets.searchsorted(sought)
         places = places[offsets[places] == sought]
-        found = offsets[places].astype(np.intp) + base
-        yield found, _added(collection, term, found, frequencies[places])
+        yield offsets[places].astype(np.intp) + base, frequencies[places]

@@ -326,6 +326,21 @@ class Documents:
                 found[row[0]] = StoredPassage(row[0], row[1], _from_column(row[2]), *row[3:])
         return found
 
+    def passages_of(self, documents: Iterable[int]) -> dict[int, list[int]]:
+        """document → ids of its passages, ascending."""
+        wanted = list(documents)
+        found: dict[int, list[int]] = {document: [] for document in wanted}
+        for at in range(0, len(wanted), _MOST_VARIABLES):
+            some = wanted[at : at + _MOST_VARIABLES]
+            marks = ",".join("?" * len(some))
+            for document, id in self._db.conn.execute(
+                f"SELECT document, id FROM passages WHERE document IN ({marks})"
+                " ORDER BY document, id",
+                some,
+            ):
+                found[document].append(id)
+        return found
+
     def newest_passages(self, limit: int, days: tuple[str, str] | None = None) -> list[int]:
         """Passage ids of the newest documents first, each document's in order.
 
