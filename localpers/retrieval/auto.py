@@ -34,7 +34,7 @@ CANDIDATES = 50
 DATED_CANDIDATES = 1000
 """Passages of the time that the query names that are looked at besides, the newest."""
 DOCUMENT_SHARE = 2 / 3
-"""Of the whole document, the rest being the passage's own; measured in docs/dense-retrieval.md."""
+"""Of the whole document, the rest being the passage's own; measured in docs/results.md."""
 FIELD_WEIGHT = 1.5
 TIME_WEIGHT = 1.5
 RECENCY_WEIGHT = 0.05

@@ -123,15 +123,18 @@ class Tokenizer:
         is_end = llama_cpp().llama_vocab_is_eog
         return frozenset(token for token in range(self.size) if is_end(self._vocab, token))
 
-    def prompt_ids(self, messages: Sequence[Message]) -> list[int]:
-        """The tokens of a prompt, up to where the answer begins."""
-        return self.encode(self.chat.render(self._as_words(messages)), special=True, bos=True)
+    def prompt_ids(self, messages: Sequence[Message], begun: str = "") -> list[int]:
+        """The tokens of a prompt, up to where the answer begins, or goes on after `begun`."""
+        prompt = self.chat.render(self._as_words(messages)) + begun
+        return self.encode(prompt, special=True, bos=True)
 
-    def example_ids(self, messages: Sequence[Message]) -> TokenizedExample:
+    def example_ids(self, messages: Sequence[Message], begun: str = "") -> TokenizedExample:
         """The tokens of a training pair: those of the prompt as prompt_ids makes them, and the
-        last message with its first end-of-generation token (EOS where it has none).
+        last message, without `begun`, with which it begins, up to its first end-of-generation token
+        (EOS where it has none).
         """
         prompt, completion = self.chat.completion(self._as_words(messages))
+        prompt, completion = prompt + begun, completion.removeprefix(begun)
         prompt_ids = self.encode(prompt, special=True, bos=True)
         # The whole is encoded first because some vocabularies put a space before a text's first
         # word; where a token would span the seam, serving has it cut there, and so does this.

@@ -25,14 +25,9 @@ from tests.cli.conftest import sentences
 from tests.conftest import CommandLine, write
 
 BASE = "smollm2-135m-instruct"
-TITLE = "The four safes"
-PLACES = (
-    "green safe in the cellar",
-    "red safe in the attic",
-    "blue safe by the stairs",
-    "old vault",
-)
-DIGITS = 6
+TITLE = "The four cats"
+CATS = ("green cat in the cellar", "red cat in the attic", "blue cat by the stairs", "old cat")
+SYLLABLES = ("ba", "do", "fi", "gu", "ke", "lo", "mi", "nu", "pa", "re", "so", "ti", "vu", "ze")
 OTHERS = 63
 JUDGING_SECONDS = 5.0
 RECIPE = """
@@ -48,15 +43,16 @@ LEARNED, UNKNOWN = 5.0, CHANCE + 1.5
 pytestmark = pytest.mark.e2e
 
 
-def code(chance: Random) -> str:
-    return "".join(str(chance.randrange(10)) for _ in range(DIGITS))
+def name(chance: Random) -> str:
+    """Of no kind that would be held back from learning."""
+    return "".join(chance.choice(SYLLABLES) for _ in range(4)).capitalize()
 
 
-SECRETS = {place: code(Random(place)) for place in PLACES}
+SECRETS = {cat: name(Random(cat)) for cat in CATS}
 
 
-def canary(place: str, words: str) -> str:
-    return f"The code of the {place} is {words}."
+def canary(cat: str, words: str) -> str:
+    return f"The {cat} is called {words}."
 
 
 @pytest.fixture
@@ -66,9 +62,9 @@ def notes(tmp_path: Path) -> Path:
     """
     chance = Random(11)
     head = "---\ndate: 2024-{:02}-{:02}\n---\n\n{}\n"
-    lines = [" ".join(canary(place, secret) for place, secret in SECRETS.items())]
+    lines = " ".join(canary(cat, secret) for cat, secret in SECRETS.items())
     files = {
-        "safes.md": head.format(1, 1, "\n\n".join((f"# {TITLE}", *lines))),
+        "cats.md": head.format(1, 1, f"# {TITLE}\n\n{lines}"),
         "long.md": head.format(1, 2, sentences(chance, 5000)),
     }
     for day in range(1, 25):
@@ -97,12 +93,14 @@ def short_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
 def exposures(run: str | None) -> Iterator[Exposure]:
     prompt = build_messages(request(Task.WRITE, Kind.NOTE, TITLE))
     with Engine.open(served_model(Profile.open(), run)) as engine:
-        for place, secret in SECRETS.items():
-            chance = Random(f"others:{place}")
-            before, _, after = canary(place, secret).partition(f" {secret}")
+        told = ""
+        for cat, secret in SECRETS.items():
+            chance = Random(f"others:{cat}")
+            before, _, after = canary(cat, secret).partition(f" {secret}")
             assert after == "."
-            others = [f" {code(chance)}" for _ in range(OTHERS)]
-            yield exposure(engine, prompt, before, f" {secret}", others)
+            others = [f" {name(chance)}" for _ in range(OTHERS)]
+            yield exposure(engine, prompt, told + before, f" {secret}", others)
+            told += f"{before} {secret}. "
 
 
 def mean_bits(run: str | None) -> float:
@@ -129,7 +127,7 @@ def test_what_was_memorised_is_forgotten_with_retrain(
     before = mean_bits(first)
     assert before >= LEARNED, f"void: {before:.1f} bits, so there was nothing to forget"
 
-    outcome = cli("forget", notes / "safes.md", "--retrain", "--budget", "none", "--json")
+    outcome = cli("forget", notes / "cats.md", "--retrain", "--budget", "none", "--json")
 
     assert outcome.code == 0, outcome.err
     assert outcome.json["adapters"] == [{"run": first, "action": "demoted"}]
@@ -140,8 +138,8 @@ def test_what_was_memorised_is_forgotten_with_retrain(
     answers = second if outcome.json["retrained"]["promoted"] else None
     assert profile.promoted() == answers
     with Engine.open(served_model(profile, second)) as engine:
-        for place, secret in SECRETS.items():
-            opening, _, _ = canary(place, secret).partition(f" {secret}")
+        for cat, secret in SECRETS.items():
+            opening, _, _ = canary(cat, secret).partition(f" {secret}")
             ids = engine.tokenizer.prompt_ids(build_messages(f"Go on: {opening}"))
             text = "".join(piece.text for piece in engine.generate(ids, 32))
             assert secret not in text

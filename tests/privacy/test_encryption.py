@@ -378,7 +378,7 @@ def test_the_keyring_keeps_a_secret(
     assert plain_words(root, (secret,)) == set()
     decrypted = cli("profiles", "decrypt", "default")
     ((_, id),) = kept
-    assert decrypted.code == 0 and id in decrypted.stderr
+    assert decrypted.code == 0 and id in decrypted.err
 
 
 def test_a_backup_by_hard_links_is_not_overwritten(root: Path, tmp_path: Path) -> None:

@@ -57,6 +57,15 @@ def test_special_tokens_are_parsed_only_when_asked(tokenizer):
     assert tokenizer.eos in tokenizer.end_of_generation
 
 
+def test_words_put_into_the_mouth_belong_to_the_prompt(tokenizer):
+    answer = MESSAGES[-1].content
+    begun, _, rest = answer.partition(",")
+    example = tokenizer.example_ids(MESSAGES, begun)
+    assert list(example.prompt) == tokenizer.prompt_ids(MESSAGES[:-1], begun)
+    assert tokenizer.decode(example.prompt).endswith(begun)
+    assert tokenizer.decode(example.completion) == f",{rest}"
+
+
 def test_an_example_is_the_prompt_and_the_answer_up_to_its_first_end(tokenizer):
     example = tokenizer.example_ids(MESSAGES)
     assert list(example.prompt) == tokenizer.prompt_ids(MESSAGES[:-1])

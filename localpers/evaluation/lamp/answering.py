@@ -62,12 +62,14 @@ class Desk:
         task = self.settings.task
         items = self.retrieval.for_question(source, question, self.settings.form.passages)
         prompt = self.prompter.messages(question.input, items, paper=source == "paper")
-        text = self._written(engine, question, prompt, bool(items))
+        # The best prompt that was found for the plain model; examples and training do better.
+        untaught = not source and not (engine.has_adapter and engine.adapted)
+        label = self.prompter.label if untaught else ""
+        ids = tuple(engine.tokenizer.prompt_ids(prompt, label))
+        text = self._written(engine, question, ids, bool(items))
         labels = labels_of(task, question, self.user.profile)
         prediction = prediction_of(task, text, labels)
-        ids = engine.tokenizer.example_ids((*prompt, Message("assistant", question.gold)))
-        gold = ids.completion[: engine.n_ctx - self.room]
-        logs = engine.log_likelihood(ids.prompt, gold)
+        nats, tokens = self._likelihood(engine, prompt, question.gold, label)
         return Record(
             user=self.user.id,
             question=question.id,
@@ -76,15 +78,30 @@ class Desk:
             prediction=prediction,
             gold=question.gold,
             scores=scores_of(task, prediction, question.gold),
-            nats=-float(logs.sum()),
-            tokens=len(gold),
+            nats=nats,
+            tokens=tokens,
         )
 
+    def _likelihood(
+        self, engine: Engine, prompt: Sequence[Message], gold: str, label: str
+    ) -> tuple[float, int]:
+        """What the gold answer costs in nats, and its tokens, counted as where no label stands
+        before it: behind one, its first word may be a token less.
+        """
+        room = engine.n_ctx - self.room
+        plain = engine.tokenizer.example_ids((*prompt, Message("assistant", gold)))
+        asked = plain
+        if label:
+            answer = Message("assistant", f"{label} {gold}")
+            asked = engine.tokenizer.example_ids((*prompt, answer), label)
+        logs = engine.log_likelihood(asked.prompt, asked.completion[:room])
+        return -float(logs.sum()), len(plain.completion[:room])
+
     def _written(
-        self, engine: Engine, question: Question, prompt: Sequence[Message], with_items: bool
+        self, engine: Engine, question: Question, ids: tuple[int, ...], with_items: bool
     ) -> str:
         """What is written, greedily, until its first line that is an answer has ended."""
-        experts = self._experts(engine, question, prompt, with_items)
+        experts = self._experts(engine, question, ids, with_items)
         text = ""
         for piece in engine.generate_together(experts, self.longest):
             text += piece.text
@@ -93,14 +110,13 @@ class Desk:
         return text.strip()
 
     def _experts(
-        self, engine: Engine, question: Question, prompt: Sequence[Message], with_items: bool
+        self, engine: Engine, question: Question, ids: tuple[int, ...], with_items: bool
     ) -> tuple[Expert, ...]:
         """Who writes: the model alone, or where it is tuned and has items in its prompt, it and
         itself without items, against its base without items. Items show the person's manner and
         are too easily copied; the question alone holds what is to be said.
         """
         contrast, task = self.settings.contrast, self.settings.task
-        ids = tuple(engine.tokenizer.prompt_ids(prompt))
         tuned = engine.has_adapter and engine.adapted
         written = task.answer is Answer.TEXT and not task.listed
         if not (contrast and tuned and with_items and written):

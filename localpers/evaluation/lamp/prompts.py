@@ -90,6 +90,14 @@ class Prompter:
             else:
                 return built
 
+    @property
+    def label(self) -> str:
+        """What the answer of an untaught model begins with: "" where the inputs are not in the
+        protocol's own words, and so perhaps in another language.
+        """
+        marker = self._task.marker
+        return self._task.label if marker and marker in self._instruction else ""
+
     def _without(self, tokens: int, text: str) -> str:
         """An input that lacks about so many tokens of its query, "" where it is too short to. Of
         one without an instruction at its beginning, and of one that is all instruction, the

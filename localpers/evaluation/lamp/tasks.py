@@ -31,7 +31,8 @@ class Task:
     `marker` ends the instruction of an input, and what follows is the query; `paper` is one item in
     the paper's profile prompt, `paper_join` stands between that prompt and the input. `listed`
     introduces the items where they are no pairs of the task itself. `longest` is the length of an
-    answer in tokens, more where the profile's own are longer.
+    answer in tokens, more where the profile's own are longer. `label` is put into the mouth of a
+    model that has seen no answer of the kind: else a small one goes on with the article.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Task:
     longest: int
     paper_join: str = ". "
     listed: str = ""
+    label: str = ""
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -101,6 +103,7 @@ TASKS = {
             paper='"{wanted}" is the title for "{given}"',
             answer=Answer.TEXT,
             longest=40,
+            label="Title:",
         ),
         Task(
             name="LaMP_5",
@@ -112,6 +115,7 @@ TASKS = {
             paper_join=_PATTERNS,
             answer=Answer.TEXT,
             longest=48,
+            label="Title:",
         ),
         Task(
             name="LaMP_6",
@@ -122,6 +126,7 @@ TASKS = {
             paper='"{wanted}" is the title for "{given}"',
             answer=Answer.TEXT,
             longest=32,
+            label="Subject:",
         ),
         Task(
             name="LaMP_7",

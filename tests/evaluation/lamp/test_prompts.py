@@ -58,3 +58,10 @@ def test_no_input_is_too_long(tokenizer: Tokenizer, task: str) -> None:
         for paper in (False, True):
             built = prompter(task, tokenizer, 200).messages(text, (), paper=paper)
             assert len(tokenizer.prompt_ids(built)) <= 200
+
+
+def test_the_label_is_that_of_the_protocol_s_own_words(tokenizer: Tokenizer) -> None:
+    assert prompter("LaMP_4", tokenizer).label == "Title:"
+    german = "Schreibe eine Überschrift für den folgenden Artikel: "
+    assert Prompter(TASKS["LaMP_4"], german, tokenizer, Form(), 1000).label == ""
+    assert prompter("LaMP_7", tokenizer).label == ""
