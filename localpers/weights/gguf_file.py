@@ -146,7 +146,7 @@ def read_metadata(path: Path) -> GGUFInfo:
         name=_one_line(str(header.values.get("general.name", ""))) or path.stem,
         parameters=weights,
         quantization=_file_type_name(header) or (by_type.most_common(1) or [("", 0)])[0][0],
-        mix=tuple((name, count / weights) for name, count in by_type.most_common()),
+        mix=tuple((name, count / weights) for name, count in by_type.most_common() if weights),
         bits_per_weight=bits / weights if weights else 0.0,
         bytes=header.bytes,
         context_length=_whole(header.of_architecture("context_length", 0)),

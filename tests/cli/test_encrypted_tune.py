@@ -23,7 +23,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="encryption need
 KEYS = ("content_hash", "promoted", "completion", "messages", "base_model", "nats", "lora_a")
 LONG_WORDS = (*sorted({word for word in WORDS if len(word) > 5}), "zeppelin")
 ON_DISK = re.compile(
-    r"(\.[^/]+\.enc\.\w+|[^/]+\.enc|index\.sqlite(-wal|-shm|-journal)?|writer\.lock|\.?writer\.json[^/]*)"
+    r"(\.[^/]+\.enc\.\w+|[^/]+\.enc|index\.sqlite(-wal|-shm|-journal)?"
+    r"|(writer|measuring)\.lock|\.?(writer|measuring)\.json[^/]*)"
 )
 """What may be made in the profile's folder, if only for a moment."""
 

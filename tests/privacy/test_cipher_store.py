@@ -10,6 +10,7 @@ import pytest
 from localpers.corpus.sync import sync
 from localpers.encryption.keys import Kind
 from localpers.errors import LocalpersError
+from localpers.forgotten import Forgotten
 from localpers.privacy.encryption import Secret, encrypt_profile
 from localpers.profile import Profile
 from localpers.retrieval.indexing import Indexer
@@ -34,14 +35,14 @@ def profile(request: pytest.FixtureRequest) -> Profile:
     return Profile.open("default", lambda name, header: b"correct horse")
 
 
-def fill(store: Store, folder: Path) -> None:
+def fill(profile: Profile, store: Store, folder: Path) -> None:
     Indexer(store).refresh()
-    sync(store, [folder])
+    sync(store, [folder], Forgotten.of(profile))
 
 
 def test_what_is_put_in_is_found_again(profile: Profile, tmp_path: Path) -> None:
     with Store.open(profile) as store:
-        fill(store, write(tmp_path / "n", NOTES))
+        fill(profile, store, write(tmp_path / "n", NOTES))
     with Store.open(profile) as store:
         (hit,) = Retriever(store).search("zeppelin", 5)
         assert "zeppelin" in hit.text and store.documents.totals().documents == 2
@@ -51,7 +52,7 @@ def test_what_is_put_in_is_found_again(profile: Profile, tmp_path: Path) -> None
 
 def test_a_failed_transaction_leaves_nothing(profile: Profile, tmp_path: Path) -> None:
     with Store.open(profile) as store:
-        fill(store, write(tmp_path / "n", NOTES))
+        fill(profile, store, write(tmp_path / "n", NOTES))
         with pytest.raises(RuntimeError), store.transaction():
             store.set_meta("half", "done")
             raise RuntimeError
@@ -68,7 +69,7 @@ def test_readers_do_not_wait_for_the_writer(profile: Profile) -> None:
 
 def test_damage_and_wrong_statements_are_one_error(profile: Profile, tmp_path: Path) -> None:
     with Store.open(profile) as store:
-        fill(store, write(tmp_path / "n", NOTES))
+        fill(profile, store, write(tmp_path / "n", NOTES))
         store.db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     content = bytearray(profile.database.read_bytes())
     content[4096:] = b"\xff" * (len(content) - 4096)
@@ -86,9 +87,9 @@ def test_damage_and_wrong_statements_are_one_error(profile: Profile, tmp_path: P
 def test_cascades_hold(profile: Profile, tmp_path: Path) -> None:
     folder = write(tmp_path / "n", NOTES)
     with Store.open(profile) as store:
-        fill(store, folder)
+        fill(profile, store, folder)
         (folder / "a.md").unlink()
-        sync(store, [folder])
+        sync(store, [folder], Forgotten.of(profile))
         totals = store.documents.totals()
         assert (totals.documents, totals.passages) == (1, 1)
         assert not list(Retriever(store).search("zeppelin", 5))

@@ -431,7 +431,7 @@ def test_who_reads_or_measures_just_now_is_waited_for(
         outcome = cli("forget", notes / NAME)
     assert outcome.code == 1 and "'localpers eval'" in outcome.err
     assert cli("search", "zanzibar", "--json").json
-    monkeypatch.setattr("localpers.store.database.BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("localpers.store.engine.BUSY_SECONDS", 0.1)
     with Store.open(profile) as reader, reader.snapshot():
         assert reader.documents.count() == 121
         outcome = cli("forget", notes / NAME)
