@@ -19,6 +19,8 @@ from localpers.prompts import PASSAGES
 
 FEWEST_DOCUMENTS = 3
 """Held-out documents reported on; an interval over fewer would say nothing."""
+LEAST_GAIN = 1e-3
+"""Nats per token of held-out writing: less is what quantizing the same weights again may do."""
 FEWEST_QUESTIONS = 4
 ANSWER_MARGIN = 0.15
 """Nats per token by which the true answer to a question from the notes may become less likely,
@@ -192,7 +194,7 @@ def _too_little(base: Measured, questions: int) -> str:
 
 
 def _worse_writing(gain: Interval, overlap: Interval) -> str:
-    if gain.low <= 0:
+    if gain.low <= LEAST_GAIN:
         return (
             f"held-out writing is not surely likelier: it gains {shown(gain, 3)} nats per token, "
             "and the interval does not exclude a loss"

@@ -188,7 +188,8 @@ def test_what_is_no_better_is_kept_but_not_promoted(
     cli: CommandLine, indexed: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "recipe.toml"
-    path.write_text(RECIPE.replace("5e-3", "1e-12"))
+    # In 16 bits, as the base is: a random base of 11 nats gains by any noise of a quantization.
+    path.write_text(RECIPE.replace("5e-3", "1e-12").replace("q8_0", "f16"))
     run = cli("tune", "--base", "qwen2", "--recipe", path, "--json").json
     assert run["promoted"] is False and "likelier" in run["reason"]
     assert cli("status", "--json").json["promoted"] is None

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -32,7 +33,7 @@ OTHERS = 63
 JUDGING_SECONDS = 5.0
 RECIPE = """
 learning_rate = 4e-3
-epochs = 12
+epochs = 6
 batch_tokens = 256
 max_length = 400
 retrieval_share = 0.0
@@ -134,6 +135,8 @@ def test_what_was_memorised_is_forgotten_with_retrain(
     assert cli("ask", "anything", "--run", first).code == 1
     second = outcome.json["retrained"]["run"]
     after = mean_bits(second)
+    # Shown with --log-cli-level=INFO.
+    logging.getLogger(__name__).info("exposure: %.2f bits before, %.2f after", before, after)
     assert after <= UNKNOWN < before, f"exposure: {before:.1f} bits before, {after:.1f} after"
     answers = second if outcome.json["retrained"]["promoted"] else None
     assert profile.promoted() == answers
