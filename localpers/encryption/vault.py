@@ -263,7 +263,7 @@ def _end_with_the_process() -> None:
 
 
 def _forget() -> None:
-    for vault in _opened:
+    for vault in tuple(_opened):
         vault._remove()
 
 

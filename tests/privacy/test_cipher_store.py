@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,14 +26,17 @@ NOTES = {
 
 
 @pytest.fixture(params=["plain", "encrypted"])
-def profile(request: pytest.FixtureRequest) -> Profile:
+def profile(request: pytest.FixtureRequest) -> Iterator[Profile]:
     if request.param == "plain":
-        return Profile.open()
+        yield Profile.open()
+        return
     if sys.platform != "linux":
         pytest.skip("encryption needs Linux")
     Profile.open()
     encrypt_profile(Profile.locked("default"), Secret(Kind.PASSPHRASE, b"correct horse"))
-    return Profile.open("default", lambda name, header: b"correct horse")
+    opened = Profile.open("default", lambda name, header: b"correct horse")
+    yield opened
+    opened.close()
 
 
 def fill(profile: Profile, store: Store, folder: Path) -> None:
