@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,19 @@ from localpers.privacy.kernel_filter import why_unavailable
 
 ROOT = Path(__file__).parents[2]
 
+
+@cache
+def why_no_filter() -> str | None:
+    """Why there is no library, or what the kernel says to a child that asks it for a filter."""
+    if why := why_unavailable():
+        return why
+    asked = "from localpers.privacy.kernel_filter import install; install()"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, cwd=ROOT)
+    return None if done.returncode == 0 else done.stderr.strip().rpartition("\n")[2] or "killed"
+
+
 needs_filter = pytest.mark.skipif(
-    why_unavailable() is not None, reason=f"no kernel filter: {why_unavailable()}"
+    why_no_filter() is not None, reason=f"no kernel filter: {why_no_filter()}"
 )
 
 
