@@ -45,14 +45,11 @@ def fetch_from_keyring(name: str) -> None:
     """Ask the keyring, which is another process, while it can still be reached: to be called before
     the airgap closes. Nothing where profile `name` is not opened by it.
     """
+    from localpers.encryption.keys import Header, Kind
     from localpers.profile import profiles_folder
 
-    folder = profiles_folder() / name
-    if not (folder / "encryption.json").exists():
-        return
-    from localpers.encryption.keys import Header, Kind
-
-    if (header := Header.load(folder)) is not None and header.kind is Kind.KEYRING:
+    header = Header.load(profiles_folder() / name)
+    if header is not None and header.kind is Kind.KEYRING:
         _fetched[header.id] = secret_in_keyring(header.id)
 
 
@@ -63,7 +60,7 @@ def secret_of(name: str, header: Header) -> bytes:
     from localpers.encryption.keys import Kind
 
     if header.kind is Kind.KEYRING:
-        return _fetched.pop(header.id, b"") or secret_in_keyring(header.id)
+        return _fetched.get(header.id) or secret_in_keyring(header.id)
     if stated := stated_secret(header.kind, None):
         return stated
     if header.kind is Kind.KEY_FILE:

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-FOLDER_MODE = 0o700
+from localpers.permissions import FOLDER_MODE
+
 _BLOCK = 1 << 20
 
 
