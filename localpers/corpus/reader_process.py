@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from localpers.confinement import confine
 from localpers.corpus.isolation import Limits, guarded
 from localpers.corpus.readers import reader_for
 from localpers.datatypes import Document
@@ -27,7 +28,7 @@ def main(limits: str) -> None:
     answers = os.dup(1)
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
-    _confine(allowed)
+    confine(allowed.memory, open_files=_OPEN_FILES)
     for line in sys.stdin.buffer:
         path = Path(os.fsdecode(bytes.fromhex(json.loads(line)["path"])))
         _answer(answers, path, allowed)
@@ -73,26 +74,6 @@ def _described(document: Document) -> dict[str, Any]:
         "author": document.author,
         "recipients": document.recipients,
     }
-
-
-def _confine(allowed: Limits) -> None:
-    """No more memory than allowed, no file written, no core dump with somebody's text in it.
-
-    macOS does not enforce the limit of memory; where there are no such limits at all, the parent's
-    clock is what is left.
-    """
-    try:
-        import resource
-    except ImportError:
-        return
-    for kind, most in (
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_NOFILE, _OPEN_FILES),
-        (resource.RLIMIT_AS, allowed.memory),
-    ):
-        with suppress(ValueError, OSError):  # A harder limit is there already.
-            resource.setrlimit(kind, (most, most))
 
 
 def _allow_time(seconds: int) -> None:

@@ -12,9 +12,9 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 
+from localpers.confinement import confine
 from localpers.datatypes import Message
 from localpers.errors import LocalpersError, UnsupportedModel
 from localpers.weights.gguf_file import read_metadata
@@ -69,7 +69,7 @@ def main(path_as_hex: str) -> None:
     answer = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     path = Path(os.fsdecode(bytes.fromhex(path_as_hex)))
-    _confine(path)
+    confine(MEMORY + 3 * path.stat().st_size, cpu_seconds=CPU_SECONDS)
     try:
         _load(path)
         refused = None
@@ -103,18 +103,3 @@ def _load(path: Path) -> None:
     first = (library.llama_token * 1)(ids[0])
     if library.llama_decode(context, library.llama_batch_get_one(first, 1)):
         raise _failed(path, "cannot be computed by llama.cpp")
-
-
-def _confine(path: Path) -> None:
-    try:
-        import resource
-    except ImportError:
-        return
-    for kind, most in (
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CPU, CPU_SECONDS),
-        (resource.RLIMIT_AS, MEMORY + 3 * path.stat().st_size),
-    ):
-        with suppress(ValueError, OSError):
-            resource.setrlimit(kind, (most, most))
