@@ -1,8 +1,11 @@
-"""What a profile teaches: exchanges as a prompt with retrieved items has them, each answer learned.
+"""What a profile teaches: answers after retrieved items, and after the question alone.
 
-A prompt of k items and the question holds k + 1 answers, and every one of them is an example: the
-first without any items before it, the last with k. One prompt is read for all of them where the
-base reads it, which makes an example cost a fraction of a prompt of its own.
+A prompt of k items and the question holds k + 1 answers as a prompt with retrieved items has them,
+and every one of them is an example: the first without any items before it, the last with k. One
+prompt is read for all of them where the base reads it, which makes an example cost a fraction of a
+prompt of its own. But items in a prompt are short: an answer that is learned only there is not
+learned as a question asks for it, with its whole text and nothing before it. So each item is
+learned that way too.
 """
 
 from __future__ import annotations
@@ -13,45 +16,72 @@ from random import Random
 
 from localpers.datatypes import Message, TokenizedExample
 from localpers.evaluation.lamp.answering import Desk
+from localpers.evaluation.lamp.prompts import Pair
 from localpers.weights.tokenizer import Tokenizer
 
 NEAREST = 12
 """Among so many, items that no prompt holds yet are preferred."""
-SMALL = 5
-"""A profile of fewer items is learned from plain prompts besides."""
 
 
 def examples_of(desk: Desk, tokenizer: Tokenizer) -> Iterator[TokenizedExample]:
-    """Examples of every item at least once; those of one prompt follow one another.
-
-    Items that prompts have in a list are learned one by one, with such a prompt and plain.
+    """Examples of every item with others before it, as far as prompts have room, and of every item
+    alone; those of one prompt follow one another, so that a part of them is a whole of fewer items.
     """
-    recipe, profile = desk.settings.recipe, desk.user.profile
-    small = len(profile) < SMALL
     learned: set[int] = set()
     for number in _order(desk):
-        pair = desk.prompter.pair(number, profile[number], desk.settings.seed)
+        pair = _pair(desk, number)
         if number in learned or pair is None:
             continue
-        near = _before(desk, number, pair.query, learned)
-        answer = Message("assistant", pair.answer)
-        room = recipe.max_length - len(tokenizer.encode(pair.answer)) - 4
-        items = [profile[other] for other in near]
-        messages = (*desk.prompter.messages(pair.input, items, room=room), answer)
-        # What had to be shortened to find room would teach to end early.
-        whole = {pair.answer: {number}}
-        for other in near:
-            whole.setdefault(profile[other].wanted.strip(), set()).add(other)
-        plain = (*desk.prompter.messages(pair.input, ()), answer)
-        for one in (messages, plain) if small or not _exchanged(desk) else (messages,):
-            for end in range(len(one), 0, -1):
-                turn = one[end - 1]
-                if turn.role != "assistant" or turn.content not in whole:
-                    continue
-                example = tokenizer.example_ids(one[:end])
-                if len(example.prompt) + len(example.completion) <= recipe.max_length:
-                    learned |= whole[turn.content]
-                    yield example
+        taught = {number}
+        for numbers, example in _with_items(desk, tokenizer, number, pair, learned):
+            taught |= numbers
+            yield example
+        for one in sorted(taught - learned, reverse=True):
+            if alone := _alone(desk, tokenizer, one):
+                yield alone
+        learned |= taught
+
+
+def _with_items(
+    desk: Desk, tokenizer: Tokenizer, number: int, pair: Pair, learned: set[int]
+) -> Iterator[tuple[set[int], TokenizedExample]]:
+    """(items that it teaches, example) for every answer in the prompt of item `number`."""
+    most, profile = desk.settings.recipe.max_length, desk.user.profile
+    near = _before(desk, number, pair.query, learned)
+    room = most - len(tokenizer.encode(pair.answer)) - 4
+    items = [profile[other] for other in near]
+    messages = desk.prompter.messages(pair.input, items, room=room)
+    # What had to be shortened to find room would teach to end early.
+    whole = {pair.answer: {number}}
+    for other in near:
+        whole.setdefault(profile[other].wanted.strip(), set()).add(other)
+    turns = (*messages, Message("assistant", pair.answer))
+    for end in range(len(turns), 0, -1):
+        turn = turns[end - 1]
+        if turn.role == "assistant" and turn.content in whole:
+            example = tokenizer.example_ids(turns[:end])
+            if _fits(example, most):
+                yield whole[turn.content], example
+
+
+def _alone(desk: Desk, tokenizer: Tokenizer, number: int) -> TokenizedExample | None:
+    """The answer of item `number` after its question and nothing else."""
+    pair = _pair(desk, number)
+    if pair is None:
+        return None
+    most = desk.settings.recipe.max_length
+    room = most - len(tokenizer.encode(pair.answer)) - 4
+    messages = desk.prompter.messages(pair.input, (), room=room)
+    example = tokenizer.example_ids((*messages, Message("assistant", pair.answer)))
+    return example if _fits(example, most) else None
+
+
+def _fits(example: TokenizedExample, most: int) -> bool:
+    return len(example.prompt) + len(example.completion) <= most
+
+
+def _pair(desk: Desk, number: int) -> Pair | None:
+    return desk.prompter.pair(number, desk.user.profile[number], desk.settings.seed)
 
 
 def _order(desk: Desk) -> list[int]:
@@ -65,11 +95,8 @@ def _order(desk: Desk) -> list[int]:
 def _before(desk: Desk, number: int, query: str, learned: set[int]) -> list[int]:
     """The items in the prompt of item `number`, best first."""
     nearest = list(islice(desk.retrieval.neighbours(number, query), NEAREST))
-    if _exchanged(desk):
+    task = desk.settings.task
+    if task.wanted and not task.listed:
+        # Each of them is learned where it stands; in a list none is.
         nearest.sort(key=learned.__contains__)
     return nearest[: desk.settings.form.passages]
-
-
-def _exchanged(desk: Desk) -> bool:
-    """Whether items stand in a prompt as exchanges, not in a list."""
-    return bool(desk.settings.task.wanted) and not desk.settings.task.listed

@@ -37,7 +37,7 @@ class Form:
 
     passages: int = 4
     item: int = 56
-    own: int = 128
+    own: int = 192
     answer: int = 128
 
 
