@@ -114,7 +114,8 @@ def sync(
     paths = list(paths)
     roots = _roots(paths)
     named = frozenset(root for root in roots if again and os.path.isfile(root))
-    for name in (name for path in paths if again and path.is_file() for name in names_of(path)):
+    files = [path for path in paths if path.expanduser().is_file()] if again else []
+    for name in {name for file in files for name in names_of(file)}:
         forgotten.take_back(name)
     plans = [_plan(store, root, again, forgotten) for root in roots]
     if any(plan.changed for plan in plans):
