@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from localpers.permissions import NO_CORE_DUMP
+
 
 def confine(memory: int, *, open_files: int | None = None, cpu_seconds: int | None = None) -> None:
     """No more than `memory` bytes of address space, no file written, no core dump with somebody's
@@ -17,7 +19,7 @@ def confine(memory: int, *, open_files: int | None = None, cpu_seconds: int | No
     except ImportError:
         return
     for kind, most in (
-        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_CORE, NO_CORE_DUMP),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NOFILE, open_files),
         (resource.RLIMIT_CPU, cpu_seconds),

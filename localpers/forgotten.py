@@ -22,6 +22,17 @@ from localpers.profile import Profile, write_atomically
 _KEY_BYTES = 32
 
 
+def names_of(path: Path) -> frozenset[str]:
+    """Every absolute name of `path` that the index may know it by: a walk resolves the links in the
+    folder that it was given, and keeps the names of links that it meets below.
+    """
+    absolute = path.expanduser().absolute()
+    return frozenset(
+        str(Path(os.path.realpath(parent)) / absolute.relative_to(parent))
+        for parent in (absolute, *absolute.parents)
+    )
+
+
 class Digests(NamedTuple):
     """Keyed hashes (HMAC-SHA-256, hexadecimal) of one forgotten document, or of a whole file where
     `part` and `text` are None. They refuse the file, this part of it, and the text anywhere.

@@ -13,8 +13,7 @@ from pathlib import Path
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 
-
-_NO_CORE_DUMP = 1
+NO_CORE_DUMP = 1
 """Bytes. 0 would stop a file, but not a crash handler behind a pipe; 1 stops both on Linux."""
 
 
@@ -24,8 +23,8 @@ def keep_private() -> None:
     """
     os.umask(0o077)
     _, most = resource.getrlimit(resource.RLIMIT_CORE)
-    within = most == resource.RLIM_INFINITY or most >= _NO_CORE_DUMP
-    resource.setrlimit(resource.RLIMIT_CORE, (_NO_CORE_DUMP if within else most, most))
+    within = most == resource.RLIM_INFINITY or most >= NO_CORE_DUMP
+    resource.setrlimit(resource.RLIMIT_CORE, (NO_CORE_DUMP if within else most, most))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +52,11 @@ def entries(folder: Path, depth: int | None = None) -> Iterator[Entry]:
     """
     for path, status in _walk(str(folder), depth):
         yield _entry(path, status)
+
+
+def links(folder: Path) -> Iterator[Path]:
+    """The links below `folder`, which nothing here follows."""
+    return (path for path in folder.rglob("*") if path.is_symlink())
 
 
 def mend(folder: Path, depth: int | None = None) -> list[Entry]:

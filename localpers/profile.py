@@ -72,9 +72,14 @@ def use_profile(name: str) -> None:
 
 
 def remove_profile(profile: Profile) -> None:
-    """Delete the profile (see Profile.locked) and all that is in its folder. Raises ProfileBusy."""
-    with profile.writing("profiles remove"):
-        shutil.rmtree(profile.root)
+    """Delete the profile (see Profile.locked) and all that is in its folder, also where that is
+    elsewhere, behind a link. Raises ProfileBusy.
+    """
+    command = "profiles remove"
+    with profile.writing(command), profile.measuring(command):
+        shutil.rmtree(profile.root.resolve())
+        if profile.root.is_symlink():
+            profile.root.unlink()
     if default_profile() == profile.name:
         use_profile(DEFAULT)
 

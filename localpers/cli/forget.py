@@ -123,12 +123,17 @@ def _tell(profile: Profile, planned: Plan, dry_run: bool, seconds: float) -> Non
         say(f"  … and {len(planned.documents) - MOST_SHOWN} more (--json lists all)")
     gone = {origin.path for origin in planned.origins} - {one.path for one in planned.documents}
     if gone:
-        say(f"  {len(gone)} files that are indexed no more, but were known to a run")
+        files = "1 file that is" if len(gone) == 1 else f"{len(gone)} files that are"
+        say(f"  {files} indexed no more, but known to a run")
     count = len(planned.documents)
+    documents, are = ("document", "is") if count == 1 else ("documents", "are")
     if dry_run:
-        say(f"{count} documents would be forgotten; nothing was changed.")
+        say(f"{count} {documents} would be forgotten; nothing was changed.")
     else:
-        say(f"{count} documents are forgotten, in {seconds:.1f} s. Your own files are untouched.")
+        say(
+            f"{count} {documents} {are} forgotten, in {seconds:.1f} s. "
+            "Your own files are untouched."
+        )
     would = "would " if dry_run else ""
     for one in planned.affected:
         if one.action == "abandoned":

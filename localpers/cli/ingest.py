@@ -114,8 +114,8 @@ def _tell(report: SyncReport, dry_run: bool) -> None:
             say(f"  … and {len(report.skipped) - MOST_SKIPPED_SHOWN} more (--json lists all)")
     if report.forgotten:
         say(
-            f"{report.forgotten} left out because they were forgotten ('ingest FILE --again' takes "
-            "the file named back)."
+            f"{report.forgotten} left out as forgotten ('ingest FILE --again' takes the file named "
+            "back)."
         )
     say(f"The index holds {report.documents} documents in {report.passages} passages.")
     if not report.documents:

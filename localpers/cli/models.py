@@ -103,9 +103,9 @@ def pull(
     """Get a model of the catalog. The only command that uses the network."""
     if sha256 is not None and offline is None:
         raise typer.BadParameter("--sha256 checks a file brought by hand: name it by --offline.")
-    if offline is not None:
-        from localpers.privacy.airgap import seal
+    from localpers.privacy.airgap import seal
 
+    if offline is not None:
         seal()
 
     from localpers.weights.pull import pull as pull_model
@@ -116,7 +116,7 @@ def pull(
         line.update(done // 1_000_000, total // 1_000_000)
 
     try:
-        model = pull_model(name, notice, show, offline, sha256)
+        model = pull_model(name, notice, show, offline, sha256, close_network=seal)
     finally:
         line.clear()
     _show(model, as_json)

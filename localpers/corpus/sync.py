@@ -25,7 +25,7 @@ from localpers.corpus.readers.metadata import date_in_name
 from localpers.corpus.walk import FoundFile, Walk
 from localpers.datatypes import Document
 from localpers.errors import NotADocument, SourceMissing, UnreadableFile
-from localpers.forgotten import Forgotten
+from localpers.forgotten import Forgotten, names_of
 from localpers.profile import home
 from localpers.retrieval.indexing import Indexer
 from localpers.store import Store
@@ -111,10 +111,12 @@ def sync(
     Raises SourceMissing where a path does not exist, or is an indexed folder that is empty now.
     """
     began = time.monotonic()
+    paths = list(paths)
     roots = _roots(paths)
     named = frozenset(root for root in roots if again and os.path.isfile(root))
-    for path in named:
-        forgotten.take_back(path)
+    files = [path for path in paths if path.expanduser().is_file()] if again else []
+    for name in {name for file in files for name in names_of(file)}:
+        forgotten.take_back(name)
     plans = [_plan(store, root, again, forgotten) for root in roots]
     if any(plan.changed for plan in plans):
         warm_up()

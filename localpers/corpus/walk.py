@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,10 @@ class Walk:
                 self.unreadable[self.root] = "not a regular file"
             return
         self._visited.add((status.st_dev, status.st_ino))
+        for folder in self.excluded:  # Also where a link leads to a folder above it.
+            with suppress(OSError):
+                status = os.stat(folder)
+                self._visited.add((status.st_dev, status.st_ino))
         yield from self._folder(self.root, ())
 
     def _folder(
@@ -70,7 +75,7 @@ class Walk:
             if entry.name in IGNORE_FILES:
                 rules = (*rules, *self._rules_of(folder, entry.path))
         for entry in entries:
-            if entry.name.startswith(".") or entry.path in self.excluded:
+            if entry.name.startswith(".") or self._leads_astray(entry):
                 continue
             try:
                 if entry.is_dir():
@@ -80,6 +85,13 @@ class Walk:
                     yield _found(entry.path, entry.stat())
             except OSError as error:
                 self.unreadable[entry.path] = _reason(error)
+
+    def _leads_astray(self, entry: os.DirEntry[str]) -> bool:
+        """Whether it is a link to what is excluded, or into it."""
+        if not entry.is_symlink():
+            return False
+        target = os.path.realpath(entry.path) + "/"
+        return any(target.startswith(folder.rstrip("/") + "/") for folder in self.excluded)
 
     def _enters(self, entry: os.DirEntry[str]) -> bool:
         if entry.name in NEVER_ENTERED:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import resource
 import shutil
 import signal
 import threading
@@ -23,6 +22,7 @@ from localpers.encryption.files import private_folders, replaced, wipe
 from localpers.encryption.keys import MasterKey
 from localpers.encryption.memory import WorkingFolder, anonymous_file
 from localpers.encryption.stream import decrypt_stream, encrypt_stream
+from localpers.permissions import keep_private
 
 ENCRYPTED = ".enc"
 WEIGHTS = frozenset({".gguf", ".safetensors"})
@@ -71,8 +71,7 @@ class Vault:
         return self._working.path
 
     def _open(self) -> None:
-        # A crash must not write the memory of this process to the disk.
-        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+        keep_private()  # A crash must not write the memory of this process to the disk.
         self._working = WorkingFolder()
         _opened.append(self)
         _end_with_the_process()

@@ -17,16 +17,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localpers.errors import LocalpersError
-from localpers.permissions import Entry, entries, mend
+from localpers.permissions import Entry, entries, links, mend
 from localpers.privacy import airgap, probes
 from localpers.privacy.process_title import TITLE
-from localpers.profile import home
+from localpers.profile import home, profile_names, profiles_folder
 
 REFUSED = "EPERM"
 _SECONDS = 60
 _CONTROLS = ("tcp", "udp", "native call")
 """What any program can make on any machine: where the control child cannot, nothing is proved."""
 _WRITABLE_BY_OTHERS = 0o022
+_UNSEEN = "a link: nothing is known of what it leads to"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ def _kernel_proofs(
     proofs = [
         Proof(f"{name}, in a child process", found, control.get(name, "not tried"), by, holds)
         for name, found in sealed.items()
-        if (holds := _is_refused(name, found)) is not None
+        if (holds := _is_refused(found)) is not None
     ]
     thread = Proof(
         "native call, in an older thread", native, control["native call"], by, native == REFUSED
@@ -151,16 +152,13 @@ def _kernel_proofs(
     return [*proofs, thread]
 
 
-def _is_refused(name: str, found: str) -> bool | None:
-    """The C library's lookup has its own words for the sockets that it was refused."""
-    if name == "name lookup":
-        return found != probes.MADE
+def _is_refused(found: str) -> bool | None:
     return None if found == probes.NOT_HERE else found == REFUSED
 
 
 def _hook_proof(control: dict[str, str]) -> Proof:
-    found = probes.probe_all(lookup=True)
-    refused = all(found[name] == REFUSED for name in ("tcp", "udp", "name lookup"))
+    found = probes.probe_all()
+    refused = {found["tcp"], found["udp"], probes.python_lookup()} == {REFUSED}
     outcome = REFUSED if refused else "not refused"
     return Proof("Python code", outcome, control["tcp"], "audit hook (PEP 578)", refused)
 
@@ -176,8 +174,11 @@ def _title_proof() -> Proof:
 
 
 def _kept(models: Path) -> list[Kept]:
-    mended = {entry.path: entry.mode for entry in mend(home())}
-    kept = [_personal(entry, mended.get(entry.path)) for entry in entries(home())]
+    profiles = [profiles_folder() / name for name in profile_names()]
+    roots = [home(), *(profile for profile in profiles if profile.is_symlink())]
+    mended = {entry.path: entry.mode for root in roots for entry in mend(root)}
+    kept = [_personal(e, mended.get(e.path)) for root in roots for e in entries(root)]
+    kept += [_link(link) for root in roots for link in links(root) if link not in roots]
     if not models.is_relative_to(home()):
         kept += [_public(entry) for entry in entries(models)]
     return kept
@@ -185,8 +186,14 @@ def _kept(models: Path) -> list[Kept]:
 
 def _personal(entry: Entry, was: int | None) -> Kept:
     complaint = "open to others and not yours to change" if entry.is_loose else ""
+    if entry.owner != os.getuid():
+        complaint = "another user's"
     what = "model" if entry.path.suffix == ".gguf" else "data"
     return _kept_as(entry, what, was, complaint)
+
+
+def _link(path: Path) -> Kept:
+    return Kept(path, False, 0, path.lstat().st_mode & 0o777, "link", None, _UNSEEN)
 
 
 def _public(entry: Entry) -> Kept:

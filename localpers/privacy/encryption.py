@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from localpers.store.cipher import decrypt_database, encrypt_database
 
 Progress = Callable[[int, int], None]
 """Called with files done and files in all."""
-_LOCKS = frozenset({"writer.lock", "writer.json"})
+_LOCKS = frozenset({"writer.lock", "writer.json", "measuring.lock", "measuring.json"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ def encrypt_profile(profile: Profile, secret: Secret, progress: Progress | None 
     """
     require_support()
     memory_place()  # Without one it could not be opened again.
-    with profile.writing("profiles encrypt"):
+    _refuse_links(profile)
+    with _held(profile, "profiles encrypt"):
         header = Header.load(profile.root)
         if header is None:
             header, master = Header.new(secret.value, secret.kind, secret.id)
@@ -75,7 +77,7 @@ def encrypt_profile(profile: Profile, secret: Secret, progress: Progress | None 
 
 def decrypt_profile(profile: Profile, secret: Secret, progress: Progress | None = None) -> int:
     """The reverse of encrypt_profile, after which the header goes."""
-    with profile.writing("profiles decrypt"):
+    with _held(profile, "profiles decrypt"):
         header, master = _unlocked(profile, secret)
         header.in_state(State.DECRYPTING).save(profile.root)
         decrypt_database(profile.database, master.of_database())
@@ -94,6 +96,23 @@ def change_secret(profile: Profile, secret: Secret, new: Secret) -> None:
     with profile.writing("profiles rekey"):
         header, master = _unlocked(profile, secret)
         header.rewrapped(master, new.value, new.kind, new.id).save(profile.root)
+
+
+@contextmanager
+def _held(profile: Profile, command: str) -> Iterator[None]:
+    """For nobody else, also not for who only measures: what that writes would be plain."""
+    with profile.writing(command), profile.measuring(command):
+        yield
+
+
+def _refuse_links(profile: Profile) -> None:
+    """What a link leads to would stay plain, and be missed in the encrypted profile."""
+    for path in profile.root.rglob("*"):
+        if path.is_symlink():
+            raise LocalpersError(
+                f"{path} is a link: put what it leads to in its place, and run this again. "
+                "Nothing was changed."
+            )
 
 
 def _unlocked(profile: Profile, secret: Secret) -> tuple[Header, MasterKey]:

@@ -16,8 +16,9 @@ from datetime import datetime
 from pathlib import Path
 
 from localpers.datatypes import StoredDocument
+from localpers.encryption.vault import WEIGHTS
 from localpers.errors import LocalpersError
-from localpers.forgotten import Forgetting, Forgotten
+from localpers.forgotten import Forgetting, Forgotten, names_of
 from localpers.profile import Profile, write_atomically
 from localpers.retrieval.indexing import Indexer
 from localpers.runs import Origin, RunFolder, all_runs, finished_runs
@@ -63,11 +64,9 @@ def plan(profile: Profile, store: Store, paths: Sequence[Path], ids: Sequence[st
 
     Raises LocalpersError where a path or an id stands for nothing, or an id for several.
     """
-    roots = [os.path.realpath(path.expanduser()) for path in paths]
     runs = all_runs(profile)
     origins = [origin for run in runs for origin in run.origins()]
-    for root in roots:
-        _require_something(store, root, origins)
+    roots = [name for path in paths for name in _known_names(path, store, origins)]
     named = {_the_hash(id, store, runs, origins) for id in ids}
     forgotten = Forgotten.of(profile)
 
@@ -135,6 +134,10 @@ def finish(profile: Profile, store: Store, show: Progress | None = None) -> bool
     _clean_store(store, hashes, forgetting.files, show)
     if profile.vault is not None:
         profile.vault.sync()
+    # Until here they tell an interrupted forget which of them it has to clean.
+    for run in finished_runs(profile):
+        if not run.knows().isdisjoint(hashes):
+            _describe_without(run, hashes)
     Forgetting.path(profile).unlink()
     return True
 
@@ -151,13 +154,19 @@ def gone(store: Store, runs: Iterable[RunFolder]) -> dict[str, list[str]]:
     return found
 
 
-def _require_something(store: Store, root: str, origins: Iterable[Origin]) -> None:
-    if store.documents.files_below(root) or any(_is_below(o.path, root) for o in origins):
-        return
-    raise LocalpersError(
-        f"Nothing at {root} is indexed, nor did a run learn from it: check the path ('localpers "
-        "search --json' names those of the documents)."
-    )
+def _known_names(path: Path, store: Store, origins: Sequence[Origin]) -> list[str]:
+    """The names of `path` at or below which something is known; raises LocalpersError for none."""
+    known = [
+        name
+        for name in sorted(names_of(path))
+        if store.documents.files_below(name) or any(_is_below(o.path, name) for o in origins)
+    ]
+    if not known:
+        raise LocalpersError(
+            f"Nothing at {path.expanduser().absolute()} is indexed, nor did a run learn from it: "
+            "check the path ('localpers search --json' names those of the documents)."
+        )
+    return known
 
 
 def _is_below(path: str, root: str) -> bool:
@@ -210,20 +219,19 @@ def _clean_run(run: RunFolder, hashes: frozenset[str], tainted: bool) -> None:
     elif not run.is_finished:
         _remove(run.path)
     elif tainted:
-        _remove_weights(run, hashes)
+        _remove_weights(run)
     else:
         _redact(run, hashes)
 
 
-def _remove_weights(run: RunFolder, hashes: frozenset[str]) -> None:
+def _remove_weights(run: RunFolder) -> None:
     """Leave of a run what it measured, and nothing else."""
     mark = datetime.now().astimezone().isoformat(timespec="seconds")
     run.finish(run.describe() | {"tainted": mark, "served": None, "promoted": False})
-    # The description goes on naming the documents, and the examples too, until all else is gone.
+    # Of older runs the examples alone tell all that was learned: they go last.
     for path in sorted(run.path.iterdir(), key=lambda path: path == run.examples):
         if path != run.description:
             _remove(path)
-    _describe_without(run, hashes)
 
 
 def _redact(run: RunFolder, hashes: frozenset[str]) -> None:
@@ -235,7 +243,6 @@ def _redact(run: RunFolder, hashes: frozenset[str]) -> None:
             lines = path.read_text(encoding="utf-8").split("\n")
             kept = [line for line in lines if line and not _names(line, hashes)]
             write_atomically(path, "".join(line + "\n" for line in kept))
-    _describe_without(run, hashes)
 
 
 def _names(line: str, hashes: frozenset[str]) -> bool:
@@ -250,13 +257,19 @@ def _describe_without(run: RunFolder, hashes: frozenset[str]) -> None:
             data[name] = [content_hash for content_hash in value if content_hash not in hashes]
     # With it and the hashes that are left, a guess at the text could be tested.
     data.pop("fingerprint", None)
-    files = {name: run.path / name for name in description.get("files", {})}
     description["files"] = {
-        name: {"bytes": path.stat().st_size, "sha256": compute_sha256(path)}
-        for name, path in files.items()
-        if path.exists()
+        name: _described(run.path / name, was)
+        for name, was in description.get("files", {}).items()
+        if os.path.lexists(run.path / name)
     }
     run.finish(description)
+
+
+def _described(path: Path, was: object) -> object:
+    """Weights stay as they were; those of an encrypted profile are not even fetched."""
+    if path.suffix in WEIGHTS:
+        return was
+    return {"bytes": path.stat().st_size, "sha256": compute_sha256(path)}
 
 
 def _remove(path: Path) -> None:

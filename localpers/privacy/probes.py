@@ -3,7 +3,7 @@
 The standard library alone, so that `python -I probes.py [lookup]` shows what the kernel refuses and
 nothing else does. Nothing is sent: sockets are made and closed, and the one connection goes to a
 name in this machine that nobody listens on. `lookup` asks for a name as well, which is only done
-where the sockets that it takes are refused.
+where the kernel refuses the sockets that it takes.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ _IO_URING_SETUP = 425
 _X32 = 0x40000000
 _X86_64_SOCKET = 41
 _STREAM, _DATAGRAM, _RAW = 1, 2, 3
+_NAME = b"localpers.invalid"
+_CLASS_INTERNET, _TYPE_A = 1, 1
 _FAMILIES = {
     "tcp": ("AF_INET", _STREAM, 0),
     "tcp over IPv6": ("AF_INET6", _STREAM, 0),
@@ -46,8 +48,13 @@ def probe_all(lookup: bool = False) -> dict[str, str]:
         if os.uname().machine == "x86_64":
             found["x32 call"] = _system_call(_X32 | _X86_64_SOCKET, socket.AF_INET, _STREAM, 0)
     if lookup:
-        found["name lookup"] = _outcome(lambda: socket.getaddrinfo("localpers.invalid", 80))
+        found["name lookup"] = _native_lookup()
     return found
+
+
+def python_lookup() -> str:
+    """What comes of asking for a name by Python; to be called where that is refused."""
+    return _outcome(lambda: socket.getaddrinfo(_NAME.decode(), 80))
 
 
 def native_socket() -> str:
@@ -55,6 +62,20 @@ def native_socket() -> str:
     library = ctypes.CDLL(None, use_errno=True)
     descriptor = library.socket(int(socket.AF_INET), _STREAM, 0)
     return _native_outcome(descriptor)
+
+
+def _native_lookup() -> str:
+    """The C library's query to the name server, by which getaddrinfo asks, too; it alone leaves the
+    error of the socket to be seen (resolver(3)).
+    """
+    for library in (None, "libresolv.so.2"):  # Of glibc before 2.34.
+        with contextlib.suppress(OSError, AttributeError):
+            query = ctypes.CDLL(library, use_errno=True).res_query
+            answer = ctypes.create_string_buffer(512)
+            ctypes.set_errno(0)
+            length = query(_NAME, _CLASS_INTERNET, _TYPE_A, answer, len(answer))
+            return MADE if length >= 0 else errno.errorcode.get(ctypes.get_errno(), "unknown")
+    return NOT_HERE
 
 
 def _system_call(number: int, *arguments: int | None) -> str:
@@ -84,8 +105,6 @@ def _connect_locally() -> None:
 def _outcome(attempt: Callable[[], object]) -> str:
     try:
         attempt()
-    except socket.gaierror as error:
-        return "no answer" if error.errno != socket.EAI_SYSTEM else "EAI_SYSTEM"
     except OSError as error:
         return errno.errorcode.get(error.errno or 0, "unknown")
     return MADE

@@ -52,6 +52,8 @@ class Store:
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA secure_delete = ON")
+            # What does not fit while sorting would go to the system's temporary folder.
+            connection.execute("PRAGMA temp_store = MEMORY")
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             if version > len(MIGRATIONS):
                 raise LocalpersError(
@@ -146,15 +148,16 @@ class Store:
         secure_delete alone leaves copies where rows moved from page to page. Raises LocalpersError
         while another command reads.
         """
-        # SQLite would put what it writes meanwhile into the system's temporary folder.
+        # The new file may be too large for the memory, but is not for the temporary folder of all.
         folder = str(self._path.parent).replace("'", "''")
         self.db.conn.execute(f"PRAGMA temp_store_directory = '{folder}'")
-        if self.db.conn.execute("PRAGMA temp_store_directory").fetchone() is None:
-            self.db.conn.execute("PRAGMA temp_store = MEMORY")
+        if self.db.conn.execute("PRAGMA temp_store_directory").fetchone() is not None:
+            self.db.conn.execute("PRAGMA temp_store = DEFAULT")
         try:
             self.db.conn.execute("VACUUM")
         finally:
             self.db.conn.execute("PRAGMA temp_store_directory = ''")
+            self.db.conn.execute("PRAGMA temp_store = MEMORY")
         busy, *_ = self.db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
             raise LocalpersError(

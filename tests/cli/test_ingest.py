@@ -133,6 +133,18 @@ def test_ignore_rules_hidden_files_and_loops(cli: CommandLine, notes: Path) -> N
     assert sorted(paths_found(cli, "ignored kept")) == ["keep.log.md", "secret-but-wanted.md"]
 
 
+def test_what_localpers_keeps_is_never_read_as_a_note(
+    cli: CommandLine, notes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "data" / "localpers"
+    monkeypatch.setenv("LOCALPERS_HOME", str(home))
+    kept = home / "profiles/default/evaluation/report.html"
+    write(kept.parent, {kept.name: "<p>The zeppelin landed here.</p>"})
+    for name, target in (("a", kept.parent), ("b.html", kept), ("c", home), ("d", home.parent)):
+        (notes / name).symlink_to(target)
+    assert counts(ingest(cli, notes)) == (len(NOTES), 0, 0, 0)
+
+
 def test_bad_files_are_skipped_with_a_reason_and_the_rest_goes_on(
     cli: CommandLine, notes: Path
 ) -> None:

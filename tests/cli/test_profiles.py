@@ -48,3 +48,14 @@ def test_a_name_that_is_no_name_is_refused(cli: CommandLine, home: Path) -> None
     assert cli("profiles", "new", "../else").code == 1
     assert cli("profiles", "new", "twice").code == 0
     assert "already" in cli("profiles", "new", "twice").err
+
+
+def test_a_profile_behind_a_link_goes_with_its_folder(
+    cli: CommandLine, tmp_path: Path, home: Path
+) -> None:
+    assert cli("profiles", "new", "moved").code == 0
+    link = home / "profiles" / "moved"
+    link.rename(tmp_path / "moved")
+    link.symlink_to(tmp_path / "moved")
+    assert cli("profiles", "remove", "moved", "--yes").code == 0
+    assert not link.is_symlink() and not (tmp_path / "moved").exists()

@@ -24,6 +24,7 @@ from localpers.profile import Profile
 from localpers.runs import RunFolder, finished_runs
 from localpers.store import Store, cipher
 from tests.conftest import CommandLine, write
+from tests.privacy.conftest import environment
 from tests.privacy.test_cipher_store import NOTES
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="encryption needs Linux")
@@ -91,7 +92,8 @@ def test_nothing_on_the_disk_can_be_read(encrypted: Path) -> None:
     assert plain_words(encrypted) == set()
     names = {path.name for path in encrypted.rglob("*") if path.is_file()}
     assert names == {
-        *(HEADER, "index.sqlite", "writer.lock", "profile.json.enc", "run.json.enc"),
+        *(HEADER, "index.sqlite", "writer.lock", "measuring.lock"),
+        *("profile.json.enc", "run.json.enc"),
         *("examples.jsonl.enc", "model-q8_0.gguf.enc"),
     }
     assert [path for path in encrypted.rglob("*") if path.stat().st_mode & 0o077] == []
@@ -144,7 +146,8 @@ def test_decrypted_it_is_what_it_was(cli: CommandLine, root: Path, passphrase: P
         return {
             path.relative_to(root).as_posix(): path.read_bytes()
             for path in root.rglob("*")
-            if path.is_file() and "index.sqlite" not in path.name and path.name != "merged-f16.gguf"
+            if path.is_file() and "index.sqlite" not in path.name
+            if path.name not in ("merged-f16.gguf", "measuring.lock")
         }
 
     before, hits = contents(), cli("search", "zeppelin", "--json").json
@@ -274,6 +277,20 @@ def opened() -> Profile:
 def test_a_profile_of_another_command_stays_closed(encrypted: Path) -> None:
     with pytest.raises(ProfileLocked, match="encrypted"):
         Profile.open("default")
+
+
+def test_no_crash_handler_gets_the_memory(encrypted: Path) -> None:
+    code = (
+        "import resource; from localpers.profile import Profile\n"
+        f"assert Profile.open('default', lambda *_: {PASSPHRASE!r}).files.is_dir()\n"
+        "print(resource.getrlimit(resource.RLIMIT_CORE)[0])\n"
+        "from localpers.confinement import confine; confine(1 << 40)\n"
+        "print(*resource.getrlimit(resource.RLIMIT_CORE))"
+    )
+    run = ["sh", "-c", 'ulimit -c unlimited; exec "$0" -c "$1"', sys.executable, code]
+    done = subprocess.run(run, capture_output=True, text=True, env=environment())
+    # Of 0, a handler behind a pipe (kernel.core_pattern) would be given everything all the same.
+    assert done.stdout.split() == ["1", "1", "1"], done.stderr
 
 
 def test_what_a_writer_changes_is_seen_by_the_next_one(encrypted: Path) -> None:
@@ -406,3 +423,27 @@ def test_turning_back_halfway_loses_nothing(root: Path, monkeypatch: pytest.Monk
     with Store.open(Profile.open()) as store:
         assert store.documents.totals().documents == 2
     assert "encryption.json" not in {path.name for path in root.iterdir()}
+
+
+def test_a_link_would_stay_plain_and_is_refused(
+    cli: CommandLine, root: Path, passphrase: Path, tmp_path: Path
+) -> None:
+    (root / "runs").rename(tmp_path / "runs")
+    (root / "runs").symlink_to(tmp_path / "runs")
+    outcome = cli("profiles", "encrypt", "default")
+    assert outcome.code == 1 and "is a link" in outcome.err
+    assert not (root / HEADER).exists() and plain_words(root)
+
+
+@pytest.mark.parametrize("command", ["encrypt", "decrypt", "remove"])
+def test_who_measures_is_waited_for(
+    cli: CommandLine, root: Path, passphrase: Path, command: str
+) -> None:
+    if command == "decrypt":
+        assert cli("profiles", "encrypt", "default").code == 0
+    yes = ["--yes"] if command == "remove" else []
+    with Profile.locked("default").measuring("eval"):
+        outcome = cli("profiles", command, "default", *yes)
+        assert outcome.code == 1 and "'localpers eval'" in outcome.err
+        assert (root / HEADER).exists() is (command == "decrypt")
+    assert cli("profiles", command, "default", *yes).code == 0

@@ -455,3 +455,32 @@ def test_mistakes_change_nothing(
     outcome = cli("forget", *arguments)
     assert outcome.code == code and expected in outcome.err
     assert not (profile.root / "forgotten.json").exists()
+
+
+def test_what_is_reached_through_a_link_is_forgotten_by_the_names_that_search_shows(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    elsewhere = write(tmp_path / "elsewhere", {"one.md": SECRET, "folder/two.md": "Vermillionish."})
+    folder = write(tmp_path / "notes", {"plain.md": filler(1)})
+    (folder / "link.md").symlink_to(elsewhere / "one.md")
+    (folder / "linked").symlink_to(elsewhere / "folder")
+    assert cli("ingest", folder, "--json").json["added"] == 3
+    words = ("zanzibar", "vermillionish")
+    shown = {cli("search", word, "--json").json[0]["path"] for word in words}
+    assert shown == {str(folder / "link.md"), str(folder / "linked" / "two.md")}
+    for path in ("link.md", "linked"):
+        assert cli("forget", folder / path, "--json").json["removed"] == 1
+    assert found_in(Profile.open(), WORDS[:-1]) == set()
+    report = cli("ingest", folder, "--json").json
+    assert (report["added"], report["forgotten"]) == (0, 2)
+    assert cli("ingest", folder / "link.md", "--again", "--json").json["added"] == 1
+    report = cli("ingest", folder, "--json").json
+    assert (report["added"], report["forgotten"]) == (1, 1)
+
+
+def test_one_is_no_plural(cli: CommandLine, tmp_path: Path) -> None:
+    folder = write(tmp_path / "notes", {"a.md": filler(1), "b.md": filler(2), "c.md": filler(3)})
+    assert cli("ingest", folder).code == 0
+    assert "1 document would be" in cli("forget", folder / "a.md", "--dry-run").out
+    assert "1 document is forgotten" in cli("forget", folder / "a.md").out
+    assert "2 documents are forgotten" in cli("forget", folder).out

@@ -11,6 +11,7 @@ import pytest
 
 from localpers.permissions import entries, mend
 from localpers.profile import Profile
+from localpers.store import Store
 from tests.conftest import write
 from tests.privacy.conftest import environment
 
@@ -79,3 +80,15 @@ def test_a_crash_leaves_no_image_of_the_memory(tmp_path: Path) -> None:
     run = f"ulimit -c unlimited 2>/dev/null; exec {sys.executable} -c '{code}'"
     died = subprocess.run(["sh", "-c", run], cwd=tmp_path, env=environment(), capture_output=True)
     assert died.returncode == -signal.SIGSEGV and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="there is no /proc here")
+def test_what_is_sorted_is_not_laid_down_in_a_temporary_folder(home: Path) -> None:
+    with Store.open(Profile.open()) as store:
+        rows = store.db.conn.execute(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
+            " SELECT i || HEX(ZEROBLOB(500)) AS text FROM n ORDER BY text DESC"
+        )
+        assert rows.fetchone()
+        opened = [link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+        assert not [path for path in opened if "etilqs" in path.name]

@@ -210,6 +210,16 @@ def test_pull_from_the_hub_shows_checks_and_records_its_digest(models, hub, offe
     assert visible(models) == {"hubbed.gguf", "hubbed.gguf.sha256.json"}
 
 
+def test_no_stranger_s_model_is_loaded_before_the_network_is_closed(
+    models, hub, offered, cli, monkeypatch
+):
+    done: list[str] = []
+    monkeypatch.setattr("localpers.privacy.airgap.seal", lambda: done.append("sealed"))
+    monkeypatch.setattr("localpers.weights.pull.vet", lambda path: done.append("loaded"))
+    assert cli("models", "pull", "hubbed").code == 0
+    assert done == ["sealed", "loaded"] and hub.ranges == [None]
+
+
 def test_an_interrupted_download_goes_on_where_it_stopped(models, hub, offered):
     hub.stop_after = 1_000_000
     with pytest.raises(LocalpersError, match="goes on where it stopped"):
