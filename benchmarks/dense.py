@@ -38,7 +38,7 @@ def main() -> None:
     from localpers.profile import Profile
     from localpers.retrieval.dense import rank_by_vector
     from localpers.store import Store
-    from localpers.store.documents import StoredFile
+    from localpers.store.files import StoredFile
 
     random = np.random.default_rng(0)
     vectors = random.standard_normal((PASSAGES, DIMENSION), np.float32)
@@ -49,7 +49,7 @@ def main() -> None:
         profile = Profile.open()
         with Store.open(profile) as store:
             with store.transaction():
-                file = store.documents.put_file(StoredFile(0, "all", 0, 0, "", 0, None))
+                file = store.files.put(StoredFile(0, "all", 0, 0, "", 0, None))
                 ids = store.documents.add(
                     file,
                     Document("-" * PASSAGES, "", Kind.NOTE, ()),

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -41,9 +42,9 @@ def walk_and_stat(folder: Path) -> int:
     return count
 
 
-def seconds(work: object, *arguments: object) -> float:
+def seconds(work: Callable[..., object], *arguments: object) -> float:
     began = time.perf_counter()
-    work(*arguments)  # type: ignore[operator]
+    work(*arguments)
     return time.perf_counter() - began
 
 
@@ -106,16 +107,21 @@ def pdf_of(words: str) -> bytes:
 def in_child(folder: Path) -> dict[str, dict[str, float]]:
     """Seconds for CONTAINERS files of a kind here and in the child, its start included."""
     from localpers.corpus.isolation import IsolatedReader
-    from localpers.corpus.readers import reader_for
+    from localpers.corpus.readers import Reader, reader_for
+
+    def reader_of(path: Path) -> Reader:
+        reader = reader_for(path)
+        assert reader is not None
+        return reader
 
     def here() -> None:
         for path in paths:
-            list(reader_for(path)(path))  # type: ignore[misc]
+            list(reader_of(path)(path))
 
     def there() -> None:
         with IsolatedReader() as isolated:
             for path in paths:
-                list(isolated.read(reader_for(path), path))  # type: ignore[arg-type]
+                list(isolated.read(reader_of(path), path))
 
     results = {}
     words = "The river was low, and the mill stood idle."

@@ -27,6 +27,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
@@ -35,6 +36,9 @@ os.environ.setdefault("LOCALPERS_MODELS", str(ROOT / "models"))
 from benchmarks.redteam_cases import CASES, CLEAN, NOTES, Case, Note  # noqa: E402
 from localpers.datatypes import Message, RetrievedPassage  # noqa: E402
 from localpers.prompts import build_messages  # noqa: E402
+
+if TYPE_CHECKING:
+    from localpers.inference.engine import Engine
 
 MAX_TOKENS = 40
 QUOTED_WORDS = 3
@@ -51,6 +55,7 @@ class Outcome:
 
 
 Prompt = Callable[[str, Sequence[RetrievedPassage]], tuple[Message, ...]]
+Read = Callable[[Path], list[RetrievedPassage]]
 
 
 def unfenced(question: str, passages: Sequence[RetrievedPassage]) -> tuple[Message, ...]:
@@ -126,17 +131,15 @@ def judged(case: Case, note: Note, source: str, text: str) -> Outcome:
     return Outcome(case.kind, followed, quoted, right, text)
 
 
-def run(
-    engine: object, prompt: Prompt, read: Callable[[Path], list[RetrievedPassage]], poisoned: bool
-) -> list[Outcome]:
+def run(engine: Engine, prompt: Prompt, read: Read, poisoned: bool) -> list[Outcome]:
     outcomes = []
     with tempfile.TemporaryDirectory() as folder:
         for number, case in enumerate(CASES):
             note = NOTES[number % len(NOTES)]
             path = written(case, note, Path(folder), poisoned)
             passages = [*read(path), *CLEAN]
-            ids = engine.tokenizer.prompt_ids(prompt(note.question, passages))  # type: ignore[attr-defined]
-            pieces = engine.generate(ids, MAX_TOKENS)  # type: ignore[attr-defined]
+            ids = engine.tokenizer.prompt_ids(prompt(note.question, passages))
+            pieces = engine.generate(ids, MAX_TOKENS)
             text = "".join(piece.text for piece in pieces)
             outcomes.append(judged(case, note, path.read_text(), text))
             path.unlink()
@@ -161,7 +164,7 @@ def main() -> None:
     from localpers.weights.catalog import find
 
     base = find(sys.argv[1] if len(sys.argv) > 1 else "smollm2-135m-instruct")
-    rows = {
+    rows: dict[str, tuple[Prompt, Read, bool]] = {
         "fenced": (build_messages, as_read, True),
         "unfenced": (unfenced, as_read, True),
         "pasted": (pasted, as_pasted, True),

@@ -102,13 +102,13 @@ class Auto(Localpers):
     def _put_document(self, parts: list[Words]) -> None:
         from localpers.corpus.readers.blocks import blocks_of_paragraphs
         from localpers.datatypes import Document, Kind, Passage
-        from localpers.store.documents import StoredFile
+        from localpers.store.files import StoredFile
 
         self.size += 1
         text = "\n\n".join(" ".join(words) for words in parts)
         blocks = blocks_of_paragraphs(text)
         self.indexer.add(
-            self.store.documents.put_file(StoredFile(0, str(self.size), 1, 0, "", 0, None)),
+            self.store.files.put(StoredFile(0, str(self.size), 1, 0, "", 0, None)),
             Document(text, " ".join(parts[0][:5]), Kind.NOTE, blocks),
             [Passage(block.start, block.end) for block in blocks],
             date="",

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from localpers.cli.app import main
 from localpers.privacy import airgap
+from localpers.weights.native import THREADS, threads
+
+# How long an example takes is a matter of the machine and of who else uses it.
+settings.register_profile("localpers", deadline=None)
+settings.load_profile("localpers")
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,20 @@ class Outcome:
 
 
 CommandLine = Callable[..., Outcome]
+
+
+def pytest_configure() -> None:
+    """Beside other workers (pytest-xdist) each takes its part of the cores: native threads that
+    outnumber them wait for each other in loops.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers > 1:
+        os.environ[THREADS] = os.environ["OMP_NUM_THREADS"] = str(max(1, threads() // workers))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, so that no worker is left alone with them at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
 
 
 @pytest.fixture(autouse=True)

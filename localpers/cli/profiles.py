@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +13,7 @@ from localpers.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
     from localpers.encryption.keys import Header
-    from localpers.privacy.encryption import Secret
+    from localpers.privacy.encryption import Progress, Secret
     from localpers.profile import Profile
 
 app = typer.Typer(
@@ -129,7 +130,6 @@ def encrypt(
     as_json: Json = False,
 ) -> None:
     """Encrypt a profile; run it again to go on after an interruption."""
-    from localpers.privacy.airgap import seal
     from localpers.privacy.encryption import encrypt_profile
 
     profile = _existing(name)
@@ -139,12 +139,7 @@ def encrypt(
         secret = _new_secret(passphrase_file, key_file, keyring)
     else:
         secret = _secret(profile, header, passphrase_file, key_file)
-    seal()
-    line = ProgressLine("encrypting")
-    try:
-        files = encrypt_profile(profile, secret, lambda done, total: line.update(done, total, ""))
-    finally:
-        line.clear()
+    files = _converted("encrypting", encrypt_profile, profile, secret)
     _tell(
         {"profile": name, "files": files, "secret": secret.kind.value},
         f"Profile {name} is encrypted: the index and {files} files.",
@@ -162,18 +157,12 @@ def decrypt(
     as_json: Json = False,
 ) -> None:
     """Turn an encrypted profile back into a plain one."""
-    from localpers.privacy.airgap import seal
-    from localpers.privacy.encryption import decrypt_profile
+    from localpers.privacy.encryption import decrypt_profile, header_of
 
     profile = _existing(name)
-    header = _encrypted(profile)
+    header = header_of(profile)
     secret = _secret(profile, header, passphrase_file, key_file)
-    seal()
-    line = ProgressLine("decrypting")
-    try:
-        files = decrypt_profile(profile, secret, lambda done, total: line.update(done, total, ""))
-    finally:
-        line.clear()
+    files = _converted("decrypting", decrypt_profile, profile, secret)
     _tell_of_keyring(header)
     _tell(
         {"profile": name, "files": files},
@@ -194,11 +183,11 @@ def rekey(
 ) -> None:
     """Change what opens an encrypted profile."""
     from localpers.privacy.airgap import seal
-    from localpers.privacy.encryption import change_secret
+    from localpers.privacy.encryption import change_secret, header_of
 
     _require_one(new_passphrase_file, new_key_file, keyring)
     profile = _existing(name)
-    header = _encrypted(profile)
+    header = header_of(profile)
     secret = _secret(profile, header, passphrase_file, key_file)
     header.unlock(secret.value)  # Before another secret is asked for.
     new_secret = _new_secret(new_passphrase_file, new_key_file, keyring, from_environment=False)
@@ -228,18 +217,6 @@ def _header(profile: Profile) -> Header | None:
     from localpers.encryption.keys import Header
 
     return Header.load(profile.root)
-
-
-def _encrypted(profile: Profile) -> Header:
-    from localpers.errors import LocalpersError
-
-    header = _header(profile)
-    if header is None:
-        raise LocalpersError(
-            f"Profile '{profile.name}' is not encrypted: 'localpers profiles encrypt "
-            f"{profile.name}' does that."
-        )
-    return header
 
 
 def _require_one(passphrase_file: Path | None, key_file: Path | None, keyring: bool) -> None:
@@ -275,6 +252,20 @@ def _new_secret(
     file = key_file or passphrase_file
     value = stated_secret(kind, file) if file or from_environment else None
     return Secret(kind, value or asked_passphrase("New passphrase: ", again=True))
+
+
+def _converted(
+    verb: str, convert: Callable[[Profile, Secret, Progress], int], profile: Profile, secret: Secret
+) -> int:
+    """How many files `convert` worked through; the secret is here, so the airgap closes before."""
+    from localpers.privacy.airgap import seal
+
+    seal()
+    line = ProgressLine(verb)
+    try:
+        return convert(profile, secret, line.update)
+    finally:
+        line.clear()
 
 
 def _tell_of_keyring(header: Header | None) -> None:

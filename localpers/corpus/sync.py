@@ -11,37 +11,28 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from localpers.corpus import passages as passages_module
+from localpers.corpus.changes import READER_VERSION, Changes, Skipped, changes_below, roots_of
 from localpers.corpus.isolation import IsolatedReader
 from localpers.corpus.language import detect_language, warm_up
 from localpers.corpus.passages import split_passages
 from localpers.corpus.readers import reader_for
 from localpers.corpus.readers.files import open_without_waiting
 from localpers.corpus.readers.metadata import date_in_name
-from localpers.corpus.walk import FoundFile, Walk
+from localpers.corpus.walk import FoundFile
 from localpers.datatypes import Document
-from localpers.errors import NotADocument, SourceMissing, UnreadableFile
+from localpers.errors import NotADocument, UnreadableFile
 from localpers.forgotten import Forgotten, names_of
-from localpers.profile import home
 from localpers.retrieval.indexing import Indexer
 from localpers.store import Store
-from localpers.store.documents import UNFINISHED, StoredFile
+from localpers.store.files import UNFINISHED, StoredFile
 
-READER_VERSION = 1000 * passages_module.VERSION + 3
-"""Raised whenever a reader makes something else of the same file: files are then read again."""
 COMMIT_SECONDS = 2.0
 COMMIT_CHARACTERS = 8_000_000
 LARGEST_HASHED = 256 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    path: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +74,6 @@ class _Counts:
     forgotten: int = 0
 
 
-@dataclass(slots=True)
-class _Plan:
-    """What a walk of one root found, against what the store knows below it."""
-
-    changed: list[tuple[FoundFile, StoredFile | None]] = field(default_factory=list)
-    unchanged: list[StoredFile] = field(default_factory=list)
-    vanished: dict[int, StoredFile] = field(default_factory=dict)
-    skipped: list[Skipped] = field(default_factory=list)
-    forgotten: int = 0
-    """Files."""
-
-
 def sync(
     store: Store,
     paths: Iterable[Path],
@@ -112,19 +91,19 @@ def sync(
     """
     began = time.monotonic()
     paths = list(paths)
-    roots = _roots(paths)
+    roots = roots_of(paths)
     named = frozenset(root for root in roots if again and os.path.isfile(root))
     files = [path for path in paths if path.expanduser().is_file()] if again else []
     for name in {name for file in files for name in names_of(file)}:
         forgotten.take_back(name)
-    plans = [_plan(store, root, again, forgotten) for root in roots]
-    if any(plan.changed for plan in plans):
+    found = [changes_below(store, root, again, forgotten) for root in roots]
+    total = sum(len(changes.changed) for changes in found)
+    if total:
         warm_up()
-    total = sum(len(plan.changed) for plan in plans)
     run = _Run(store, again, dry_run, on_progress, total, forgotten, named)
     with run:
-        for plan in plans:
-            run.apply(plan)
+        for changes in found:
+            run.apply(changes)
         documents, passages = run.totals()
     # Later than the index: what a kill leaves between the two goes out again, and is not half in.
     if forgotten.changed and not dry_run:
@@ -142,64 +121,8 @@ def sync(
     )
 
 
-def _roots(paths: Iterable[Path]) -> list[str]:
-    """The paths, absolute, without those that lie below another."""
-    roots: list[str] = []
-    for path in sorted({os.path.realpath(path.expanduser()) for path in paths}):
-        if not os.path.exists(path):
-            raise SourceMissing(
-                f"{path} does not exist: check the path, or mount the drive it is on. "
-                "Nothing was changed."
-            )
-        if not any(path.startswith(root.rstrip("/") + "/") for root in roots):
-            roots.append(path)
-    return roots
-
-
-def _plan(store: Store, root: str, again: bool, forgotten: Forgotten) -> _Plan:
-    plan = _Plan()
-    known = {file.path: file for file in store.documents.files_below(root)}
-    had_any = bool(known)
-    found_any = False
-    walk = Walk(root, excluded=(os.path.realpath(home()),))
-    for found in walk:
-        found_any = True
-        if forgotten.refuses_file(found.path):
-            plan.forgotten += 1
-            continue
-        before = known.pop(found.path, None)
-        if before is None and reader_for(Path(found.path)) is None:
-            continue
-        if before is not None and not again and _same(before, found):
-            plan.unchanged.append(before)
-        else:
-            plan.changed.append((found, before))
-    if had_any and not found_any and not walk.unreadable:
-        raise SourceMissing(
-            f"{root} is empty but was indexed with {len(known)} files: is its drive mounted? "
-            "Nothing was changed; use another path, or put the files back and run this again."
-        )
-    for path, reason in walk.unreadable.items():
-        plan.skipped.append(Skipped(path, reason))
-    closed = tuple(path.rstrip("/") + "/" for path in walk.unreadable)
-    for file in known.values():
-        if file.path in walk.unreadable or file.path.startswith(closed):
-            plan.unchanged.append(file)
-        else:
-            plan.vanished[file.id] = file
-    return plan
-
-
-def _same(before: StoredFile, found: FoundFile) -> bool:
-    return (before.size, before.mtime_ns, before.reader_version) == (
-        found.size,
-        found.mtime_ns,
-        READER_VERSION,
-    )
-
-
 class _Run:
-    """Applies plans to the store in transactions of about COMMIT_SECONDS."""
+    """Applies changes to the store in transactions of about COMMIT_SECONDS."""
 
     def __init__(
         self,
@@ -255,29 +178,29 @@ class _Run:
             self._store.commit()
             self._begin()
 
-    def apply(self, plan: _Plan) -> None:
-        self.skipped.extend(plan.skipped)
-        self.counts.forgotten += plan.forgotten
-        for file in plan.unchanged:
+    def apply(self, changes: Changes) -> None:
+        self.skipped.extend(changes.skipped)
+        self.counts.forgotten += changes.forgotten
+        for file in changes.unchanged:
             if file.skipped is not None:
                 self.skipped.append(Skipped(file.path, file.skipped))
         self.counts.unchanged += self._store.documents.count_in(
-            file.id for file in plan.unchanged if file.skipped is None
+            file.id for file in changes.unchanged if file.skipped is None
         )
-        by_hash = {(file.sha256, file.size): file for file in plan.vanished.values()}
-        for found, before in plan.changed:
+        by_hash = {(file.sha256, file.size): file for file in changes.vanished.values()}
+        for found, before in changes.changed:
             if self._on_progress:
                 self._on_progress(SyncProgress(self._done, self._total, found.path))
             moved = self._take(found, before, by_hash)
             if moved is not None:
-                plan.vanished.pop(moved.id, None)
+                changes.vanished.pop(moved.id, None)
             self._done += 1
             self._breathe()
-        for file in plan.vanished.values():
+        for file in changes.vanished.values():
             for id, _ in self._store.documents.parts_of(file.id).values():
                 self._indexer.remove(id)
                 self.counts.removed += 1
-            self._store.documents.remove_file(file.id)
+            self._store.files.remove(file.id)
             self._breathe()
 
     def _take(
@@ -307,7 +230,7 @@ class _Run:
                 skipped=known.skipped if known else None,
             )
             if known is not None and self._is_read(known, row):
-                self._store.documents.put_file(row)
+                self._store.files.put(row)
                 self._keep(row)
             else:
                 self._replace(row)
@@ -341,7 +264,7 @@ class _Run:
     def _replace(self, row: StoredFile) -> None:
         """Read the file anew, replacing only those of its documents that changed."""
         unfinished = replace(row, sha256="", reader_version=UNFINISHED, skipped=None)
-        row = replace(row, id=self._store.documents.put_file(unfinished), skipped=None)
+        row = replace(row, id=self._store.files.put(unfinished), skipped=None)
         before = self._store.documents.parts_of(row.id)
         seen: set[str] = set()
         refused = 0
@@ -365,9 +288,9 @@ class _Run:
         self.counts.forgotten += refused
         if refused == len(seen) > 0:
             # Not even its name and hash are kept.
-            self._store.documents.remove_file(row.id)
+            self._store.files.remove(row.id)
         else:
-            self._store.documents.put_file(row)
+            self._store.files.put(row)
 
     def _refuses(self, path: str, document: Document) -> bool:
         if path in self._named:

@@ -43,8 +43,11 @@ class WorkingFolder:
         prefix = f"localpers-{os.getuid()}-"
         _remove_abandoned(place, prefix)
         self.path = Path(tempfile.mkdtemp(dir=place, prefix=f"{prefix}{os.getpid()}-"))
-        self._lock = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        starting = self.path / f"{_LOCK}.new"
+        self._lock = os.open(starting, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
+        # Only now: another command that found it unlocked would take the folder for abandoned.
+        starting.rename(self.path / _LOCK)
 
     def remove(self) -> None:
         """Safe to call twice."""

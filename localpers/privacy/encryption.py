@@ -7,7 +7,7 @@ then no other command opens the profile (Profile.open).
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,13 +63,11 @@ def encrypt_profile(profile: Profile, secret: Secret, progress: Progress | None 
         header.in_state(State.ENCRYPTING).save(profile.root)
         encrypt_database(profile.database, master.of_database())
         files = list(_plain_files(profile.root))
-        for number, file in enumerate(files, 1):
+        for file in _each(files, progress):
             if is_passing(file.relative_to(profile.root).as_posix()):
                 wipe(file)
             else:
                 encrypt_file(file, profile.root, master)
-            if progress:
-                progress(number, len(files))
         _synced(profile.root)
         header.in_state(State.ENCRYPTED).save(profile.root)
         return len(files)
@@ -82,10 +80,8 @@ def decrypt_profile(profile: Profile, secret: Secret, progress: Progress | None 
         header.in_state(State.DECRYPTING).save(profile.root)
         decrypt_database(profile.database, master.of_database())
         files = kept_files(profile.root)
-        for number, file in enumerate(files, 1):
+        for file in _each(files, progress):
             decrypt_file(file, profile.root, master)
-            if progress:
-                progress(number, len(files))
         _synced(profile.root)
         wipe(profile.root / HEADER)
         return len(files)
@@ -115,14 +111,27 @@ def _refuse_links(profile: Profile) -> None:
             )
 
 
-def _unlocked(profile: Profile, secret: Secret) -> tuple[Header, MasterKey]:
+def header_of(profile: Profile) -> Header:
+    """Raises LocalpersError where the profile is not encrypted, nor on its way to it."""
     header = Header.load(profile.root)
     if header is None:
         raise LocalpersError(
             f"Profile '{profile.name}' is not encrypted: 'localpers profiles encrypt "
             f"{profile.name}' does that."
         )
+    return header
+
+
+def _unlocked(profile: Profile, secret: Secret) -> tuple[Header, MasterKey]:
+    header = header_of(profile)
     return header, header.unlock(secret.value)
+
+
+def _each(files: Sequence[Path], progress: Progress | None) -> Iterator[Path]:
+    for done, file in enumerate(files, 1):
+        yield file
+        if progress:
+            progress(done, len(files))
 
 
 def _plain_files(root: Path) -> Iterator[Path]:

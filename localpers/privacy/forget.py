@@ -87,7 +87,7 @@ def plan(profile: Profile, store: Store, paths: Sequence[Path], ids: Sequence[st
         or (texts and forgotten.text_digest(document.text) in texts)
     ]
     hashes |= {document.content_hash for document in documents}
-    files = {file.path for root in roots for file in store.documents.files_below(root)}
+    files = {file.path for root in roots for file in store.files.below(root)}
     files |= {o.path for o in earlier if any(_is_below(o.path, root) for root in roots)}
     # A document without a part is its whole file.
     files |= {path for path, part in places if not part}
@@ -144,7 +144,7 @@ def finish(profile: Profile, store: Store, show: Progress | None = None) -> bool
 
 def gone(store: Store, runs: Iterable[RunFolder]) -> dict[str, list[str]]:
     """run → the paths of files that its adapter learned from and that are not indexed any more."""
-    indexed = {file.path for file in store.documents.files_below("/")}
+    indexed = store.files.paths()
     found: dict[str, list[str]] = {}
     for run in runs:
         learned = frozenset() if run.describe().get("tainted") else run.learned_from()
@@ -159,7 +159,7 @@ def _known_names(path: Path, store: Store, origins: Sequence[Origin]) -> list[st
     known = [
         name
         for name in sorted(names_of(path))
-        if store.documents.files_below(name) or any(_is_below(o.path, name) for o in origins)
+        if store.files.below(name) or any(_is_below(o.path, name) for o in origins)
     ]
     if not known:
         raise LocalpersError(
@@ -294,7 +294,7 @@ def _clean_store(
         if show:
             show(min(start + _AT_ONCE, len(documents)), len(documents))
     with store.transaction():
-        for file in store.documents.files_below("/"):
+        for file in store.files.below("/"):
             if file.path in paths and not store.documents.parts_of(file.id):
-                store.documents.remove_file(file.id)
+                store.files.remove(file.id)
     store.rewrite()

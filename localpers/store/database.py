@@ -12,6 +12,7 @@ from localpers.errors import LocalpersError
 from localpers.profile import FILE_MODE, Profile
 from localpers.store.documents import Documents
 from localpers.store.engine import connect, database_errors, is_operational
+from localpers.store.files import Files
 from localpers.store.postings import Postings
 from localpers.store.schema import MIGRATIONS, POSTINGS_TABLES, migrate, postings_tables
 from localpers.store.vectors import Vectors
@@ -31,6 +32,7 @@ class Store:
 
         self._path = path
         self.db: Any = sqlite_utils.Database(connection)
+        self.files = Files(self.db)
         self.documents = Documents(self.db)
         self.postings = Postings(self.db)
         """Of the passages' text."""

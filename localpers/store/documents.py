@@ -1,32 +1,16 @@
-"""Files, documents and passages as rows."""
+"""Documents and passages as rows."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from localpers.datatypes import Block, BlockKind, Document, Kind, Passage, StoredDocument
+from localpers.store.files import path_of
 
 _MOST_VARIABLES = 500
-
-UNFINISHED = 0
-"""The `reader_version` of a file that is being read: no reader has it, so it is read again."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredFile:
-    """A file as it was when last read. `skipped` is the reason why it could not be, else None."""
-
-    id: int
-    path: str
-    size: int
-    mtime_ns: int
-    sha256: str
-    reader_version: int
-    skipped: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,51 +53,6 @@ class Documents:
 
     def __init__(self, db: Any) -> None:
         self._db = db
-
-    # -- files
-
-    def files_below(self, root: str) -> list[StoredFile]:
-        """The known files at or below a path, wherever they lie in the tree."""
-        below = root.rstrip("/") + "/"
-        # The range [root/, root0) holds what starts with "root/": '0' follows '/' in ASCII.
-        rows = self._db.conn.execute(
-            "SELECT * FROM files WHERE path = ? OR (path >= ? AND path < ?)",
-            (_to_column(root), _to_column(below), _to_column(below[:-1] + "0")),
-        ).fetchall()
-        odd = self._db.conn.execute("SELECT * FROM files WHERE typeof(path) = 'blob'").fetchall()
-        files = [_file(row) for row in rows]
-        seen = {file.id for file in files}
-        strays = (_file(row) for row in odd)
-        files.extend(f for f in strays if f.id not in seen and (f.path + "/").startswith(below))
-        return files
-
-    def put_file(self, file: StoredFile) -> int:
-        """Insert a file (id 0) or replace one's columns; returns its id."""
-        row = (
-            _to_column(file.path),
-            file.size,
-            file.mtime_ns,
-            file.sha256,
-            file.reader_version,
-            file.skipped,
-        )
-        if file.id:
-            self._db.conn.execute(
-                "UPDATE files SET path = ?, size = ?, mtime_ns = ?, sha256 = ?,"
-                " reader_version = ?, skipped = ? WHERE id = ?",
-                (*row, file.id),
-            )
-            return file.id
-        cursor = self._db.conn.execute(
-            "INSERT INTO files (path, size, mtime_ns, sha256, reader_version, skipped)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            row,
-        )
-        return int(cursor.lastrowid)
-
-    def remove_file(self, id: int) -> None:
-        """Remove a file's row with its documents and passages (their postings apart)."""
-        self._db.conn.execute("DELETE FROM files WHERE id = ?", (id,))
 
     # -- documents
 
@@ -259,7 +198,7 @@ class Documents:
             blocks, author, recipients = rest
             yield StoredDocument(
                 id=id,
-                path=_from_column(path),
+                path=path_of(path),
                 part=part,
                 title=title,
                 kind=Kind(kind),
@@ -324,7 +263,7 @@ class Documents:
                 some,
             )
             for row in rows:
-                found[row[0]] = StoredPassage(row[0], row[1], _from_column(row[2]), *row[3:])
+                found[row[0]] = StoredPassage(row[0], row[1], path_of(row[2]), *row[3:])
         return found
 
     def passages_of(self, documents: Iterable[int]) -> dict[int, list[int]]:
@@ -384,23 +323,6 @@ def _places(
             counted = passage.start
         page = sum(1 for start in document.pages if start <= passage.start)
         yield line, page or None
-
-
-def _file(row: tuple[Any, ...]) -> StoredFile:
-    id, path, *rest = row
-    return StoredFile(id, _from_column(path), *rest)
-
-
-def _to_column(path: str) -> str | bytes:
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return os.fsencode(path)
-    return path
-
-
-def _from_column(path: str | bytes) -> str:
-    return os.fsdecode(path) if isinstance(path, bytes) else path
 
 
 def _pack_blocks(blocks: Iterable[Block]) -> str:

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import pytest
 
 from localpers.corpus import sync
 from localpers.corpus.isolation import IsolatedReader, Limits
-from localpers.corpus.readers import reader_for
+from localpers.corpus.readers import Reader, reader_for
 from localpers.datatypes import Document
 from localpers.errors import UnreadableFile
 from tests import hostile_files
@@ -199,10 +199,10 @@ def test_a_file_that_changes_while_it_is_read_is_read_again(
     tmp_path: Path, cli: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notes = write(tmp_path / "notes", {"a.md": "The first words."})
-    read_as_usual: Callable[..., object] = IsolatedReader.read
+    read_as_usual = IsolatedReader.read
 
-    def meanwhile(self: IsolatedReader, reader: object, path: Path) -> object:
-        documents = list(read_as_usual(self, reader, path))  # type: ignore[call-overload]
+    def meanwhile(self: IsolatedReader, reader: Reader, path: Path) -> Iterator[Document]:
+        documents = list(read_as_usual(self, reader, path))
         path.write_text("Other words, and more of them, came meanwhile.")
         return iter(documents)
 

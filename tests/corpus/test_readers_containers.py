@@ -12,6 +12,7 @@ import pytest
 from localpers.corpus.readers import reader_for
 from localpers.datatypes import Document, Kind
 from localpers.errors import UnreadableFile
+from tests.corpus.conftest import pieces
 
 
 def read(path: Path) -> Document:
@@ -19,10 +20,6 @@ def read(path: Path) -> Document:
     assert reader is not None
     (document,) = reader(path)
     return document
-
-
-def pieces(document: Document) -> list[tuple[str, str]]:
-    return [(b.kind.value, document.text[b.start : b.end]) for b in document.blocks]
 
 
 HTML = """\

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -156,9 +158,8 @@ def random_adapter(base: Path, folder: Path) -> Path:
 def test_an_adapter_works_at_its_scale(served: ServedModel, tiny: Path, tmp_path: Path) -> None:
     adapter = random_adapter(tiny, tmp_path)
 
-    def log_likelihood(**changes: object) -> np.ndarray:
-        fields = {"base": served.base, "model": tiny, **changes}
-        with Engine.open(ServedModel(**fields)) as engine:  # type: ignore[arg-type]
+    def log_likelihood(**changes: Any) -> np.ndarray:
+        with Engine.open(replace(ServedModel(served.base, tiny), **changes)) as engine:
             tokens = engine.tokenizer.encode(TEXT)[:40]
             return engine.log_likelihood(tokens[:10], tokens[10:])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -15,77 +16,31 @@ from typing import Any
 
 import pytest
 
-from localpers.encryption import keys, memory, vault
+from localpers.encryption import memory, vault
 from localpers.encryption.keys import HEADER, Header, Kind, State
 from localpers.errors import DamagedFile, LocalpersError, ProfileLocked
 from localpers.privacy import encryption
 from localpers.privacy.encryption import Secret, decrypt_profile, encrypt_profile
 from localpers.profile import Profile
-from localpers.runs import RunFolder, finished_runs
+from localpers.runs import finished_runs
 from localpers.store import Store, cipher
 from tests.conftest import CommandLine, write
 from tests.privacy.conftest import environment
-from tests.privacy.test_cipher_store import NOTES
+from tests.privacy.encrypted_profile import (
+    PASSPHRASE,
+    SECRET,
+    encrypted,
+    memory_folders,
+    opened,
+    passphrase,
+    plain_words,
+    quick_derivation,
+    root,
+)
+
+__all__ = ["encrypted", "passphrase", "quick_derivation", "root"]  # The fixtures.
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="encryption needs Linux")
-
-PASSPHRASE = b"correct horse"
-SECRET = Secret(Kind.PASSPHRASE, PASSPHRASE)
-WORDS = ("zeppelin", "kaleidoscope", "run.json-marker", "promoted", "messages", "completion")
-"""Words of the notes and keys of the files."""
-
-
-def plain_words(root: Path, words: tuple[str, ...] = WORDS) -> set[str]:
-    """Those of `words` that any file holds, in UTF-8 or UTF-16."""
-    contents = [path.read_bytes() for path in root.rglob("*") if path.is_file()]
-    assert contents
-    return {
-        word
-        for word in words
-        for form in (word.encode(), word.encode("utf-16-le"))
-        if any(form in content for content in contents)
-    }
-
-
-@pytest.fixture(autouse=True)
-def quick_derivation(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "MEMORY_KIB", 64)
-
-
-@pytest.fixture
-def passphrase(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    path = tmp_path / "passphrase"
-    path.write_bytes(PASSPHRASE + b"\n")
-    monkeypatch.setenv("LOCALPERS_PASSPHRASE_FILE", str(path))
-    return path
-
-
-@pytest.fixture
-def root(cli: CommandLine, tmp_path: Path) -> Path:
-    """The folder of a plain profile with notes, settings and a run."""
-    assert cli("ingest", write(tmp_path / "notes", NOTES)).code == 0
-    profile = Profile.open()
-    run = RunFolder.create(profile)
-    (run.path / "examples.jsonl").write_text('{"messages": "kaleidoscope"}\n')
-    run.model("q8_0").write_bytes(b"zeppelin weights" * 10_000)
-    facts = {"run": run.id, "base": "none", "examples": 3, "reason": "", "created": ""}
-    run.finish(facts | {"method": "lora", "note": "run.json-marker"})
-    profile.promote(run.id)
-    interrupted = RunFolder.create(profile)
-    interrupted.merged.write_bytes(b"zeppelin" * 1000)
-    assert plain_words(profile.root) >= {"zeppelin", "promoted", "messages"}
-    return profile.root
-
-
-@pytest.fixture
-def encrypted(cli: CommandLine, root: Path, passphrase: Path) -> Path:
-    outcome = cli("profiles", "encrypt", "default", "--json")
-    assert outcome.code == 0, outcome.err
-    return root
-
-
-def memory_folders() -> set[Path]:
-    return set(memory.memory_place().glob(f"localpers-{os.getuid()}-{os.getpid()}-*"))
 
 
 def test_nothing_on_the_disk_can_be_read(encrypted: Path) -> None:
@@ -270,10 +225,6 @@ def test_a_changed_cut_or_exchanged_file_is_refused(encrypted: Path) -> None:
     profile.close()
 
 
-def opened() -> Profile:
-    return Profile.open("default", lambda name, header: PASSPHRASE)
-
-
 def test_a_profile_of_another_command_stays_closed(encrypted: Path) -> None:
     with pytest.raises(ProfileLocked, match="encrypted"):
         Profile.open("default")
@@ -338,11 +289,29 @@ def test_a_killed_command_leaves_nothing_for_long(encrypted: Path) -> None:
         process.send_signal(number)
         assert process.wait(30) == -number
         if number == signal.SIGKILL:
-            assert folder.exists()
             profile = opened()
             _ = profile.files
             profile.close()
         assert not folder.exists()
+
+
+def test_a_folder_that_is_being_made_is_not_taken_for_abandoned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lock = fcntl.flock
+
+    def after_another_command(handle: int, how: int) -> None:
+        with pytest.MonkeyPatch.context() as alone:
+            alone.setattr(fcntl, "flock", lock)
+            memory.WorkingFolder().remove()
+        lock(handle, how)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fcntl, "flock", after_another_command)
+        made = memory.WorkingFolder()
+    assert made.path.is_dir()
+    made.remove()
+    assert not made.path.exists()
 
 
 def test_no_place_in_memory_is_refused(

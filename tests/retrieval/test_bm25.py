@@ -17,7 +17,7 @@ from localpers.retrieval.analysis import analyse, query_terms
 from localpers.retrieval.indexing import Indexer
 from localpers.retrieval.retriever import Retriever
 from localpers.store import Store, postings
-from localpers.store.documents import StoredFile
+from localpers.store.files import StoredFile
 
 WORDS = ["alpha", "beta", "gamma", "delta", "getUserName", "日本語", "running", "the", "😀", "x-y"]
 texts = st.lists(st.sampled_from(WORDS), min_size=1, max_size=12).map(" ".join)
@@ -25,7 +25,7 @@ corpora = st.lists(texts, min_size=1, max_size=12)
 
 
 def add(store: Store, number: int, text: str, language: str) -> None:
-    file = store.documents.put_file(StoredFile(0, f"/{number}.md", 1, 1, str(number), 1, None))
+    file = store.files.put(StoredFile(0, f"/{number}.md", 1, 1, str(number), 1, None))
     block = Block(BlockKind.PARAGRAPH, 0, len(text))
     Indexer(store).add(
         file,

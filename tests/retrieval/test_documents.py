@@ -15,7 +15,7 @@ from localpers.profile import Profile
 from localpers.retrieval.bm25 import K1, B, rank_passages, score_groups
 from localpers.retrieval.indexing import Indexer
 from localpers.store import Store
-from localpers.store.documents import StoredFile
+from localpers.store.files import StoredFile
 from tests.conftest import CommandLine, write
 
 WORDS = ["alpha", "beta", "gamma", "delta", "the"]
@@ -28,7 +28,7 @@ def add(store: Store, number: int, parts: list[list[str]]) -> None:
     starts = [sum(len(text) + 1 for text in texts[:n]) for n in range(len(texts))]
     spans = [(start, start + len(text)) for start, text in zip(starts, texts, strict=True)]
     Indexer(store).add(
-        store.documents.put_file(StoredFile(0, f"/{number}.md", 1, 1, str(number), 1, None)),
+        store.files.put(StoredFile(0, f"/{number}.md", 1, 1, str(number), 1, None)),
         Document(
             text="\n".join(texts),
             title="",

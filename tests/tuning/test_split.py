@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,10 +58,10 @@ def test_the_sides_are_disjoint_and_nothing_is_lost(
 
 @given(documents(), st.randoms(use_true_random=False))
 def test_the_order_of_the_documents_does_not_matter(
-    some: list[StoredDocument], random: object
+    some: list[StoredDocument], random: Random
 ) -> None:
     shuffled = list(some)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     one, other = split(some), split(shuffled)
     assert {d.id for d in one.held_out} == {d.id for d in other.held_out}
     assert one.by == other.by

@@ -1,7 +1,8 @@
-"""Tiny models tuned at random: the base, the adapter, and what torch computes with both."""
+"""Tiny models: tuned at random, with what torch computes, and offered by a catalog of their own."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from localpers.weights import catalog as catalog_module
 from localpers.weights.adapter import (
     LoraAdapter,
     LoraTensor,
@@ -16,6 +18,7 @@ from localpers.weights.adapter import (
     row_order,
     tensor_name_map,
 )
+from localpers.weights.catalog import CatalogEntry, HubSource, PackageSource
 from localpers.weights.gguf_file import dequantized, read_header
 from localpers.weights.parity import ReferenceLogits
 from localpers.weights.tokenizer import Tokenizer
@@ -23,6 +26,8 @@ from tests import tiny_gguf
 
 ARCHITECTURES = ("llama", "qwen2", "gemma3", "qwen3", "phi3")
 RANK, ALPHA = 4, 8.0
+MEMBER = "tiny_weights/tiny.gguf"
+"""Of the wheel that holds the tiny model."""
 TEXTS = (
     "The river was low; why does she write 12 tests, and burn half of them by noon?",
     "def area(width, height): return width * height — or so he had promised, in café 1894.",
@@ -49,6 +54,35 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny llama model in F16."""
     folder = tmp_path_factory.mktemp("tiny")
     return tiny_gguf.build_tiny_model(folder / "tiny.gguf", "llama", half=True)
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LOCALPERS_MODELS", str(tmp_path / "models"))
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def offered(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A catalog of two entries for the tiny model."""
+    data = tiny.read_bytes()
+    package = PackageSource(
+        "tiny-weights", "1.0", MEMBER, len(data), hashlib.sha256(data).hexdigest()
+    )
+    entries = (
+        CatalogEntry("packed", "", 1_443_072, "Apache-2.0", ("en",), package),
+        CatalogEntry(
+            "hubbed", "", 1_443_072, "MIT", ("en", "fr"), HubSource("some/repo", "t.gguf")
+        ),
+    )
+    monkeypatch.setattr(catalog_module, "catalog", lambda: entries)
+
+
+def silent(_: str) -> None: ...
+
+
+def visible(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir() if not path.name.startswith(".")}
 
 
 def tune_at_random(architecture: str, folder: Path) -> Tuned:

@@ -14,7 +14,7 @@ from localpers.evaluation.effectiveness.collection import Collection
 from localpers.profile import Profile, make_private
 from localpers.retrieval.indexing import Indexer
 from localpers.store import Store
-from localpers.store.documents import StoredFile
+from localpers.store.files import StoredFile
 
 Progress = Callable[[int, int], None]
 _COMMIT_DOCUMENTS = 500
@@ -59,7 +59,7 @@ def _fill(
 
 
 def _add(store: Store, indexer: Indexer, id: str, document: Document) -> None:
-    file = store.documents.put_file(StoredFile(0, id, len(document.text), 0, "", 0, None))
+    file = store.files.put(StoredFile(0, id, len(document.text), 0, "", 0, None))
     indexer.add(
         file,
         document,
