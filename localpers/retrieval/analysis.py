@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import threading
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -83,16 +83,35 @@ def query_terms(query: str, languages: Iterable[str]) -> list[str]:
     A query of a few words does not tell its language, so each of its words is looked up in the
     form that each language of the index gives it; a form that two languages share counts once.
     """
+    return [term for _, terms in _query_tokens(query, languages) for term in terms]
+
+
+def query_compounds(query: str, languages: Iterable[str]) -> list[tuple[str, list[str]]]:
+    """(the whole, its parts) of each compound among the terms of a query."""
+    found = _query_tokens(query, languages)
+    return [(terms[0], terms[1:]) for token, terms in found if _is_compound(token)]
+
+
+def _query_tokens(query: str, languages: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
+    """(token, its terms in all languages) for each token of a query."""
     known = sorted({language if language in SNOWBALL else "" for language in languages}) or [""]
-    terms: list[str] = []
     for token in _TOKEN.findall(unicodedata.normalize("NFKC", query)):
-        forms = [_terms_of(token, language) for language in known]
-        terms.extend(forms[0])
-        seen = set(forms[0])
-        for form in forms[1:]:
+        first, *others = (_terms_of(token, language) for language in known)
+        terms = list(first)
+        for form in others:
+            seen = set(terms)
             terms.extend(term for term in form if term not in seen)
-            seen.update(form)
-    return terms
+        yield token, terms
+
+
+def _is_compound(token: str) -> bool:
+    """Whether the first of the token's terms is all of it, the others its parts."""
+    parts = _parts(token)
+    return len(parts) > 1 or any(map(_CAMEL.search, parts))
+
+
+def _parts(token: str) -> list[str]:
+    return [part for part in _JOINER.split(token) if part]
 
 
 @lru_cache(maxsize=1 << 16)
@@ -101,7 +120,7 @@ def _terms_of(token: str, language: str) -> tuple[str, ...]:
         return (token.casefold(),)
     if "," in token:
         token = token.replace(",", "")
-    parts = [part for part in _JOINER.split(token) if part]
+    parts = _parts(token)
     terms: list[str] = []
     if len(parts) > 1:
         terms.append(token.casefold()[:LONGEST_TERM])

@@ -1,12 +1,13 @@
 """`auto`: BM25 of text, document and fields, the query's time, and a list without repetitions.
 
-    ((1 - DOCUMENT_SHARE) · text + DOCUMENT_SHARE · document + FIELD_WEIGHT · share³ · fields)
-        · (1 + TIME_WEIGHT · closeness + prior · recency)
+    ((1 - DOCUMENT_SHARE) · text + DOCUMENT_SHARE · document + OPENING_WEIGHT · opening
+        + FIELD_WEIGHT · share³ · fields) · (1 + TIME_WEIGHT · closeness + prior · recency)
 
-`text`, `document` and `fields` are BM25 over the passage, over all passages of its document as one
-text, and over its title, headings and tags. A passage holds only part of what its document is
-about, and what is asked for may be spread over several (Callan, Passage-Level Evidence in Document
-Retrieval, SIGIR 1994). `share` is how much of the query's idf the fields hold: a title that a long
+`text`, `document`, `opening` and `fields` are BM25 over the passage, over all passages of its
+document as one text, over the first of them, and over its title, headings and tags. A passage holds
+only part of what its document is about, and what is asked for may be spread over several (Callan,
+Passage-Level Evidence in Document Retrieval, SIGIR 1994); how a document begins tells best what it
+is about. `share` is how much of the query's idf the fields hold: a title that a long
 question touches with one word tells little, one that says all that is asked tells more than any
 body. Closeness is of the document's date to the time that the query names; recency halves every
 HALF_LIFE_DAYS before the newest document, and its prior is RECENCY_WEIGHT, or RECENT_WEIGHT where
@@ -16,18 +17,18 @@ the query asks for what is new. Of a query by date alone the dates decide.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 
 from localpers.retrieval.analysis import analyse
-from localpers.retrieval.bm25 import rank_passages, score_groups, score_passages
+from localpers.retrieval.bm25 import Lookup
 from localpers.retrieval.dates import closeness, day_of
 from localpers.retrieval.query import Query
 from localpers.store import Store
 from localpers.store.documents import Documents, StoredPassage
-from localpers.store.postings import Collection
+from localpers.store.postings import Collection as Index
 
 CANDIDATES = 50
 """How many of each index's best are looked at again, at least."""
@@ -35,7 +36,12 @@ DATED_CANDIDATES = 1000
 """Passages of the time that the query names that are looked at besides, the newest."""
 DOCUMENT_SHARE = 2 / 3
 """Of the whole document, the rest being the passage's own; measured in docs/results.md."""
+OPENING_WEIGHT = 0.5
+"""Of the document's first passage."""
 FIELD_WEIGHT = 1.5
+PART_WEIGHT = 0.5
+"""Of `foo` and `bar`, where the query has `fooBar` and at least KNOWN passages do."""
+KNOWN = 2
 TIME_WEIGHT = 1.5
 RECENCY_WEIGHT = 0.05
 RECENT_WEIGHT = 1.0
@@ -47,10 +53,14 @@ SAME = 0.9
 """Share of terms from which on passages of different documents are one text (Jaccard)."""
 
 
+OWN = frozenset({"text", "fields"})
+"""The parts that are the passage's own, not its document's."""
+
+
 @dataclass(frozen=True, slots=True)
 class TermScore:
-    """What a term adds. `part` is `text`, `document` (all its text) or `fields` (title, headings,
-    tags).
+    """What a term adds. `part` is `text`, `document` (all its text), `opening` (its first passage)
+    or `fields` (title, headings, tags).
     """
 
     term: str
@@ -91,74 +101,88 @@ def score_by_words(store: Store, query: Query, k: int) -> list[Scored]:
     """Best first, what `choose` needs to find the k best; none that holds nothing of the query's
     content.
     """
-    ids, idf = _candidates(store, query, max(CANDIDATES, 5 * k))
+    terms = _weighted(store, query)
+    text, fields = Lookup(store.postings, terms), Lookup(store.fields, terms)
+    ids = _candidates(store, query, (fields, text), max(CANDIDATES, 5 * k))
     if not ids:
         return []
-    text = score_passages(store.postings, query.terms, ids)
-    fields = score_passages(store.fields, query.terms, ids)
     passages = store.documents.passages(ids)
-    documents = _document_scores(store, query, {p.document for p in passages.values()})
+    told = _told(store, text, fields, passages)
     newest = day_of(store.documents.newest_date()) or date.max
     scored = []
     for passage in passages.values():
-        terms = _term_scores(passage.id, text, fields, idf)
-        held = any(term.term in query.content for term in terms)
-        hit = _scored(passage, [*terms, *documents[passage.document]], query, newest)
+        held = any(term.term in query.content for term in told[passage.id] if term.part in OWN)
+        hit = _scored(passage, told[passage.id], query, newest)
         if held or (query.by_date_alone and (query.recent or hit.reason.time >= TIME_WEIGHT)):
             scored.append(hit)
     return sorted(scored, key=lambda hit: (-hit.score, hit.passage.id))
 
 
-def _candidates(store: Store, query: Query, number: int) -> tuple[list[int], dict[str, float]]:
-    """Passages worth a second look, and the terms' idf."""
-    ids: set[int] = set()
-    idf: dict[str, float] = {}
-    for postings in (store.fields, store.postings):
-        ranking = rank_passages(postings, query.terms, number)
-        ids.update(id for id, _ in ranking.top)
-        idf |= ranking.idf
+def _weighted(store: Store, query: Query) -> dict[str, float]:
+    """The query's terms, the parts of compounds that the index knows as wholes with less weight:
+    of "PostgreSQL" the whole should decide, of a name that nobody has written so its parts.
+    """
+    terms: dict[str, float] = dict(query.terms)
+    for whole, parts in query.compounds:
+        if store.postings.count(whole) >= KNOWN:
+            for part in parts:
+                terms[part] -= 1 - PART_WEIGHT
+    return terms
+
+
+def _candidates(
+    store: Store, query: Query, lookups: Iterable[Lookup], number: int
+) -> Collection[int]:
+    """Passages worth a second look."""
+    ids = {id for lookup in lookups for id, _ in lookup.rank(number)}
     for time in query.times:
         span = (time.first.isoformat(), time.last.isoformat())
         ids.update(store.documents.newest_passages(DATED_CANDIDATES, span))
     if query.recent and query.by_date_alone:
         ids.update(store.documents.newest_passages(number))
-    return sorted(ids), idf
+    return ids
 
 
-def _document_scores(
-    store: Store, query: Query, documents: Set[int]
-) -> Mapping[int, Sequence[TermScore]]:
-    """What each term adds by standing anywhere in these documents."""
-    collection = store.postings.collection()
-    mean = collection.mean * collection.number / _documents_of(store.documents, collection)
-    groups = store.documents.passages_of(documents)
-    told: dict[int, list[TermScore]] = {document: [] for document in documents}
-    for term, scores in score_groups(store.postings, query.terms, groups, mean).items():
-        for document, score in scores.items():
-            told[document].append(TermScore(term, "document", DOCUMENT_SHARE * score))
+def _told(
+    store: Store, text: Lookup, fields: Lookup, passages: Mapping[int, StoredPassage]
+) -> dict[int, list[TermScore]]:
+    """What each term adds to the scores of these passages, and where it stands."""
+    groups = store.documents.passages_of({passage.document for passage in passages.values()})
+    openings = {document: members[0] for document, members in groups.items()}
+    found = text.among(id for members in groups.values() for id in members)
+    alone = found.alone({*passages, *openings.values()})
+    together = found.together(groups, _mean_document(store))
+    in_fields = fields.among(passages).alone()
+    idf = fields.idf | text.idf
+    every = sum(idf.values()) or 1.0
+    told: dict[int, list[TermScore]] = {}
+    for id, passage in passages.items():
+        held = sum(idf[term] for term, scores in in_fields.items() if id in scores)
+        opening = openings[passage.document]
+        told[id] = [
+            TermScore(term, part, weight * scores[at])
+            for part, weight, all_scores, at in (
+                ("text", 1 - DOCUMENT_SHARE, alone, id),
+                ("document", DOCUMENT_SHARE, together, passage.document),
+                ("opening", OPENING_WEIGHT, alone, opening),
+                ("fields", FIELD_WEIGHT * (held / every) ** 3, in_fields, id),
+            )
+            for term, scores in all_scores.items()
+            if at in scores
+        ]
     return told
 
 
+def _mean_document(store: Store) -> float:
+    """The mean length of documents in terms."""
+    index = store.postings.collection()
+    return index.mean * index.number / _documents_of(store.documents, index)
+
+
 @lru_cache(maxsize=2)
-def _documents_of(documents: Documents, collection: Collection) -> int:
-    """How many there are, counted once for each state of the index, as `collection` is."""
+def _documents_of(documents: Documents, index: Index) -> int:
+    """How many there are, counted once for each state of the index."""
     return max(documents.count(), 1)
-
-
-def _term_scores(
-    id: int,
-    text: Mapping[str, Mapping[int, float]],
-    fields: Mapping[str, Mapping[int, float]],
-    idf: Mapping[str, float],
-) -> list[TermScore]:
-    held = sum(idf[term] for term, scores in fields.items() if id in scores)
-    weight = FIELD_WEIGHT * (held / (sum(idf.values()) or 1.0)) ** 3
-    return [
-        TermScore(term, part, factor * scores[id])
-        for part, factor, found in (("text", 1 - DOCUMENT_SHARE, text), ("fields", weight, fields))
-        for term, scores in found.items()
-        if id in scores
-    ]
 
 
 def _scored(

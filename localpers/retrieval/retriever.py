@@ -18,7 +18,7 @@ from localpers.retrieval.auto import (
     choose,
     score_by_words,
 )
-from localpers.retrieval.bm25 import rank_passages, score_passages
+from localpers.retrieval.bm25 import Lookup
 from localpers.retrieval.dense import TextEncoder, rank_by_vector
 from localpers.retrieval.fusion import fuse
 from localpers.retrieval.query import Query, plain, understand
@@ -103,7 +103,7 @@ class Retriever:
             hits = self._rank(understood, k, method)
             if method is Method.BM25:
                 hits = self._with_terms(understood, hits)
-            idf = rank_passages(self._store.postings, understood.terms, 1).idf
+            idf = Lookup(self._store.postings, understood.terms).idf
         return Explanation(
             query=understood,
             embedded=understood.topic if self._uses_vectors(method, understood) else None,
@@ -120,7 +120,8 @@ class Retriever:
             return plain(query, languages)
         understood = understand(query, languages, today or date.today())
         if method is Method.DENSE:
-            return Query({}, frozenset(), understood.topic or query, understood.ignored)
+            topic = understood.topic or query
+            return Query({}, frozenset(), topic, ignored=understood.ignored)
         return understood
 
     def _uses_vectors(self, method: Method, query: Query) -> bool:
@@ -143,7 +144,7 @@ class Retriever:
             newest = self._store.documents.newest_passages(k)
             top = [(id, 1 / rank) for rank, id in enumerate(newest, 1)]
         else:
-            top = list(rank_passages(self._store.postings, query.terms, k).top)
+            top = list(Lookup(self._store.postings, query.terms).rank(k))
         passages = self._store.documents.passages(id for id, _ in top)
         return [Scored(passages[id], score, Reason()) for id, score in top]
 
@@ -174,7 +175,7 @@ class Retriever:
 
     def _with_terms(self, query: Query, hits: list[Scored]) -> list[Scored]:
         ids = [hit.passage.id for hit in hits]
-        found = score_passages(self._store.postings, query.terms, ids)
+        found = Lookup(self._store.postings, query.terms).among(ids).alone()
         return [
             Scored(
                 hit.passage,
