@@ -37,7 +37,8 @@ DATED_CANDIDATES = 1000
 DOCUMENT_SHARE = 2 / 3
 """Of the whole document, the rest being the passage's own; measured in docs/results.md."""
 OPENING_WEIGHT = 0.5
-"""Of the document's first passage."""
+"""Of the document's first passage that has FEWEST_TERMS."""
+FEWEST_TERMS = 16
 FIELD_WEIGHT = 1.5
 PART_WEIGHT = 0.5
 """Of `foo` and `bar`, where the query has `fooBar` and at least KNOWN passages do."""
@@ -148,7 +149,7 @@ def _told(
 ) -> dict[int, list[TermScore]]:
     """What each term adds to the scores of these passages, and where it stands."""
     groups = store.documents.passages_of({passage.document for passage in passages.values()})
-    openings = {document: members[0] for document, members in groups.items()}
+    openings = {document: _opening(store, members) for document, members in groups.items()}
     found = text.among(id for members in groups.values() for id in members)
     alone = found.alone({*passages, *openings.values()})
     together = found.together(groups, _mean_document(store))
@@ -171,6 +172,12 @@ def _told(
             if at in scores
         ]
     return told
+
+
+def _opening(store: Store, passages: Sequence[int]) -> int:
+    """Of a document's passages, in order, the first that is no bare heading."""
+    lengths = store.postings.collection().lengths
+    return next((id for id in passages if lengths[id] > FEWEST_TERMS), passages[0])
 
 
 def _mean_document(store: Store) -> float:

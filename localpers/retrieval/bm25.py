@@ -23,7 +23,16 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from localpers.store.postings import Collection, Frequencies, Ids, Offsets, Postings, Row
+from localpers.retrieval.analysis import is_unspaced_character
+from localpers.store.postings import (
+    HIGHEST_FREQUENCY,
+    Collection,
+    Frequencies,
+    Ids,
+    Offsets,
+    Postings,
+    Row,
+)
 
 K1 = 1.5
 B = 0.75
@@ -236,7 +245,7 @@ def _terms(
     weights = terms if isinstance(terms, Mapping) else Counter(terms)
     found: list[_Term] = []
     for term, repeats in weights.items():
-        rows = postings.rows(term)
+        rows, decoded = _rows(postings, term)
         if not rows or not repeats:
             continue
         idf = math.log((collection.number + 1) / sum(row.number for row in rows))
@@ -245,8 +254,29 @@ def _terms(
         shortest = min(row.shortest for row in rows) - 1
         norm = K1 * (1 - B + B * shortest / collection.mean)
         bound = weight * highest / (highest + norm)
-        found.append(_Term(term, rows, idf, weight, bound, {}))
+        found.append(_Term(term, rows, idf, weight, bound, decoded))
     return sorted(found, key=lambda term: -term.bound)
+
+
+def _rows(postings: Postings, term: str) -> tuple[list[Row], dict[int, Offsets]]:
+    """A term's rows, and those read already.
+
+    One character of a script without blanks is one term with all the bigrams that it begins: a
+    passage holds it as often as it holds any of them.
+    """
+    if not is_unspaced_character(term):
+        return postings.rows(term), {}
+    rows = postings.rows_of_character(term)
+    if not rows:
+        return [], {}
+    read = [postings.read(row) for row in rows]
+    all_ids = np.concatenate([offsets.astype(np.intp) + base for base, offsets, _ in read])
+    ids, places = np.unique(all_ids, return_inverse=True)
+    counts = np.bincount(places, np.concatenate([frequencies for _, _, frequencies in read]))
+    frequencies = np.minimum(counts, HIGHEST_FREQUENCY).astype(np.uint16)
+    base, shortest = int(ids[0]), min(row.shortest for row in rows)
+    one = Row(base, len(ids), int(frequencies.max()), shortest, None, None)
+    return [one], {0: (base, ids - base, frequencies)}
 
 
 @lru_cache(maxsize=2)
