@@ -17,18 +17,21 @@ the query asks for what is new. Of a query by date alone the dates decide.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 
+import numpy as np
+import numpy.typing as npt
+
 from localpers.retrieval.analysis import analyse
-from localpers.retrieval.bm25 import Lookup
+from localpers.retrieval.bm25 import Lookup, Scores
 from localpers.retrieval.dates import closeness, day_of
 from localpers.retrieval.query import Query
 from localpers.store import Store
 from localpers.store.documents import Documents, StoredPassage
-from localpers.store.postings import Collection as Index
+from localpers.store.postings import Collection
 
 CANDIDATES = 50
 """How many of each index's best are looked at again, at least."""
@@ -52,10 +55,6 @@ MOST_PER_DOCUMENT = 2
 """Passages of one document among the hits, as long as other documents have any."""
 SAME = 0.9
 """Share of terms from which on passages of different documents are one text (Jaccard)."""
-
-
-OWN = frozenset({"text", "fields"})
-"""The parts that are the passage's own, not its document's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,25 +97,30 @@ class Scored:
     reason: Reason
 
 
-def score_by_words(store: Store, query: Query, k: int) -> list[Scored]:
+def score_by_words(store: Store, query: Query, k: int) -> Iterator[Scored]:
     """Best first, what `choose` needs to find the k best; none that holds nothing of the query's
-    content.
+    content. Texts are read and reasons told only of what is taken.
     """
     terms = _weighted(store, query)
     text, fields = Lookup(store.postings, terms), Lookup(store.fields, terms)
-    ids = _candidates(store, query, (fields, text), max(CANDIDATES, 5 * k))
-    if not ids:
-        return []
-    passages = store.documents.passages(ids)
-    told = _told(store, text, fields, passages)
+    candidates = _candidates(store, query, (fields, text), max(CANDIDATES, 5 * k))
+    if not candidates:
+        return
+    told = _told(store, query, text, fields, candidates)
     newest = day_of(store.documents.newest_date()) or date.max
-    scored = []
-    for passage in passages.values():
-        held = any(term.term in query.content for term in told[passage.id] if term.part in OWN)
-        hit = _scored(passage, told[passage.id], query, newest)
-        if held or (query.by_date_alone and (query.recent or hit.reason.time >= TIME_WEIGHT)):
-            scored.append(hit)
-    return sorted(scored, key=lambda hit: (-hit.score, hit.passage.id))
+    hits = []
+    for at, (id, (_, moment)) in enumerate(candidates.items()):
+        time, recency = _of_date(moment, query, newest)
+        if told.held[at] or (query.by_date_alone and (query.recent or time >= TIME_WEIGHT)):
+            total = float(told.totals[at])
+            base = 1.0 + total if query.by_date_alone else total
+            hits.append((-base * (1 + time + recency), id, at, time, recency))
+    hits.sort()
+    for start in range(0, len(hits), max(k, 1)):
+        some = hits[start : start + max(k, 1)]
+        passages = store.documents.passages(id for _, id, *_ in some)
+        for score, id, at, time, recency in some:
+            yield Scored(passages[id], -score, Reason(told.terms_of(at), time, recency))
 
 
 def _weighted(store: Store, query: Query) -> dict[str, float]:
@@ -133,45 +137,79 @@ def _weighted(store: Store, query: Query) -> dict[str, float]:
 
 def _candidates(
     store: Store, query: Query, lookups: Iterable[Lookup], number: int
-) -> Collection[int]:
-    """Passages worth a second look."""
+) -> dict[int, tuple[int, str]]:
+    """Passages worth a second look: id → (document, its date)."""
     ids = {id for lookup in lookups for id, _ in lookup.rank(number)}
     for time in query.times:
         span = (time.first.isoformat(), time.last.isoformat())
         ids.update(store.documents.newest_passages(DATED_CANDIDATES, span))
     if query.recent and query.by_date_alone:
         ids.update(store.documents.newest_passages(number))
-    return ids
+    return store.documents.dated(ids)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the terms add to the scores of the candidates, by their place: `parts` as (name, terms,
+    weighted scores [terms, candidates]), `totals` their sums, `held` whether a term of the query's
+    content stands in the passage or its fields.
+    """
+
+    parts: Sequence[tuple[str, Sequence[str], Scores]]
+    totals: Scores
+    held: npt.NDArray[np.bool_]
+
+    def terms_of(self, at: int) -> tuple[TermScore, ...]:
+        """Of one candidate, the most telling first."""
+        found = [
+            TermScore(term, part, score)
+            for part, terms, scores in self.parts
+            for term, score in zip(terms, scores[:, at].tolist(), strict=True)
+            if score
+        ]
+        return tuple(sorted(found, key=lambda term: -term.score))
 
 
 def _told(
-    store: Store, text: Lookup, fields: Lookup, passages: Mapping[int, StoredPassage]
-) -> dict[int, list[TermScore]]:
-    """What each term adds to the scores of these passages, and where it stands."""
-    groups = store.documents.passages_of({passage.document for passage in passages.values()})
-    openings = {document: _opening(store, members) for document, members in groups.items()}
+    store: Store,
+    query: Query,
+    text: Lookup,
+    fields: Lookup,
+    candidates: Mapping[int, tuple[int, str]],
+) -> _Told:
+    groups = store.documents.passages_of({document for document, _ in candidates.values()})
+    place_of = {document: place for place, document in enumerate(groups)}
+    places = [place_of[document] for document, _ in candidates.values()]
+    openings = [_opening(store, members) for members in groups.values()]
     found = text.among(id for members in groups.values() for id in members)
-    alone = found.alone({*passages, *openings.values()})
-    together = found.together(groups, _mean_document(store))
-    in_fields = fields.among(passages).alone()
+    own = found.alone(candidates)
+    document = found.together(list(groups.values()), _mean_document(store))[:, places]
+    opening = found.alone(openings)[:, places]
+    titled = fields.among(candidates)
+    in_fields = titled.alone(candidates)
     idf = fields.idf | text.idf
-    every = sum(idf.values()) or 1.0
-    told: dict[int, list[TermScore]] = {}
-    for id, passage in passages.items():
-        held = sum(idf[term] for term, scores in in_fields.items() if id in scores)
-        opening = openings[passage.document]
-        told[id] = [
-            TermScore(term, part, weight * scores[at])
-            for part, weight, all_scores, at in (
-                ("text", 1 - DOCUMENT_SHARE, alone, id),
-                ("document", DOCUMENT_SHARE, together, passage.document),
-                ("opening", OPENING_WEIGHT, alone, opening),
-                ("fields", FIELD_WEIGHT * (held / every) ** 3, in_fields, id),
-            )
-            for term, scores in all_scores.items()
-            if at in scores
-        ]
-    return told
+    share = _idf_of(titled.terms, idf) @ (in_fields > 0) / (sum(idf.values()) or 1.0)
+    parts = (
+        ("text", found.terms, (1 - DOCUMENT_SHARE) * own),
+        ("document", found.terms, DOCUMENT_SHARE * document),
+        ("opening", found.terms, OPENING_WEIGHT * opening),
+        ("fields", titled.terms, FIELD_WEIGHT * share**3 * in_fields),
+    )
+    held = _any_of(query.content, found.terms, own) | _any_of(
+        query.content, titled.terms, in_fields
+    )
+    totals: Scores = sum((scores.sum(axis=0) for _, _, scores in parts), np.zeros(len(places)))
+    return _Told(parts, totals, held)
+
+
+def _idf_of(terms: Iterable[str], idf: Mapping[str, float]) -> Scores:
+    return np.array([idf[term] for term in terms], np.float64)
+
+
+def _any_of(content: frozenset[str], terms: Sequence[str], scores: Scores) -> npt.NDArray[np.bool_]:
+    """Which columns have a score by any of the terms that are `content`."""
+    rows = np.array([term in content for term in terms], bool)
+    return np.asarray((scores[rows] > 0).any(axis=0))
 
 
 def _opening(store: Store, passages: Sequence[int]) -> int:
@@ -187,24 +225,19 @@ def _mean_document(store: Store) -> float:
 
 
 @lru_cache(maxsize=2)
-def _documents_of(documents: Documents, index: Index) -> int:
+def _documents_of(documents: Documents, index: Collection) -> int:
     """How many there are, counted once for each state of the index."""
     return max(documents.count(), 1)
 
 
-def _scored(
-    passage: StoredPassage, terms: Sequence[TermScore], query: Query, newest: date
-) -> Scored:
-    day = day_of(passage.date)
-    time = recency = 0.0
-    if day is not None:
-        time = TIME_WEIGHT * closeness(day, query.times)
-        weight = RECENT_WEIGHT if query.recent else RECENCY_WEIGHT
-        recency = weight * 0.5 ** (max((newest - day).days, 0) / HALF_LIFE_DAYS)
-    reason = Reason(tuple(sorted(terms, key=lambda term: -term.score)), time, recency)
-    told = sum(term.score for term in terms)
-    base = 1.0 + told if query.by_date_alone else told
-    return Scored(passage, base * (1 + time + recency), reason)
+def _of_date(moment: str, query: Query, newest: date) -> tuple[float, float]:
+    """What a document's date adds as an answer to the query's time, and as recency."""
+    day = day_of(moment)
+    if day is None:
+        return 0.0, 0.0
+    weight = RECENT_WEIGHT if query.recent else RECENCY_WEIGHT
+    recency = weight * 0.5 ** (max((newest - day).days, 0) / HALF_LIFE_DAYS)
+    return TIME_WEIGHT * closeness(day, query.times), recency
 
 
 def choose(scored: Iterable[Scored], k: int) -> list[Scored]:

@@ -105,7 +105,7 @@ class Lookup:
         """How often these passages hold each term."""
         wanted = np.array(sorted(set(ids)), np.intp)
         held = [(term, *self._frequencies(term, wanted)) for term in self._terms]
-        return Found(self._collection, wanted, held)
+        return Found(wanted, self._collection, held)
 
     def _score_everywhere(self, term: _Term, scores: Scores, best: _Best) -> None:
         for n in range(len(term.rows)):
@@ -149,57 +149,53 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """How often some passages (`ids`, ascending) hold the terms of a query: (term, those that hold
-    it, its frequencies) each.
+    """How often some passages (`ids`, ascending) hold the terms of a query: for each term those
+    that hold it, and its frequencies.
     """
 
-    _collection: Collection
     ids: Ids
+    _collection: Collection
     _held: Sequence[tuple[_Term, Ids, Frequencies]]
 
-    def alone(self, passages: Iterable[int] | None = None) -> dict[str, dict[int, float]]:
-        """term → passage → what the term adds to its score; of some `passages`, or of all."""
-        wanted = np.ones(len(self.ids), bool)
-        if passages is not None:
-            wanted = np.isin(self.ids, list(passages))
-        scores: dict[str, dict[int, float]] = {}
-        for term, ids, frequencies in self._held:
-            here = wanted[self.ids.searchsorted(ids)]
-            ids, frequencies = ids[here], frequencies[here]
-            added = _added(self._collection, term, ids, frequencies).tolist()
-            scores[term.term] = dict(zip(ids.tolist(), added, strict=True))
-        return scores
+    @property
+    def terms(self) -> list[str]:
+        """In the order of the rows below."""
+        return [term.term for term, _, _ in self._held]
 
-    def together(
-        self, groups: Mapping[int, Sequence[int]], mean: float
-    ) -> dict[str, dict[int, float]]:
-        """term → group → what the term adds to the score of the group's passages as one text.
+    def alone(self, passages: Iterable[int]) -> Scores:
+        """What each term adds to the score of each of these passages: [terms, passages]."""
+        wanted = np.fromiter(passages, np.intp)
+        unique, places = np.unique(wanted, return_inverse=True)
+        column_of = np.full(len(self.ids), -1)
+        column_of[self.ids.searchsorted(unique)] = np.arange(len(unique))
+        scores = np.zeros((len(self._held), len(unique)))
+        for row, (term, ids, frequencies) in enumerate(self._held):
+            columns = column_of[self.ids.searchsorted(ids)]
+            here = columns >= 0
+            added = _added(self._collection, term, ids[here], frequencies[here])
+            scores[row, columns[here]] = added
+        return scores[:, places]
 
-        `groups` are the passage ids by group, none in two groups; `mean` is the mean length of
-        such texts in terms. The idf is that of passages, which the index knows: so a text that is
-        one passage scores as it does alone, where the means are equal.
+    def together(self, groups: Sequence[Sequence[int]], mean: float) -> Scores:
+        """What each term adds to the score of each group's passages as one text: [terms, groups].
+
+        All `ids` are in one group each; `mean` is the mean length of such texts in terms. The idf
+        is that of passages, which the index knows: so a text that is one passage scores as it does
+        alone, where the means are equal.
         """
-        names = list(groups)
-        members = np.array([id for ids in groups.values() for id in ids], np.intp)
+        members = np.array([id for ids in groups for id in ids], np.intp)
         group_of = np.empty(len(self.ids), np.intp)
         group_of[self.ids.searchsorted(members)] = np.repeat(
-            np.arange(len(names)), [len(ids) for ids in groups.values()]
+            np.arange(len(groups)), [len(ids) for ids in groups]
         )
-        lengths = np.bincount(
-            group_of,
-            self._collection.lengths[self.ids].astype(np.float64) - 1,
-            minlength=len(names),
-        )
+        terms_of = self._collection.lengths[self.ids].astype(np.float64) - 1
+        lengths = np.bincount(group_of, terms_of, minlength=len(groups))
         norms = K1 * (1 - B + B * lengths / (mean or 1.0))
-        scores: dict[str, dict[int, float]] = {}
-        for term, ids, frequencies in self._held:
+        scores = np.zeros((len(self._held), len(groups)))
+        for row, (term, ids, frequencies) in enumerate(self._held):
             holding = group_of[self.ids.searchsorted(ids)]
-            counts = np.bincount(holding, frequencies, minlength=len(names))
-            held = np.flatnonzero(counts)
-            added = term.weight * counts[held] / (counts[held] + norms[held])
-            scores[term.term] = {
-                names[at]: score for at, score in zip(held.tolist(), added.tolist(), strict=True)
-            }
+            counts = np.bincount(holding, frequencies, minlength=len(groups))
+            scores[row] = term.weight * counts / (counts + norms)
         return scores
 
 

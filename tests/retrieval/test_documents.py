@@ -57,8 +57,14 @@ def store_of(collection: list[list[list[str]]]) -> Store:
 def together(
     store: Store, query: list[str], groups: dict[int, list[int]], mean: float
 ) -> dict[str, dict[int, float]]:
+    """term → document → what the term adds."""
     members = [id for ids in groups.values() for id in ids]
-    return Lookup(store.postings, query).among(members).together(groups, mean)
+    found = Lookup(store.postings, query).among(members)
+    scores = found.together(list(groups.values()), mean)
+    return {
+        term: dict(zip(groups, row.tolist(), strict=True))
+        for term, row in zip(found.terms, scores, strict=True)
+    }
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
