@@ -39,6 +39,9 @@ DATED_CANDIDATES = 1000
 """Passages of the time that the query names that are looked at besides, the newest."""
 DOCUMENT_SHARE = 2 / 3
 """Of the whole document, the rest being the passage's own; measured in docs/results.md."""
+FEW_TERMS = 8
+"""Up to so many, a query names a topic; the more it has, the more of them one passage should hold,
+and DOCUMENT_SHARE and OPENING_WEIGHT fall in proportion."""
 OPENING_WEIGHT = 0.5
 """Of the document's first passage that has FEWEST_TERMS."""
 FEWEST_TERMS = 16
@@ -189,10 +192,11 @@ def _told(
     in_fields = titled.alone(candidates)
     idf = fields.idf | text.idf
     share = _idf_of(titled.terms, idf) @ (in_fields > 0) / (sum(idf.values()) or 1.0)
+    fading = min(1.0, FEW_TERMS / max(len(found.terms), 1))
     parts = (
-        ("text", found.terms, (1 - DOCUMENT_SHARE) * own),
-        ("document", found.terms, DOCUMENT_SHARE * document),
-        ("opening", found.terms, OPENING_WEIGHT * opening),
+        ("text", found.terms, (1 - DOCUMENT_SHARE * fading) * own),
+        ("document", found.terms, DOCUMENT_SHARE * fading * document),
+        ("opening", found.terms, OPENING_WEIGHT * fading * opening),
         ("fields", titled.terms, FIELD_WEIGHT * share**3 * in_fields),
     )
     held = _any_of(query.content, found.terms, own) | _any_of(

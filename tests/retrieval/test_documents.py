@@ -157,6 +157,20 @@ def test_of_two_notes_alike_the_one_that_opens_with_the_word_comes_first(
     assert "heron (opening)" in cli("search", "heron", "--explain").out
 
 
+@pytest.mark.usefixtures("spread")
+def test_the_whole_document_counts_less_the_more_a_query_says(cli: CommandLine) -> None:
+    def share_of_document(query: str) -> float:
+        hit = cli("search", query, "--explain", "--json").json[0]["explain"]
+        heron = {t["part"]: t["score"] for t in hit["terms"] if t["term"] == "heron"}
+        return float(heron["document"] / (heron["document"] + heron["text"]))
+
+    short = share_of_document("heron")
+    long = share_of_document(
+        "heron plain words about weather and trains and about nothing that is asked for"
+    )
+    assert long < short == pytest.approx(share_of_document("heron sluice reed"), abs=0.1)
+
+
 def test_parts_of_a_name_weigh_less_where_the_whole_is_known(
     cli: CommandLine, tmp_path: Path
 ) -> None:
