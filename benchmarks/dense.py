@@ -26,6 +26,7 @@ class Drawn:
     """Random vectors, the same for the same text."""
 
     name, sha256, dimension = "drawn", "0" * 64, DIMENSION
+    query_prefix = passage_prefix = ""
 
     def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         seeds = [int.from_bytes(text.encode()[-8:], "little") for text in texts]

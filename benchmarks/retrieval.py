@@ -69,10 +69,10 @@ class Localpers:
         self.store.postings.add(self.size, Counter(words))
 
     def top(self, query: Words) -> list[float]:
-        from localpers.retrieval.bm25 import rank_passages
+        from localpers.retrieval.bm25 import Lookup
 
         with self.store.snapshot():
-            return [score for _, score in rank_passages(self.store.postings, query, K).top]
+            return [score for _, score in Lookup(self.store.postings, query).rank(K)]
 
     def add(self, words: Words) -> None:
         with self.store.transaction():

@@ -146,6 +146,9 @@ class BaseModel:
     """ISO 639-1; empty where nobody stated them."""
     embeds: bool = False
     """Gives vectors and writes no text."""
+    query_prefix: str = ""
+    passage_prefix: str = ""
+    """What an embedding model was trained to see before queries and before passages."""
 
 
 @dataclass(frozen=True, slots=True)

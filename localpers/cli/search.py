@@ -184,7 +184,12 @@ def _say_understood(explanation: Explanation) -> None:
     say()
 
 
-_PARTS = {"text": "", "document": " (whole document)", "fields": " (title, heading, tags)"}
+_PARTS = {
+    "text": "",
+    "document": " (whole document)",
+    "opening": " (opening)",
+    "fields": " (title, heading, tags)",
+}
 
 
 def _say_reason(reason: Reason) -> None:

@@ -31,9 +31,11 @@ STEP_TEXTS = 32
 class Encoder:
     """One loaded embedding model; use it as a context manager, from one thread."""
 
-    def __init__(self, name: str, sha256: str, model: Any) -> None:
-        self.name = name
-        self.sha256 = sha256
+    def __init__(self, described: BaseModel, model: Any) -> None:
+        self.name = described.name
+        self.sha256 = described.sha256
+        self.query_prefix = described.query_prefix
+        self.passage_prefix = described.passage_prefix
         self._model = model
         library = llama_cpp()
         self._vocab = library.llama_model_get_vocab(model)
@@ -45,7 +47,7 @@ class Encoder:
     @classmethod
     def open(cls, model: BaseModel) -> Encoder:
         """Map the model. Raises ModelNotFound, UnsupportedModel and OutOfMemory."""
-        return cls(model.name, model.sha256, _loaded(model.path))
+        return cls(model, _loaded(model.path))
 
     def __enter__(self) -> Self:
         return self

@@ -3,7 +3,9 @@
 Words are folded (NFKC, case folding) and stemmed by the Snowball algorithm of the document's
 language; compounds (`getUserName`, `foo_bar.baz`, `2024-05-17`) are kept whole and in parts;
 runs of scripts without blanks (Chinese, Japanese, Korean, Thai, Lao, Khmer, Burmese) become
-overlapping bigrams; numbers lose the commas between thousands; emoji are terms.
+overlapping bigrams and, in the index, their last character: so every character begins some term,
+and a query of one is looked up as all that begin with it (retrieval.bm25); numbers lose the commas
+between thousands; emoji are terms.
 """
 
 from __future__ import annotations
@@ -11,11 +13,11 @@ from __future__ import annotations
 import re
 import threading
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
-VERSION = 2
+VERSION = 3
 
 SNOWBALL = {
     "ar": "arabic",
@@ -73,7 +75,7 @@ def analyse(text: str, language: str = "") -> list[str]:
     """The terms of `text`, repeats included, stemmed for `language` (ISO 639-1; "" for none)."""
     terms: list[str] = []
     for token in _TOKEN.findall(unicodedata.normalize("NFKC", text)):
-        terms.extend(_terms_of(token, language))
+        terms.extend(_terms_of(token, language, True))
     return terms
 
 
@@ -83,25 +85,50 @@ def query_terms(query: str, languages: Iterable[str]) -> list[str]:
     A query of a few words does not tell its language, so each of its words is looked up in the
     form that each language of the index gives it; a form that two languages share counts once.
     """
+    return [term for _, terms in _query_tokens(query, languages) for term in terms]
+
+
+def query_compounds(query: str, languages: Iterable[str]) -> list[tuple[str, list[str]]]:
+    """(the whole, its parts) of each compound among the terms of a query."""
+    found = _query_tokens(query, languages)
+    return [(terms[0], terms[1:]) for token, terms in found if _is_compound(token)]
+
+
+def _query_tokens(query: str, languages: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
+    """(token, its terms in all languages) for each token of a query."""
     known = sorted({language if language in SNOWBALL else "" for language in languages}) or [""]
-    terms: list[str] = []
     for token in _TOKEN.findall(unicodedata.normalize("NFKC", query)):
-        forms = [_terms_of(token, language) for language in known]
-        terms.extend(forms[0])
-        seen = set(forms[0])
-        for form in forms[1:]:
+        first, *others = (_terms_of(token, language, False) for language in known)
+        terms = list(first)
+        for form in others:
+            seen = set(terms)
             terms.extend(term for term in form if term not in seen)
-            seen.update(form)
-    return terms
+        yield token, terms
+
+
+def is_unspaced_character(term: str) -> bool:
+    """Whether a term is one character of a script without blanks."""
+    return len(term) == 1 and _UNSPACED.match(term) is not None
+
+
+def _is_compound(token: str) -> bool:
+    """Whether the first of the token's terms is all of it, the others its parts."""
+    parts = _parts(token)
+    return len(parts) > 1 or any(map(_CAMEL.search, parts))
+
+
+def _parts(token: str) -> list[str]:
+    return [part for part in _JOINER.split(token) if part]
 
 
 @lru_cache(maxsize=1 << 16)
-def _terms_of(token: str, language: str) -> tuple[str, ...]:
+def _terms_of(token: str, language: str, indexed: bool) -> tuple[str, ...]:
+    """The terms under which a token is `indexed`, or looked for."""
     if not token[-1].isalnum() and token[-1] in "+#":
         return (token.casefold(),)
     if "," in token:
         token = token.replace(",", "")
-    parts = [part for part in _JOINER.split(token) if part]
+    parts = _parts(token)
     terms: list[str] = []
     if len(parts) > 1:
         terms.append(token.casefold()[:LONGEST_TERM])
@@ -110,21 +137,19 @@ def _terms_of(token: str, language: str) -> tuple[str, ...]:
         if len(humps) > 1:
             terms.append(part.casefold()[:LONGEST_TERM])
         for hump in humps:
-            terms.extend(_word_terms(hump, language))
+            terms.extend(_word_terms(hump, language, indexed))
     return tuple(terms)
 
 
-def _word_terms(word: str, language: str) -> list[str]:
+def _word_terms(word: str, language: str, indexed: bool) -> list[str]:
     terms: list[str] = []
     end = 0
     for run in _UNSPACED.finditer(word):
         terms.extend(_stemmed(word[end : run.start()], language))
         characters = run.group()
-        terms.extend(
-            [characters]
-            if len(characters) == 1
-            else [characters[i : i + 2] for i in range(len(characters) - 1)]
-        )
+        terms.extend(characters[i : i + 2] for i in range(len(characters) - 1))
+        if indexed or len(characters) == 1:
+            terms.append(characters[-1])
         end = run.end()
     terms.extend(_stemmed(word[end:], language))
     return terms

@@ -1,12 +1,13 @@
 """`auto`: BM25 of text, document and fields, the query's time, and a list without repetitions.
 
-    ((1 - DOCUMENT_SHARE) · text + DOCUMENT_SHARE · document + FIELD_WEIGHT · share³ · fields)
-        · (1 + TIME_WEIGHT · closeness + prior · recency)
+    ((1 - DOCUMENT_SHARE) · text + DOCUMENT_SHARE · document + OPENING_WEIGHT · opening
+        + FIELD_WEIGHT · share³ · fields) · (1 + TIME_WEIGHT · closeness + prior · recency)
 
-`text`, `document` and `fields` are BM25 over the passage, over all passages of its document as one
-text, and over its title, headings and tags. A passage holds only part of what its document is
-about, and what is asked for may be spread over several (Callan, Passage-Level Evidence in Document
-Retrieval, SIGIR 1994). `share` is how much of the query's idf the fields hold: a title that a long
+`text`, `document`, `opening` and `fields` are BM25 over the passage, over all passages of its
+document as one text, over the first of them, and over its title, headings and tags. A passage holds
+only part of what its document is about, and what is asked for may be spread over several (Callan,
+Passage-Level Evidence in Document Retrieval, SIGIR 1994); how a document begins tells best what it
+is about. `share` is how much of the query's idf the fields hold: a title that a long
 question touches with one word tells little, one that says all that is asked tells more than any
 body. Closeness is of the document's date to the time that the query names; recency halves every
 HALF_LIFE_DAYS before the newest document, and its prior is RECENCY_WEIGHT, or RECENT_WEIGHT where
@@ -16,13 +17,16 @@ the query asks for what is new. Of a query by date alone the dates decide.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 
+import numpy as np
+import numpy.typing as npt
+
 from localpers.retrieval.analysis import analyse
-from localpers.retrieval.bm25 import rank_passages, score_groups, score_passages
+from localpers.retrieval.bm25 import Lookup, Scores
 from localpers.retrieval.dates import closeness, day_of
 from localpers.retrieval.query import Query
 from localpers.store import Store
@@ -35,7 +39,16 @@ DATED_CANDIDATES = 1000
 """Passages of the time that the query names that are looked at besides, the newest."""
 DOCUMENT_SHARE = 2 / 3
 """Of the whole document, the rest being the passage's own; measured in docs/results.md."""
+FEW_TERMS = 8
+"""Up to so many, a query names a topic; the more it has, the more of them one passage should hold,
+and DOCUMENT_SHARE and OPENING_WEIGHT fall in proportion."""
+OPENING_WEIGHT = 0.5
+"""Of the document's first passage that has FEWEST_TERMS."""
+FEWEST_TERMS = 16
 FIELD_WEIGHT = 1.5
+PART_WEIGHT = 0.5
+"""Of `foo` and `bar`, where the query has `fooBar` and at least KNOWN passages do."""
+KNOWN = 2
 TIME_WEIGHT = 1.5
 RECENCY_WEIGHT = 0.05
 RECENT_WEIGHT = 1.0
@@ -49,8 +62,8 @@ SAME = 0.9
 
 @dataclass(frozen=True, slots=True)
 class TermScore:
-    """What a term adds. `part` is `text`, `document` (all its text) or `fields` (title, headings,
-    tags).
+    """What a term adds. `part` is `text`, `document` (all its text), `opening` (its first passage)
+    or `fields` (title, headings, tags).
     """
 
     term: str
@@ -87,93 +100,148 @@ class Scored:
     reason: Reason
 
 
-def score_by_words(store: Store, query: Query, k: int) -> list[Scored]:
+def score_by_words(store: Store, query: Query, k: int) -> Iterator[Scored]:
     """Best first, what `choose` needs to find the k best; none that holds nothing of the query's
-    content.
+    content. Texts are read and reasons told only of what is taken.
     """
-    ids, idf = _candidates(store, query, max(CANDIDATES, 5 * k))
-    if not ids:
-        return []
-    text = score_passages(store.postings, query.terms, ids)
-    fields = score_passages(store.fields, query.terms, ids)
-    passages = store.documents.passages(ids)
-    documents = _document_scores(store, query, {p.document for p in passages.values()})
+    terms = _weighted(store, query)
+    text, fields = Lookup(store.postings, terms), Lookup(store.fields, terms)
+    candidates = _candidates(store, query, (fields, text), max(CANDIDATES, 5 * k))
+    if not candidates:
+        return
+    told = _told(store, query, text, fields, candidates)
     newest = day_of(store.documents.newest_date()) or date.max
-    scored = []
-    for passage in passages.values():
-        terms = _term_scores(passage.id, text, fields, idf)
-        held = any(term.term in query.content for term in terms)
-        hit = _scored(passage, [*terms, *documents[passage.document]], query, newest)
-        if held or (query.by_date_alone and (query.recent or hit.reason.time >= TIME_WEIGHT)):
-            scored.append(hit)
-    return sorted(scored, key=lambda hit: (-hit.score, hit.passage.id))
+    hits = []
+    for at, (id, (_, moment)) in enumerate(candidates.items()):
+        time, recency = _of_date(moment, query, newest)
+        if told.held[at] or (query.by_date_alone and (query.recent or time >= TIME_WEIGHT)):
+            total = float(told.totals[at])
+            base = 1.0 + total if query.by_date_alone else total
+            hits.append((-base * (1 + time + recency), id, at, time, recency))
+    hits.sort()
+    for start in range(0, len(hits), max(k, 1)):
+        some = hits[start : start + max(k, 1)]
+        passages = store.documents.passages(id for _, id, *_ in some)
+        for score, id, at, time, recency in some:
+            yield Scored(passages[id], -score, Reason(told.terms_of(at), time, recency))
 
 
-def _candidates(store: Store, query: Query, number: int) -> tuple[list[int], dict[str, float]]:
-    """Passages worth a second look, and the terms' idf."""
-    ids: set[int] = set()
-    idf: dict[str, float] = {}
-    for postings in (store.fields, store.postings):
-        ranking = rank_passages(postings, query.terms, number)
-        ids.update(id for id, _ in ranking.top)
-        idf |= ranking.idf
+def _weighted(store: Store, query: Query) -> dict[str, float]:
+    """The query's terms, the parts of compounds that the index knows as wholes with less weight:
+    of "PostgreSQL" the whole should decide, of a name that nobody has written so its parts.
+    """
+    terms: dict[str, float] = dict(query.terms)
+    for whole, parts in query.compounds:
+        if store.postings.count(whole) >= KNOWN:
+            for part in parts:
+                terms[part] -= 1 - PART_WEIGHT
+    return terms
+
+
+def _candidates(
+    store: Store, query: Query, lookups: Iterable[Lookup], number: int
+) -> dict[int, tuple[int, str]]:
+    """Passages worth a second look: id → (document, its date)."""
+    ids = {id for lookup in lookups for id, _ in lookup.rank(number)}
     for time in query.times:
         span = (time.first.isoformat(), time.last.isoformat())
         ids.update(store.documents.newest_passages(DATED_CANDIDATES, span))
     if query.recent and query.by_date_alone:
         ids.update(store.documents.newest_passages(number))
-    return sorted(ids), idf
+    return store.documents.dated(ids)
 
 
-def _document_scores(
-    store: Store, query: Query, documents: Set[int]
-) -> Mapping[int, Sequence[TermScore]]:
-    """What each term adds by standing anywhere in these documents."""
-    collection = store.postings.collection()
-    mean = collection.mean * collection.number / _documents_of(store.documents, collection)
-    groups = store.documents.passages_of(documents)
-    told: dict[int, list[TermScore]] = {document: [] for document in documents}
-    for term, scores in score_groups(store.postings, query.terms, groups, mean).items():
-        for document, score in scores.items():
-            told[document].append(TermScore(term, "document", DOCUMENT_SHARE * score))
-    return told
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the terms add to the scores of the candidates, by their place: `parts` as (name, terms,
+    weighted scores [terms, candidates]), `totals` their sums, `held` whether a term of the query's
+    content stands in the passage or its fields.
+    """
+
+    parts: Sequence[tuple[str, Sequence[str], Scores]]
+    totals: Scores
+    held: npt.NDArray[np.bool_]
+
+    def terms_of(self, at: int) -> tuple[TermScore, ...]:
+        """Of one candidate, the most telling first."""
+        found = [
+            TermScore(term, part, score)
+            for part, terms, scores in self.parts
+            for term, score in zip(terms, scores[:, at].tolist(), strict=True)
+            if score
+        ]
+        return tuple(sorted(found, key=lambda term: -term.score))
+
+
+def _told(
+    store: Store,
+    query: Query,
+    text: Lookup,
+    fields: Lookup,
+    candidates: Mapping[int, tuple[int, str]],
+) -> _Told:
+    groups = store.documents.passages_of({document for document, _ in candidates.values()})
+    place_of = {document: place for place, document in enumerate(groups)}
+    places = [place_of[document] for document, _ in candidates.values()]
+    openings = [_opening(store, members) for members in groups.values()]
+    found = text.among(id for members in groups.values() for id in members)
+    own = found.alone(candidates)
+    document = found.together(list(groups.values()), _mean_document(store))[:, places]
+    opening = found.alone(openings)[:, places]
+    titled = fields.among(candidates)
+    in_fields = titled.alone(candidates)
+    idf = fields.idf | text.idf
+    share = _idf_of(titled.terms, idf) @ (in_fields > 0) / (sum(idf.values()) or 1.0)
+    fading = min(1.0, FEW_TERMS / max(len(found.terms), 1))
+    parts = (
+        ("text", found.terms, (1 - DOCUMENT_SHARE * fading) * own),
+        ("document", found.terms, DOCUMENT_SHARE * fading * document),
+        ("opening", found.terms, OPENING_WEIGHT * fading * opening),
+        ("fields", titled.terms, FIELD_WEIGHT * share**3 * in_fields),
+    )
+    held = _any_of(query.content, found.terms, own) | _any_of(
+        query.content, titled.terms, in_fields
+    )
+    totals: Scores = sum((scores.sum(axis=0) for _, _, scores in parts), np.zeros(len(places)))
+    return _Told(parts, totals, held)
+
+
+def _idf_of(terms: Iterable[str], idf: Mapping[str, float]) -> Scores:
+    return np.array([idf[term] for term in terms], np.float64)
+
+
+def _any_of(content: frozenset[str], terms: Sequence[str], scores: Scores) -> npt.NDArray[np.bool_]:
+    """Which columns have a score by any of the terms that are `content`."""
+    rows = np.array([term in content for term in terms], bool)
+    return np.asarray((scores[rows] > 0).any(axis=0))
+
+
+def _opening(store: Store, passages: Sequence[int]) -> int:
+    """Of a document's passages, in order, the first that is no bare heading."""
+    lengths = store.postings.collection().lengths
+    return next((id for id in passages if lengths[id] > FEWEST_TERMS), passages[0])
+
+
+def _mean_document(store: Store) -> float:
+    """The mean length of documents in terms."""
+    index = store.postings.collection()
+    return index.mean * index.number / _documents_of(store.documents, index)
 
 
 @lru_cache(maxsize=2)
-def _documents_of(documents: Documents, collection: Collection) -> int:
-    """How many there are, counted once for each state of the index, as `collection` is."""
+def _documents_of(documents: Documents, index: Collection) -> int:
+    """How many there are, counted once for each state of the index."""
     return max(documents.count(), 1)
 
 
-def _term_scores(
-    id: int,
-    text: Mapping[str, Mapping[int, float]],
-    fields: Mapping[str, Mapping[int, float]],
-    idf: Mapping[str, float],
-) -> list[TermScore]:
-    held = sum(idf[term] for term, scores in fields.items() if id in scores)
-    weight = FIELD_WEIGHT * (held / (sum(idf.values()) or 1.0)) ** 3
-    return [
-        TermScore(term, part, factor * scores[id])
-        for part, factor, found in (("text", 1 - DOCUMENT_SHARE, text), ("fields", weight, fields))
-        for term, scores in found.items()
-        if id in scores
-    ]
-
-
-def _scored(
-    passage: StoredPassage, terms: Sequence[TermScore], query: Query, newest: date
-) -> Scored:
-    day = day_of(passage.date)
-    time = recency = 0.0
-    if day is not None:
-        time = TIME_WEIGHT * closeness(day, query.times)
-        weight = RECENT_WEIGHT if query.recent else RECENCY_WEIGHT
-        recency = weight * 0.5 ** (max((newest - day).days, 0) / HALF_LIFE_DAYS)
-    reason = Reason(tuple(sorted(terms, key=lambda term: -term.score)), time, recency)
-    told = sum(term.score for term in terms)
-    base = 1.0 + told if query.by_date_alone else told
-    return Scored(passage, base * (1 + time + recency), reason)
+def _of_date(moment: str, query: Query, newest: date) -> tuple[float, float]:
+    """What a document's date adds as an answer to the query's time, and as recency."""
+    day = day_of(moment)
+    if day is None:
+        return 0.0, 0.0
+    weight = RECENT_WEIGHT if query.recent else RECENCY_WEIGHT
+    recency = weight * 0.5 ** (max((newest - day).days, 0) / HALF_LIFE_DAYS)
+    return TIME_WEIGHT * closeness(day, query.times), recency
 
 
 def choose(scored: Iterable[Scored], k: int) -> list[Scored]:

@@ -18,11 +18,21 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from localpers.store.postings import Collection, Frequencies, Ids, Postings, Row
+from localpers.retrieval.analysis import is_unspaced_character
+from localpers.store.postings import (
+    HIGHEST_FREQUENCY,
+    Collection,
+    Frequencies,
+    Ids,
+    Offsets,
+    Postings,
+    Row,
+)
 
 K1 = 1.5
 B = 0.75
@@ -31,14 +41,8 @@ MOST_CANDIDATES = 1 / 16
 _ROUNDING = 1 - 1e-9
 
 Scores = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Ranking:
-    """The best passages as (id, score), best first, and each query term's idf in this index."""
-
-    top: tuple[tuple[int, float], ...]
-    idf: Mapping[str, float]
+_NO_IDS = np.empty(0, np.intp)
+_NO_FREQUENCIES = np.empty(0, np.uint16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,96 +54,149 @@ class _Term:
     idf: float
     weight: float
     bound: float
+    decoded: dict[int, Offsets]
+    """The rows read so far, by their place in `rows`."""
 
 
-def rank_passages(postings: Postings, terms: Mapping[str, int] | Sequence[str], k: int) -> Ranking:
-    """The k best passages, ties by id; only those that hold a term of the query.
+class Lookup:
+    """A query's terms in one index: each row of postings is read once, whatever is asked of it.
 
-    `terms` are the query's, repeats included, or each with its weight.
+    `terms` are the query's, repeats included, or each with its weight. It holds for one state of
+    the index.
     """
-    collection = postings.collection()
-    if not collection.number or k < 1:
-        return Ranking((), {})
-    query = _terms(postings, collection, terms)
-    scores = np.zeros(len(collection.lengths))
-    best = _Best(scores, k)
-    left = sum(term.bound for term in query)
-    candidates: Ids | None = None
-    for term in query:
-        if candidates is None and left < best.threshold:
-            found = np.flatnonzero(scores >= (best.threshold - left) * _ROUNDING)
-            if len(found) <= MOST_CANDIDATES * len(scores):
-                candidates = found
-        left -= term.bound
-        if candidates is None:
-            for row in term.rows:
-                base, offsets, frequencies = postings.read(row)
-                ids = offsets.astype(np.intp)
-                ids += base
-                totals = _added(collection, term, ids, frequencies)
-                totals += scores[ids]
-                scores[ids] = totals
-                best.offer(ids, totals)
-            best.settle()
-        else:
-            for ids, added in _looked_up(postings, collection, term, candidates):
-                scores[ids] += added
-            best.choose(candidates)
-            candidates = candidates[scores[candidates] >= (best.threshold - left) * _ROUNDING]
-    order = best.ids[np.lexsort((best.ids, -scores[best.ids]))][:k]
-    top = tuple((int(id), float(scores[id])) for id in order)
-    return Ranking(top, {term.term: term.idf for term in query})
+
+    def __init__(self, postings: Postings, terms: Mapping[str, float] | Sequence[str]) -> None:
+        self._postings = postings
+        self._collection = postings.collection()
+        self._terms = _terms(postings, self._collection, terms) if self._collection.number else []
+
+    @property
+    def idf(self) -> dict[str, float]:
+        """Of each term that any passage holds."""
+        return {term.term: term.idf for term in self._terms}
+
+    def rank(self, k: int) -> tuple[tuple[int, float], ...]:
+        """The k best passages as (id, score), best first, ties by id; only those that hold a term
+        of the query.
+        """
+        if k < 1:
+            return ()
+        scores = np.zeros(len(self._collection.lengths))
+        best = _Best(scores, k)
+        left = sum(term.bound for term in self._terms)
+        candidates: Ids | None = None
+        for term in self._terms:
+            if candidates is None and left < best.threshold:
+                found = np.flatnonzero(scores >= (best.threshold - left) * _ROUNDING)
+                if len(found) <= MOST_CANDIDATES * len(scores):
+                    candidates = found
+            left -= term.bound
+            if candidates is None:
+                self._score_everywhere(term, scores, best)
+            else:
+                ids, frequencies = self._frequencies(term, candidates)
+                scores[ids] += _added(self._collection, term, ids, frequencies)
+                best.choose(candidates)
+                candidates = candidates[scores[candidates] >= (best.threshold - left) * _ROUNDING]
+        order = best.ids[np.lexsort((best.ids, -scores[best.ids]))][:k]
+        return tuple((int(id), float(scores[id])) for id in order)
+
+    def among(self, ids: Iterable[int]) -> Found:
+        """How often these passages hold each term."""
+        wanted = np.array(sorted(set(ids)), np.intp)
+        held = [(term, *self._frequencies(term, wanted)) for term in self._terms]
+        return Found(wanted, self._collection, held)
+
+    def _score_everywhere(self, term: _Term, scores: Scores, best: _Best) -> None:
+        for n in range(len(term.rows)):
+            base, offsets, frequencies = self._read(term, n)
+            ids = offsets.astype(np.intp)
+            ids += base
+            totals = _added(self._collection, term, ids, frequencies)
+            totals += scores[ids]
+            scores[ids] = totals
+            best.offer(ids, totals)
+        best.settle()
+
+    def _read(self, term: _Term, n: int) -> Offsets:
+        if n not in term.decoded:
+            term.decoded[n] = self._postings.read(term.rows[n])
+        return term.decoded[n]
+
+    def _frequencies(self, term: _Term, wanted: Ids) -> tuple[Ids, npt.NDArray[np.uint16]]:
+        """(ids, the term's frequencies) of those `wanted`, ascending, that hold it."""
+        bases = np.array([row.base for row in term.rows])
+        cuts = [*np.searchsorted(wanted, bases).tolist(), len(wanted)]
+        ids: list[Ids] = []
+        counts: list[npt.NDArray[np.uint16]] = []
+        for n, (start, stop) in enumerate(pairwise(cuts)):
+            if start == stop:
+                continue
+            candidates = wanted[start:stop]
+            base, offsets, frequencies = self._read(term, n)
+            # Of the offsets' own type, or numpy would convert all; none is beyond the last.
+            sought = (candidates[candidates <= base + int(offsets[-1])] - base).astype(
+                offsets.dtype
+            )
+            places = offsets.searchsorted(sought)
+            places = places[offsets[places] == sought]
+            ids.append(offsets[places].astype(np.intp) + base)
+            counts.append(frequencies[places].astype(np.uint16))
+        if not ids:
+            return _NO_IDS, _NO_FREQUENCIES
+        return np.concatenate(ids), np.concatenate(counts)
 
 
-def score_passages(
-    postings: Postings, terms: Mapping[str, int] | Sequence[str], ids: Iterable[int]
-) -> dict[str, dict[int, float]]:
-    """term → passage → what the term adds to its score, for these passages alone."""
-    collection = postings.collection()
-    wanted = np.array(sorted(set(ids)), np.intp)
-    return {
-        term.term: {
-            int(id): float(score)
-            for found, scores in _looked_up(postings, collection, term, wanted)
-            for id, score in zip(found, scores, strict=True)
-        }
-        for term in _terms(postings, collection, terms)
-    }
-
-
-def score_groups(
-    postings: Postings,
-    terms: Mapping[str, int] | Sequence[str],
-    groups: Mapping[int, Sequence[int]],
-    mean: float,
-) -> dict[str, dict[int, float]]:
-    """term → group → what the term adds to the score of the group's passages taken as one text.
-
-    `groups` are passage ids by group, none in two groups; `mean` is the mean length of such texts
-    in terms. The idf is that of passages, which the index knows: so a text that is one passage
-    scores as it does alone, where the means are equal.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """How often some passages (`ids`, ascending) hold the terms of a query: for each term those
+    that hold it, and its frequencies.
     """
-    collection = postings.collection()
-    names = list(groups)
-    members = np.array([id for ids in groups.values() for id in ids], np.intp)
-    group_of = np.repeat(np.arange(len(names)), [len(ids) for ids in groups.values()])
-    order = members.argsort()
-    members, group_of = members[order], group_of[order]
-    lengths = np.bincount(
-        group_of, collection.lengths[members].astype(np.float64) - 1, minlength=len(names)
-    )
-    norms = K1 * (1 - B + B * lengths / (mean or 1.0))
-    scores: dict[str, dict[int, float]] = {}
-    for term in _terms(postings, collection, terms):
-        counts = np.zeros(len(names))
-        for ids, frequencies in _frequencies(postings, term, members):
-            np.add.at(counts, group_of[members.searchsorted(ids)], frequencies)
-        held = np.flatnonzero(counts)
-        added = term.weight * counts[held] / (counts[held] + norms[held])
-        scores[term.term] = {
-            names[at]: score for at, score in zip(held.tolist(), added.tolist(), strict=True)
-        }
-    return scores
+
+    ids: Ids
+    _collection: Collection
+    _held: Sequence[tuple[_Term, Ids, Frequencies]]
+
+    @property
+    def terms(self) -> list[str]:
+        """In the order of the rows below."""
+        return [term.term for term, _, _ in self._held]
+
+    def alone(self, passages: Iterable[int]) -> Scores:
+        """What each term adds to the score of each of these passages: [terms, passages]."""
+        wanted = np.fromiter(passages, np.intp)
+        unique, places = np.unique(wanted, return_inverse=True)
+        column_of = np.full(len(self.ids), -1)
+        column_of[self.ids.searchsorted(unique)] = np.arange(len(unique))
+        scores = np.zeros((len(self._held), len(unique)))
+        for row, (term, ids, frequencies) in enumerate(self._held):
+            columns = column_of[self.ids.searchsorted(ids)]
+            here = columns >= 0
+            added = _added(self._collection, term, ids[here], frequencies[here])
+            scores[row, columns[here]] = added
+        return scores[:, places]
+
+    def together(self, groups: Sequence[Sequence[int]], mean: float) -> Scores:
+        """What each term adds to the score of each group's passages as one text: [terms, groups].
+
+        All `ids` are in one group each; `mean` is the mean length of such texts in terms. The idf
+        is that of passages, which the index knows: so a text that is one passage scores as it does
+        alone, where the means are equal.
+        """
+        members = np.array([id for ids in groups for id in ids], np.intp)
+        group_of = np.empty(len(self.ids), np.intp)
+        group_of[self.ids.searchsorted(members)] = np.repeat(
+            np.arange(len(groups)), [len(ids) for ids in groups]
+        )
+        terms_of = self._collection.lengths[self.ids].astype(np.float64) - 1
+        lengths = np.bincount(group_of, terms_of, minlength=len(groups))
+        norms = K1 * (1 - B + B * lengths / (mean or 1.0))
+        scores = np.zeros((len(self._held), len(groups)))
+        for row, (term, ids, frequencies) in enumerate(self._held):
+            holding = group_of[self.ids.searchsorted(ids)]
+            counts = np.bincount(holding, frequencies, minlength=len(groups))
+            scores[row] = term.weight * counts / (counts + norms)
+        return scores
 
 
 class _Best:
@@ -178,13 +235,13 @@ class _Best:
 
 
 def _terms(
-    postings: Postings, collection: Collection, terms: Mapping[str, int] | Sequence[str]
+    postings: Postings, collection: Collection, terms: Mapping[str, float] | Sequence[str]
 ) -> list[_Term]:
     """Those that any passage holds, the one that can add most first."""
     weights = terms if isinstance(terms, Mapping) else Counter(terms)
     found: list[_Term] = []
     for term, repeats in weights.items():
-        rows = postings.rows(term)
+        rows, decoded = _rows(postings, term)
         if not rows or not repeats:
             continue
         idf = math.log((collection.number + 1) / sum(row.number for row in rows))
@@ -192,8 +249,30 @@ def _terms(
         highest = max(row.highest_frequency for row in rows)
         shortest = min(row.shortest for row in rows) - 1
         norm = K1 * (1 - B + B * shortest / collection.mean)
-        found.append(_Term(term, rows, idf, weight, weight * highest / (highest + norm)))
+        bound = weight * highest / (highest + norm)
+        found.append(_Term(term, rows, idf, weight, bound, decoded))
     return sorted(found, key=lambda term: -term.bound)
+
+
+def _rows(postings: Postings, term: str) -> tuple[list[Row], dict[int, Offsets]]:
+    """A term's rows, and those read already.
+
+    One character of a script without blanks is one term with all the bigrams that it begins: a
+    passage holds it as often as it holds any of them.
+    """
+    if not is_unspaced_character(term):
+        return postings.rows(term), {}
+    rows = postings.rows_of_character(term)
+    if not rows:
+        return [], {}
+    read = [postings.read(row) for row in rows]
+    all_ids = np.concatenate([offsets.astype(np.intp) + base for base, offsets, _ in read])
+    ids, places = np.unique(all_ids, return_inverse=True)
+    counts = np.bincount(places, np.concatenate([frequencies for _, _, frequencies in read]))
+    frequencies = np.minimum(counts, HIGHEST_FREQUENCY).astype(np.uint16)
+    base, shortest = int(ids[0]), min(row.shortest for row in rows)
+    one = Row(base, len(ids), int(frequencies.max()), shortest, None, None)
+    return [one], {0: (base, ids - base, frequencies)}
 
 
 @lru_cache(maxsize=2)
@@ -209,27 +288,3 @@ def _added(collection: Collection, term: _Term, ids: Ids, frequencies: Frequenci
     np.divide(frequencies, norms, out=norms)
     norms *= term.weight
     return norms
-
-
-def _looked_up(
-    postings: Postings, collection: Collection, term: _Term, wanted: Ids
-) -> Iterable[tuple[Ids, Scores]]:
-    """(ids, scores) of those `wanted`, ascending, that hold the term, row by row."""
-    for ids, frequencies in _frequencies(postings, term, wanted):
-        yield ids, _added(collection, term, ids, frequencies)
-
-
-def _frequencies(postings: Postings, term: _Term, wanted: Ids) -> Iterable[tuple[Ids, Frequencies]]:
-    """(ids, the term's frequencies) of those `wanted`, ascending, that hold it, row by row."""
-    bases = np.array([row.base for row in term.rows])
-    cuts = [*np.searchsorted(wanted, bases).tolist(), len(wanted)]
-    for n, row in enumerate(term.rows):
-        candidates = wanted[cuts[n] : cuts[n + 1]]
-        if not len(candidates):
-            continue
-        base, offsets, frequencies = postings.read(row)
-        # Of the offsets' own type, or numpy would convert all of them; none is beyond the last.
-        sought = (candidates[candidates <= base + int(offsets[-1])] - base).astype(offsets.dtype)
-        places = offsets.searchsorted(sought)
-        places = places[offsets[places] == sought]
-        yield offsets[places].astype(np.intp) + base, frequencies[places]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -23,11 +23,13 @@ BATCH = 64
 
 
 class TextEncoder(Protocol):
-    """What dense retrieval needs of an embedding model."""
+    """What dense retrieval needs of an embedding model, with what it wants before texts."""
 
     name: str
     sha256: str
     dimension: int
+    query_prefix: str
+    passage_prefix: str
 
     def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Vectors of length 1, float32 [len(texts), dimension]."""
@@ -35,11 +37,12 @@ class TextEncoder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EncoderNote:
-    """Whose vectors the store holds. `sha256` is of the encoder's file."""
+    """Whose vectors the store holds, and of what: `sha256` is of the encoder's file."""
 
     name: str
     sha256: str
     dimension: int
+    passage_prefix: str = ""
 
 
 def encoder_note(store: Store) -> EncoderNote | None:
@@ -57,10 +60,12 @@ def forget_vectors(store: Store) -> None:
 
 
 def use_encoder(store: Store, encoder: TextEncoder) -> None:
-    """Note whose vectors the store holds from now on; those of another go, with the verdict."""
-    ours = EncoderNote(encoder.name, encoder.sha256, encoder.dimension)
+    """Note whose vectors the store holds from now on; those of another go, with the verdict, and
+    those of passages behind another prefix.
+    """
+    ours = EncoderNote(encoder.name, encoder.sha256, encoder.dimension, encoder.passage_prefix)
     noted = encoder_note(store)
-    if noted is None or noted.sha256 != ours.sha256:
+    if noted is None or replace(noted, name=ours.name) != ours:
         forget_vectors(store)
     if noted != ours:
         with store.transaction():
@@ -92,7 +97,7 @@ def embed_passages(
     use_encoder(store, encoder)
     total, done, last = store.vectors.missing(), 0, -1
     while waiting := store.vectors.unembedded(last, BATCH):
-        vectors = encoder.encode([passage.text for passage in waiting])
+        vectors = encoder.encode([encoder.passage_prefix + passage.text for passage in waiting])
         with store.transaction():
             store.vectors.put([passage.id for passage in waiting], vectors)
         last = waiting[-1].id
@@ -106,13 +111,15 @@ def rank_by_vector(
     store: Store, encoder: TextEncoder, query: str, k: int
 ) -> list[tuple[int, float]]:
     """The k passages with the highest cosine, as (id, cosine), best first, ties by id."""
-    wanted = encoder.encode([query])[0]
+    if k < 1 or not query.strip():
+        return []
+    wanted = encoder.encode([encoder.query_prefix + query])[0]
     ids: list[npt.NDArray[np.int64]] = []
     scores: list[npt.NDArray[np.float32]] = []
     for some, vectors in store.vectors.all(encoder.dimension):
         ids.append(some)
         scores.append(vectors @ wanted)
-    if not ids or k < 1 or not wanted.any():
+    if not ids or not wanted.any():
         return []
     all_ids, all_scores = np.concatenate(ids), np.concatenate(scores)
     if len(all_ids) > k:

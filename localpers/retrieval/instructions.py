@@ -73,7 +73,9 @@ def _opening(said: Sequence[str]) -> int:
         elif not (word in words.MANNERS or is_stop_word(word) or word.isdecimal()):
             # "write an email to Bob": no "about", but both an act and a kind of text.
             bare = said[0] in words.VERBS | words.MANNERS | words.MANNER_STARTS
-            return place if verb and kind and bare else 0
+            # "create a message structure" names a thing: a kind before a noun is part of it.
+            named = place > 0 and said[place - 1] in words.TYPES
+            return place if verb and kind and bare and not named else 0
     return 0
 
 

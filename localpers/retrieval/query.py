@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from localpers.retrieval.analysis import query_terms
+from localpers.retrieval.analysis import query_compounds, query_terms
 from localpers.retrieval.dates import TimeExpression, recent, time_expressions
 from localpers.retrieval.instructions import Span, instruction_spans, is_of_notes, is_stop_word
 
@@ -24,12 +24,14 @@ class Query:
 
     A query `by_date_alone` names a time and no topic: a hit of that time need hold none. `ignored`
     is the instruction, `topic` the text without it and without relative times, which is what gets
-    embedded; `recent` says whether what is new is asked for.
+    embedded; `recent` says whether what is new is asked for. `compounds` are the terms that are
+    wholes, each time with their parts.
     """
 
     terms: Mapping[str, int]
     content: frozenset[str]
     topic: str = ""
+    compounds: Sequence[tuple[str, Sequence[str]]] = ()
     ignored: tuple[str, ...] = ()
     times: tuple[TimeExpression, ...] = ()
     recent: bool = False
@@ -39,7 +41,7 @@ class Query:
 def plain(text: str, languages: Sequence[str]) -> Query:
     """Every word looked for as it is."""
     terms = Counter(query_terms(text, languages))
-    return Query(terms, frozenset(terms), text)
+    return Query(terms, frozenset(terms), text, query_compounds(text, languages))
 
 
 def understand(text: str, languages: Sequence[str], today: date) -> Query:
@@ -67,6 +69,7 @@ def understand(text: str, languages: Sequence[str], today: date) -> Query:
         terms=Counter(query_terms(topic, languages)),
         content=content or frozenset(query_terms(" ".join(absolute), languages)),
         topic=" ".join(topic.split()),
+        compounds=query_compounds(topic, languages),
         ignored=tuple(text[start:end].strip() for start, end in instruction),
         times=times,
         recent=bool(recents),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
+from itertools import islice
 
 from localpers.datatypes import RetrievedPassage
 from localpers.errors import LocalpersError
@@ -18,7 +19,7 @@ from localpers.retrieval.auto import (
     choose,
     score_by_words,
 )
-from localpers.retrieval.bm25 import rank_passages, score_passages
+from localpers.retrieval.bm25 import Lookup
 from localpers.retrieval.dense import TextEncoder, rank_by_vector
 from localpers.retrieval.fusion import fuse
 from localpers.retrieval.query import Query, plain, understand
@@ -103,7 +104,7 @@ class Retriever:
             hits = self._rank(understood, k, method)
             if method is Method.BM25:
                 hits = self._with_terms(understood, hits)
-            idf = rank_passages(self._store.postings, understood.terms, 1).idf
+            idf = Lookup(self._store.postings, understood.terms).idf
         return Explanation(
             query=understood,
             embedded=understood.topic if self._uses_vectors(method, understood) else None,
@@ -120,7 +121,8 @@ class Retriever:
             return plain(query, languages)
         understood = understand(query, languages, today or date.today())
         if method is Method.DENSE:
-            return Query({}, frozenset(), understood.topic or query, understood.ignored)
+            topic = understood.topic or query
+            return Query({}, frozenset(), topic, ignored=understood.ignored)
         return understood
 
     def _uses_vectors(self, method: Method, query: Query) -> bool:
@@ -134,8 +136,11 @@ class Retriever:
         if method in (Method.AUTO, Method.HYBRID):
             scored = score_by_words(self._store, query, k)
             # Every passage has some cosine; that words are found is what tells that any answers.
-            if self._uses_vectors(method, query) and (scored or method is Method.HYBRID):
-                scored = self._fused(scored, query, max(CANDIDATES, 2 * k))
+            if self._uses_vectors(method, query):
+                depth = max(CANDIDATES, 2 * k)
+                first = list(islice(scored, depth))
+                if first or method is Method.HYBRID:
+                    return choose(self._fused(first, query, depth), k)
             return choose(scored, k)
         if method is Method.DENSE:
             return self._by_vector(query, k)
@@ -143,7 +148,7 @@ class Retriever:
             newest = self._store.documents.newest_passages(k)
             top = [(id, 1 / rank) for rank, id in enumerate(newest, 1)]
         else:
-            top = list(rank_passages(self._store.postings, query.terms, k).top)
+            top = list(Lookup(self._store.postings, query.terms).rank(k))
         passages = self._store.documents.passages(id for id, _ in top)
         return [Scored(passages[id], score, Reason()) for id, score in top]
 
@@ -160,9 +165,9 @@ class Retriever:
             for rank, (id, cosine) in enumerate(top, 1)
         ]
 
-    def _fused(self, scored: list[Scored], query: Query, depth: int) -> list[Scored]:
-        """The first `depth` of both rankings, best first."""
-        by_words, by_vector = scored[:depth], self._by_vector(query, depth)
+    def _fused(self, by_words: list[Scored], query: Query, depth: int) -> list[Scored]:
+        """With the first `depth` by vector, best first."""
+        by_vector = self._by_vector(query, depth)
         hits = {hit.passage.id: hit for hit in by_vector}
         for rank, hit in enumerate(by_words, 1):
             other = hits.get(hit.passage.id)
@@ -174,20 +179,20 @@ class Retriever:
 
     def _with_terms(self, query: Query, hits: list[Scored]) -> list[Scored]:
         ids = [hit.passage.id for hit in hits]
-        found = score_passages(self._store.postings, query.terms, ids)
+        found = Lookup(self._store.postings, query.terms).among(ids)
+        scores = found.alone(ids)
         return [
-            Scored(
-                hit.passage,
-                hit.score,
-                Reason(
+            replace(
+                hit,
+                reason=Reason(
                     tuple(
-                        TermScore(term, "text", scores[hit.passage.id])
-                        for term, scores in found.items()
-                        if hit.passage.id in scores
+                        TermScore(term, "text", score)
+                        for term, score in zip(found.terms, scores[:, at].tolist(), strict=True)
+                        if score
                     )
                 ),
             )
-            for hit in hits
+            for at, hit in enumerate(hits)
         ]
 
 

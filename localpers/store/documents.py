@@ -266,6 +266,21 @@ class Documents:
                 found[row[0]] = StoredPassage(row[0], row[1], path_of(row[2]), *row[3:])
         return found
 
+    def dated(self, passages: Iterable[int]) -> dict[int, tuple[int, str]]:
+        """passage → (its document, the document's date), by passage, for those that there are."""
+        wanted = sorted(passages)
+        found: dict[int, tuple[int, str]] = {}
+        for at in range(0, len(wanted), _MOST_VARIABLES):
+            some = wanted[at : at + _MOST_VARIABLES]
+            marks = ",".join("?" * len(some))
+            for id, document, date in self._db.conn.execute(
+                "SELECT p.id, d.id, d.date FROM passages p JOIN documents d ON d.id = p.document"
+                f" WHERE p.id IN ({marks}) ORDER BY p.id",
+                some,
+            ):
+                found[id] = (document, date)
+        return found
+
     def passages_of(self, documents: Iterable[int]) -> dict[int, list[int]]:
         """document → ids of its passages, ascending."""
         wanted = list(documents)

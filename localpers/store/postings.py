@@ -191,6 +191,15 @@ class Postings:
         )
         return list(map(Row._make, found))
 
+    def rows_of_character(self, character: str) -> list[Row]:
+        """The rows of the character and of all bigrams that begin with it, in no useful order."""
+        found = self._db.conn.execute(
+            f"SELECT base, number, highest_frequency, shortest, data, large FROM {self._table}"
+            " WHERE term >= ? AND term < ? AND length(term) <= 2",
+            (character, f"{character}\U0010ffff"),
+        )
+        return list(map(Row._make, found))
+
     def count(self, term: str) -> int:
         """How many passages hold the term."""
         (count,) = self._db.conn.execute(

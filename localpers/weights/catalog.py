@@ -13,6 +13,7 @@ from typing import Any
 from localpers.datatypes import BaseModel
 from localpers.errors import LocalpersError, ModelNotFound
 from localpers.weights.digest import note_of, sha256_of
+from localpers.weights.embedding_prefixes import Prefixes, prefixes_of
 from localpers.weights.gguf_file import read_metadata
 
 # The rule by which memory is estimated; models/README.md argues it.
@@ -142,6 +143,7 @@ def describe(path: Path) -> BaseModel:
     """The model in the file at `path`, by its own metadata, completed by the catalog."""
     info = read_metadata(path)
     entry = next((entry for entry in (*catalog(), *encoders()) if entry.name == path.stem), None)
+    prefixes = prefixes_of(info.name, path.stem) if info.embeds else Prefixes()
     return BaseModel(
         name=path.stem,
         path=path,
@@ -155,6 +157,8 @@ def describe(path: Path) -> BaseModel:
         licence=entry.licence if entry else info.licence,
         languages=entry.languages if entry else info.languages,
         embeds=info.embeds,
+        query_prefix=prefixes.query,
+        passage_prefix=prefixes.passage,
     )
 
 

@@ -1,10 +1,19 @@
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localpers.retrieval.analysis import LONGEST_TERM, SNOWBALL, analyse, query_terms
+from localpers.retrieval.analysis import (
+    LONGEST_TERM,
+    SNOWBALL,
+    analyse,
+    is_unspaced_character,
+    query_compounds,
+    query_terms,
+)
 
 
 @pytest.mark.parametrize(
@@ -17,8 +26,8 @@ from localpers.retrieval.analysis import LONGEST_TERM, SNOWBALL, analyse, query_
         ("foo_bar.baz", "", ["foo_bar.baz", "foo", "bar", "baz"]),
         ("2024-05-17", "en", ["2024-05-17", "2024", "05", "17"]),
         ("C++ or C#", "", ["c++", "or", "c#"]),
-        ("日本語", "ja", ["日本", "本語"]),
-        ("Python入門", "ja", ["python", "入門"]),
+        ("日本語", "ja", ["日本", "本語", "語"]),
+        ("Python入門", "ja", ["python", "入門", "門"]),
         ("猫", "ja", ["猫"]),
         ("ﬁne Straße", "", ["fine", "strasse"]),
         ("été", "fr", ["été"]),
@@ -49,4 +58,24 @@ def test_any_text_gives_bounded_terms_without_blanks(text: str, language: str) -
 
 @given(st.text(), st.sampled_from(["", "en", "ja"]))
 def test_a_text_is_found_by_itself(text: str, language: str) -> None:
-    assert query_terms(text, [language]) == analyse(text, language)
+    indexed = analyse(text, language)
+    asked = query_terms(text, [language])
+    # Only the last characters of bigrams are more: those that a query of one character needs.
+    assert set(asked) <= set(indexed) and bool(asked) == bool(indexed)
+    more = Counter(indexed) - Counter(asked)
+    assert all(map(is_unspaced_character, more))
+
+
+def test_compounds_are_told_with_their_parts() -> None:
+    found = query_compounds("how getUserName differs from foo-bar, _x and 日本語", ["en", ""])
+    assert found == [
+        ("getusername", ["get", "user", "name"]),
+        ("foo-bar", ["foo", "bar"]),
+    ]
+
+
+@given(st.text(), st.lists(st.sampled_from(["", "en", "ja"]), max_size=2))
+def test_compounds_and_their_parts_are_terms_of_the_query(text: str, languages: list[str]) -> None:
+    parts = Counter(part for _, some in query_compounds(text, languages) for part in some)
+    wholes = Counter(whole for whole, _ in query_compounds(text, languages))
+    assert wholes + parts <= Counter(query_terms(text, languages))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,10 +16,12 @@ from localpers.datatypes import Block, BlockKind, Document, Kind, Passage
 from localpers.profile import Profile
 from localpers.retrieval import indexing
 from localpers.retrieval.analysis import analyse, query_terms
+from localpers.retrieval.bm25 import K1, B
 from localpers.retrieval.indexing import Indexer
 from localpers.retrieval.retriever import Retriever
 from localpers.store import Store, postings
 from localpers.store.files import StoredFile
+from tests.conftest import CommandLine, write
 
 WORDS = ["alpha", "beta", "gamma", "delta", "getUserName", "日本語", "running", "the", "😀", "x-y"]
 texts = st.lists(st.sampled_from(WORDS), min_size=1, max_size=12).map(" ".join)
@@ -179,3 +183,38 @@ def test_a_document_that_comes_in_between_is_not_lost(monkeypatch: pytest.Monkey
             add(store, 7, "alpha", "en")
         Indexer(store).refresh()
         check(store, ["beta", "alpha"], "alpha beta", "en")
+
+
+CHARACTERS = "猫犬のはな門語가나กข"
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(
+        st.text(alphabet=f"{CHARACTERS}a1 。-", min_size=1, max_size=8), min_size=1, max_size=6
+    )
+)
+def test_one_character_finds_every_text_that_holds_it_as_often_as_it_does(
+    corpus: list[str],
+) -> None:
+    with store_of(corpus, "ja") as store:
+        for character in CHARACTERS:
+            holding = [text for text in corpus if character in text]
+            hits = Retriever(store).search(character, 10, "bm25")
+            assert sorted(hit.text for hit in hits) == sorted(holding)
+            idf = math.log((len(corpus) + 1) / max(len(holding), 1))
+            lengths = [len(analyse(text, "ja")) for text in corpus]
+            for hit in hits:
+                frequency = hit.text.count(character)
+                length = len(analyse(hit.text, "ja")) / (sum(lengths) / len(lengths))
+                norm = K1 * (1 - B + B * length)
+                expected = idf * frequency * (K1 + 1) / (frequency + norm)
+                assert hit.score == pytest.approx(expected)
+
+
+def test_auto_finds_one_character_wherever_it_stands(cli: CommandLine, tmp_path: Path) -> None:
+    texts = {"begin": "猫が好きです", "middle": "黒い猫の写真", "end": "これは猫", "none": "犬の話"}
+    notes = write(tmp_path / "notes", {f"{name}.md": text for name, text in texts.items()})
+    assert cli("ingest", notes).code == 0
+    found = {Path(hit["path"]).stem for hit in cli("search", "猫", "--json").json}
+    assert found == {"begin", "middle", "end"}

@@ -116,15 +116,19 @@ class Letters:
 
     name, sha256, dimension = "letters", "0" * 64, 26
 
-    def __init__(self, batches: int = 1000) -> None:
+    def __init__(
+        self, batches: int = 1000, query_prefix: str = "", passage_prefix: str = ""
+    ) -> None:
         self.batches = batches
-        self.seen = 0
+        self.query_prefix = query_prefix
+        self.passage_prefix = passage_prefix
+        self.seen: list[str] = []
 
     def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         if self.batches == 0:
             raise KeyboardInterrupt
         self.batches -= 1
-        self.seen += len(texts)
+        self.seen += texts
         counts = [[text.lower().count(chr(97 + at)) for at in range(26)] for text in texts]
         found = np.asarray(counts, np.float32) + 1e-6
         return found / np.linalg.norm(found, axis=1, keepdims=True)
@@ -143,7 +147,7 @@ def test_interrupted_embedding_goes_on(cli: CommandLine, tmp_path: Path) -> None
         rest = Letters()
         steps: list[tuple[int, int]] = []
         assert embed_passages(store, rest, lambda *step: steps.append(step)) == 150 - kept
-        assert rest.seen == 150 - kept and steps[-1] == (150 - kept, 150 - kept)
+        assert len(rest.seen) == 150 - kept and steps[-1] == (150 - kept, 150 - kept)
         assert embed_passages(store, Letters(batches=0)) == 0
         note = encoder_note(store)
         assert note is not None and note.name == "letters"
@@ -214,3 +218,18 @@ def test_fusion_is_the_sum_of_reciprocal_ranks(lists: list[list[int]]) -> None:
 def test_fusion_of_one_ranking_changes_nothing(ranking: list[int]) -> None:
     assert [id for id, _ in fuse([ranking])] == ranking
     assert [id for id, _ in fuse([ranking, ranking])] == ranking
+
+
+def test_texts_are_embedded_behind_the_prefixes_of_the_model(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    assert cli("ingest", write(tmp_path / "few", {"a.md": "One.", "b.md": "Two."})).code == 0
+    with Store.open(Profile.open()) as store:
+        embed_passages(store, Letters())
+        prefixed = Letters(query_prefix="query: ", passage_prefix="passage: ")
+        # The vectors of bare passages are none of prefixed ones.
+        assert embed_passages(store, prefixed) == 2
+        assert prefixed.seen == ["passage: One.", "passage: Two."]
+        rank_by_vector(store, prefixed, "one", 2)
+        assert prefixed.seen[2:] == ["query: one"]
+        assert embed_passages(store, prefixed) == 0

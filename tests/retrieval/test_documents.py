@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from localpers.datatypes import Block, BlockKind, Document, Kind, Passage
 from localpers.profile import Profile
-from localpers.retrieval.bm25 import K1, B, rank_passages, score_groups
+from localpers.retrieval.bm25 import K1, B, Lookup
 from localpers.retrieval.indexing import Indexer
 from localpers.store import Store
 from localpers.store.files import StoredFile
@@ -54,6 +54,19 @@ def store_of(collection: list[list[list[str]]]) -> Store:
     return store
 
 
+def together(
+    store: Store, query: list[str], groups: dict[int, list[int]], mean: float
+) -> dict[str, dict[int, float]]:
+    """term → document → what the term adds."""
+    members = [id for ids in groups.values() for id in ids]
+    found = Lookup(store.postings, query).among(members)
+    scores = found.together(list(groups.values()), mean)
+    return {
+        term: dict(zip(groups, row.tolist(), strict=True))
+        for term, row in zip(found.terms, scores, strict=True)
+    }
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(collections, passages)
 def test_a_documents_score_is_bm25_of_its_passages_together(
@@ -64,7 +77,7 @@ def test_a_documents_score_is_bm25_of_its_passages_together(
     mean = sum(document.total() for document in whole) / len(whole)
     with store_of(collection) as store:
         groups = store.documents.passages_of(store.documents.ids())
-        found = score_groups(store.postings, query, groups, mean)
+        found = together(store, query, groups, mean)
     for id, document in zip(groups, whole, strict=True):
         norm = K1 * (1 - B + B * document.total() / mean)
         for term, repeats in Counter(query).items():
@@ -83,8 +96,8 @@ def test_where_every_document_is_one_passage_both_score_alike(
 ) -> None:
     with store_of(collection) as store:
         groups = store.documents.passages_of(store.documents.ids())
-        ranked = rank_passages(store.postings, query, len(collection)).top
-        found = score_groups(store.postings, query, groups, store.postings.collection().mean)
+        ranked = Lookup(store.postings, query).rank(len(collection))
+        found = together(store, query, groups, store.postings.collection().mean)
         for document, (passage,) in groups.items():
             total = sum(scores.get(document, 0.0) for scores in found.values())
             assert total == pytest.approx(dict(ranked).get(passage, 0.0))
@@ -125,6 +138,53 @@ def test_explain_tells_what_the_whole_document_added(cli: CommandLine) -> None:
     told = {(term["part"], term["term"]) for term in hits[0]["explain"]["terms"]}
     assert {part for part, _ in told} == {"text", "document"}
     assert "whole document" in cli("search", "heron sluice reed", "--explain").out
+
+
+def test_of_two_notes_alike_the_one_that_opens_with_the_word_comes_first(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    def words(name: str) -> str:
+        return " ".join(f"{name}{n}" for n in range(250))
+
+    files = {
+        "a.md": f"# Day one\n\n{words('u')}\n\n{words('v')}\n\nheron {words('w')}",
+        "b.md": f"# Day two\n\nheron {words('x')}\n\n{words('y')}\n\n{words('z')}",
+        **{f"other{n}.md": f"# Day three\n\n{words(f'o{n}x')}" for n in range(3)},
+    }
+    assert cli("ingest", write(tmp_path / "notes", files)).code == 0
+    hits = cli("search", "heron", "--json").json
+    assert [Path(hit["path"]).stem for hit in hits] == ["b", "a"]
+    assert "heron (opening)" in cli("search", "heron", "--explain").out
+
+
+@pytest.mark.usefixtures("spread")
+def test_the_whole_document_counts_less_the_more_a_query_says(cli: CommandLine) -> None:
+    def share_of_document(query: str) -> float:
+        hit = cli("search", query, "--explain", "--json").json[0]["explain"]
+        heron = {t["part"]: t["score"] for t in hit["terms"] if t["term"] == "heron"}
+        return float(heron["document"] / (heron["document"] + heron["text"]))
+
+    short = share_of_document("heron")
+    long = share_of_document(
+        "heron plain words about weather and trains and about nothing that is asked for"
+    )
+    assert long < short == pytest.approx(share_of_document("heron sluice reed"), abs=0.1)
+
+
+def test_parts_of_a_name_weigh_less_where_the_whole_is_known(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    files = {f"note{n}.md": f"Number {n} of HeronPost and its ways." for n in range(3)}
+    assert cli("ingest", write(tmp_path / "notes", files)).code == 0
+
+    def weights(query: str) -> dict[str, float]:
+        hit = cli("search", query, "--explain", "--json").json[0]["explain"]
+        return {t["term"]: t["score"] for t in hit["terms"] if t["part"] == "text"}
+
+    known = weights("HeronPost")
+    assert known["heron"] == known["post"] == pytest.approx(known["heronpost"] / 2)
+    unknown = weights("heron.post")
+    assert unknown["heron"] == unknown["post"] == pytest.approx(known["heronpost"])
 
 
 def test_a_passage_must_itself_hold_a_word_of_the_query(cli: CommandLine, tmp_path: Path) -> None:

@@ -47,6 +47,8 @@ def test_the_topic_remains_of_a_task(request_text: str, expected: str) -> None:
         "What did we carry over the pass",
         "how to draft a contract",
         "How do I write a post about bees",
+        "Create a message structure from binary data",
+        "Write message contents to the queue",
         "explain query plan",
         "email settings",
         "draft contract",
