@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,19 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ARCHITECTURES:
         tiny_gguf.build_tiny_model(folder / f"{name}.gguf", name)
     return folder
+
+
+@pytest.fixture
+def short_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No time for evidence: for what comes before the verdict, or after it, whatever it is."""
+    from localpers.learning import flow
+
+    judge = flow.judge
+
+    def at_once(*arguments: Any, **options: Any) -> Any:
+        return judge(*arguments, **options | {"seconds": 0.0})
+
+    monkeypatch.setattr(flow, "judge", at_once)
 
 
 def sentences(chance: Random, words: int) -> str:

@@ -33,6 +33,7 @@ def recipe(tmp_path: Path, tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.usefixtures("short_verdict")
 def test_retraining_begins_with_the_last_clean_adapter_and_inherits_what_it_learned(
     cli: CommandLine, diary: Path, recipe: Path, tmp_path: Path
 ) -> None:
@@ -42,7 +43,8 @@ def test_retraining_begins_with_the_last_clean_adapter_and_inherits_what_it_lear
     cli("ingest", write(tmp_path / "more", {"secret.md": NOTE}))
     tainted = cli(*tune).json
     profile = Profile.open()
-    profile.promote(tainted["run"], "llama")
+    for learned in (clean["run"], tainted["run"]):
+        profile.promote(learned, "llama")
 
     outcome = cli("forget", tmp_path / "more", "--retrain", "--budget", "2m", "--json")
 

@@ -88,6 +88,7 @@ def test_a_run_trains_converts_checks_and_describes_itself(
     assert status["promoted"] == run["run"] and status["base"] == architecture
 
 
+@pytest.mark.usefixtures("short_verdict")
 def test_contrast_sets_a_tuned_model_against_its_base(
     cli: CommandLine, indexed: Path, recipe: Path
 ) -> None:
@@ -197,6 +198,7 @@ def test_what_is_no_better_is_kept_but_not_promoted(
     assert tried.json["adapter"] == run["run"]
 
 
+@pytest.mark.usefixtures("short_verdict")
 @pytest.mark.timeout(900)  # Three runs, which another busy process slows down tenfold.
 def test_an_interrupted_run_resumes_to_the_same_weights(
     cli: CommandLine, indexed: Path, tmp_path: Path, home: Path
