@@ -5,7 +5,8 @@ and every one of them is an example: the first without any items before it, the 
 prompt is read for all of them where the base reads it, which makes an example cost a fraction of a
 prompt of its own. But items in a prompt are short: an answer that is learned only there is not
 learned as a question asks for it, with its whole text and nothing before it. So each item is
-learned that way too.
+learned that way too, those that are questions of prompts first: of a large profile, the time for
+training allows only the first of the examples.
 """
 
 from __future__ import annotations
@@ -25,25 +26,35 @@ NEAREST = 12
 
 def examples_of(desk: Desk, tokenizer: Tokenizer) -> Iterator[TokenizedExample]:
     """Examples of every item with others before it, as far as prompts have room, and of every item
-    alone; those of one prompt follow one another, so that a part of them is a whole of fewer items.
+    alone, none twice; those of one prompt follow one another.
     """
+    given: set[TokenizedExample] = set()
+    for example in _lessons(desk, tokenizer):
+        if example not in given:
+            given.add(example)
+            yield example
+
+
+def _lessons(desk: Desk, tokenizer: Tokenizer) -> Iterator[TokenizedExample]:
     learned: set[int] = set()
+    asked: set[int] = set()
     for number in _order(desk):
         pair = _pair(desk, number)
         if number in learned or pair is None:
             continue
-        taught = {number}
-        for numbers, example in _with_items(desk, tokenizer, number, pair, learned):
-            taught |= numbers
+        learned.add(number)
+        for numbers, example in _with_items(desk, tokenizer, number, pair, frozenset(learned)):
+            learned |= numbers
             yield example
-        for one in sorted(taught - learned, reverse=True):
-            if alone := _alone(desk, tokenizer, one):
-                yield alone
-        learned |= taught
+        asked.add(number)
+        yield from _alone(desk, tokenizer, number)
+    for number in _order(desk):
+        if number not in asked:
+            yield from _alone(desk, tokenizer, number)
 
 
 def _with_items(
-    desk: Desk, tokenizer: Tokenizer, number: int, pair: Pair, learned: set[int]
+    desk: Desk, tokenizer: Tokenizer, number: int, pair: Pair, learned: frozenset[int]
 ) -> Iterator[tuple[set[int], TokenizedExample]]:
     """(items that it teaches, example) for every answer in the prompt of item `number`."""
     most, profile = desk.settings.recipe.max_length, desk.user.profile
@@ -64,16 +75,17 @@ def _with_items(
                 yield whole[turn.content], example
 
 
-def _alone(desk: Desk, tokenizer: Tokenizer, number: int) -> TokenizedExample | None:
-    """The answer of item `number` after its question and nothing else."""
+def _alone(desk: Desk, tokenizer: Tokenizer, number: int) -> Iterator[TokenizedExample]:
+    """The answer of item `number` after its question and nothing else, where it is one."""
     pair = _pair(desk, number)
     if pair is None:
-        return None
+        return
     most = desk.settings.recipe.max_length
     room = most - len(tokenizer.encode(pair.answer)) - 4
     messages = desk.prompter.messages(pair.input, (), room=room)
     example = tokenizer.example_ids((*messages, Message("assistant", pair.answer)))
-    return example if _fits(example, most) else None
+    if _fits(example, most):
+        yield example
 
 
 def _fits(example: TokenizedExample, most: int) -> bool:
@@ -92,7 +104,7 @@ def _order(desk: Desk) -> list[int]:
     return order[::-1]
 
 
-def _before(desk: Desk, number: int, query: str, learned: set[int]) -> list[int]:
+def _before(desk: Desk, number: int, query: str, learned: frozenset[int]) -> list[int]:
     """The items in the prompt of item `number`, best first."""
     nearest = list(islice(desk.retrieval.neighbours(number, query), NEAREST))
     task = desk.settings.task
