@@ -5,8 +5,7 @@ and every one of them is an example: the first without any items before it, the 
 prompt is read for all of them where the base reads it, which makes an example cost a fraction of a
 prompt of its own. But items in a prompt are short: an answer that is learned only there is not
 learned as a question asks for it, with its whole text and nothing before it. So each item is
-learned that way too, those that are questions of prompts first: of a large profile, the time for
-training allows only the first of the examples.
+learned that way too.
 """
 
 from __future__ import annotations
@@ -26,7 +25,8 @@ NEAREST = 12
 
 def examples_of(desk: Desk, tokenizer: Tokenizer) -> Iterator[TokenizedExample]:
     """Examples of every item with others before it, as far as prompts have room, and of every item
-    alone, none twice; those of one prompt follow one another.
+    alone, none twice. Those of one prompt follow one another, then come the same items alone: the
+    first of all examples, for which there is time, teach both.
     """
     given: set[TokenizedExample] = set()
     for example in _lessons(desk, tokenizer):
@@ -37,20 +37,17 @@ def examples_of(desk: Desk, tokenizer: Tokenizer) -> Iterator[TokenizedExample]:
 
 def _lessons(desk: Desk, tokenizer: Tokenizer) -> Iterator[TokenizedExample]:
     learned: set[int] = set()
-    asked: set[int] = set()
     for number in _order(desk):
         pair = _pair(desk, number)
         if number in learned or pair is None:
             continue
-        learned.add(number)
+        taught = {number}
         for numbers, example in _with_items(desk, tokenizer, number, pair, frozenset(learned)):
-            learned |= numbers
+            taught |= numbers
             yield example
-        asked.add(number)
-        yield from _alone(desk, tokenizer, number)
-    for number in _order(desk):
-        if number not in asked:
-            yield from _alone(desk, tokenizer, number)
+        for one in sorted(taught - learned, reverse=True):
+            yield from _alone(desk, tokenizer, one)
+        learned |= taught
 
 
 def _with_items(

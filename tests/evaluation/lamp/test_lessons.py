@@ -75,8 +75,7 @@ def test_every_item_is_learned_alone_and_most_with_others_before_it(
 def test_the_first_lessons_hold_both_forms(tokenizer: Tokenizer, base: BaseModel) -> None:
     found = lessons(profile_of(30), tokenizer, base)
     some = found[: len(found) // 3]
-    assert sum("Title" in prompt for prompt, _ in some) > len(some) // 2
-    assert len({prompt for prompt, _ in some if "Title" not in prompt}) > 2
+    assert 0.3 < sum("Title" in prompt for prompt, _ in some) / len(some) < 0.7
 
 
 def test_with_dates_the_last_answer_has_earlier_items_before_it(
