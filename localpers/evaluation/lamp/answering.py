@@ -66,7 +66,7 @@ class Desk:
         untaught = not source and not (engine.has_adapter and engine.adapted)
         label = self.prompter.label if untaught else ""
         ids = tuple(engine.tokenizer.prompt_ids(prompt, label))
-        text = self._written(engine, question, ids, source if items else "")
+        text = self._written(engine, question, ids, bool(items))
         labels = labels_of(task, question, self.user.profile)
         prediction = prediction_of(task, text, labels)
         nats, tokens = self._likelihood(engine, prompt, question.gold, label)
@@ -98,10 +98,10 @@ class Desk:
         return -float(logs.sum()), len(plain.completion[:room])
 
     def _written(
-        self, engine: Engine, question: Question, ids: tuple[int, ...], source: str
+        self, engine: Engine, question: Question, ids: tuple[int, ...], with_items: bool
     ) -> str:
         """What is written, greedily, until its first line that is an answer has ended."""
-        experts = self._experts(engine, question, ids, source)
+        experts = self._experts(engine, question, ids, with_items)
         text = ""
         for piece in engine.generate_together(experts, self.longest):
             text += piece.text
@@ -110,29 +110,23 @@ class Desk:
         return text.strip()
 
     def _experts(
-        self, engine: Engine, question: Question, ids: tuple[int, ...], source: str
+        self, engine: Engine, question: Question, ids: tuple[int, ...], with_items: bool
     ) -> tuple[Expert, ...]:
-        """Who writes: the model alone, or where it is tuned and has items from `source` in its
-        prompt `ids`, it, itself with the next items instead, and itself without any, against its
-        base without items. Items show the person's manner and are too easily copied, which two
-        sets of them seldom agree on; the question alone holds what is to be said.
+        """Who writes: the model alone, or where it is tuned and has items in its prompt `ids`, it and
+        itself without items, against its base without items. Items show the person's manner and
+        are too easily copied; the question alone holds what is to be said.
         """
         contrast, task = self.settings.contrast, self.settings.task
         tuned = engine.has_adapter and engine.adapted
         written = task.answer is Answer.TEXT and not task.listed
-        if not (contrast and tuned and source and written):
+        if not (contrast and tuned and with_items and written):
             return (Expert(ids, engine.adapted, 1.0),)
-        k = self.settings.form.passages
-        further = self.retrieval.for_question(source, question, 2 * k)[k:]
-        plain, others = (
-            tuple(engine.tokenizer.prompt_ids(self.prompter.messages(question.input, items)))
-            for items in ((), further)
-        )
-        # A small profile has no further items: then the last two prompts are one.
-        prompts = dict.fromkeys((ids, others, plain))
-        share = (1 + contrast) / len(prompts)
+        messages = self.prompter.messages(question.input, ())
+        plain = tuple(engine.tokenizer.prompt_ids(messages))
+        half = (1 + contrast) / 2
         return (
-            *(Expert(prompt, True, share) for prompt in prompts),
+            Expert(ids, True, half),
+            Expert(plain, True, half),
             Expert(plain, False, -contrast),
         )
 
