@@ -112,7 +112,7 @@ class Desk:
     def _experts(
         self, engine: Engine, question: Question, ids: tuple[int, ...], with_items: bool
     ) -> tuple[Expert, ...]:
-        """Who writes: the model alone, or where it is tuned and has items in its prompt `ids`, it and
+        """Who writes: the model alone, or where it is tuned and has items in its prompt, it and
         itself without items, against its base without items. Items show the person's manner and
         are too easily copied; the question alone holds what is to be said.
         """
