@@ -54,9 +54,9 @@ def _with_items(
     desk: Desk, tokenizer: Tokenizer, number: int, pair: Pair, learned: frozenset[int]
 ) -> Iterator[tuple[set[int], TokenizedExample]]:
     """(items that it teaches, example) for every answer in the prompt of item `number`."""
-    most, profile = desk.settings.recipe.max_length, desk.user.profile
+    profile = desk.user.profile
     near = _before(desk, number, pair.query, learned)
-    room = most - len(tokenizer.encode(pair.answer)) - 4
+    room = _room(desk, tokenizer, pair)
     items = [profile[other] for other in near]
     messages = desk.prompter.messages(pair.input, items, room=room)
     # What had to be shortened to find room would teach to end early.
@@ -68,7 +68,7 @@ def _with_items(
         turn = turns[end - 1]
         if turn.role == "assistant" and turn.content in whole:
             example = tokenizer.example_ids(turns[:end])
-            if _fits(example, most):
+            if _fits(desk, example):
                 yield whole[turn.content], example
 
 
@@ -77,16 +77,19 @@ def _alone(desk: Desk, tokenizer: Tokenizer, number: int) -> Iterator[TokenizedE
     pair = _pair(desk, number)
     if pair is None:
         return
-    most = desk.settings.recipe.max_length
-    room = most - len(tokenizer.encode(pair.answer)) - 4
-    messages = desk.prompter.messages(pair.input, (), room=room)
+    messages = desk.prompter.messages(pair.input, (), room=_room(desk, tokenizer, pair))
     example = tokenizer.example_ids((*messages, Message("assistant", pair.answer)))
-    if _fits(example, most):
+    if _fits(desk, example):
         yield example
 
 
-def _fits(example: TokenizedExample, most: int) -> bool:
-    return len(example.prompt) + len(example.completion) <= most
+def _room(desk: Desk, tokenizer: Tokenizer, pair: Pair) -> int:
+    """Tokens that a prompt may have, with a few for what ends the answer."""
+    return desk.settings.recipe.max_length - len(tokenizer.encode(pair.answer)) - 4
+
+
+def _fits(desk: Desk, example: TokenizedExample) -> bool:
+    return len(example.prompt) + len(example.completion) <= desk.settings.recipe.max_length
 
 
 def _pair(desk: Desk, number: int) -> Pair | None:

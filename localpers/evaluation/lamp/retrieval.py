@@ -63,9 +63,7 @@ class Retrieval:
         self._others = ProfileIndex(other.profile if other else ())
 
     def for_question(self, source: str, question: Question, k: int) -> tuple[Item, ...]:
-        """The k items for a question, best first; `source` is one of SOURCES, "" for none. More
-        items begin with those that fewer are.
-        """
+        """The k items for a question, best first; `source` is one of SOURCES, "" for none."""
         profile = self._user.profile
         if not source:
             return ()
@@ -73,7 +71,7 @@ class Retrieval:
             return tuple(reversed(profile[-k:]))
         if source == "random":
             chance = Random(f"{self._seed}:{self._user.id}:{question.id}")
-            return tuple(chance.sample(profile, len(profile))[:k])
+            return tuple(chance.sample(profile, min(k, len(profile))))
         if source == "mismatched":
             assert self._other is not None
             ranked = self._others.ranked(question.query)
