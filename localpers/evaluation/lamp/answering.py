@@ -113,21 +113,23 @@ class Desk:
         self, engine: Engine, question: Question, ids: tuple[int, ...], with_items: bool
     ) -> tuple[Expert, ...]:
         """Who writes: the model alone, or where it is tuned and has items in its prompt, it and
-        itself without items, against its base without items. Items show the person's manner and
-        are too easily copied; the question alone holds what is to be said.
+        itself without items, against its base. Items show the person's manner and are too easily
+        copied; the question alone holds what is to be said. The base speaks against them twice,
+        with the question's text and without: what it would write about anything says nothing.
         """
         contrast, task = self.settings.contrast, self.settings.task
         tuned = engine.has_adapter and engine.adapted
         written = task.answer is Answer.TEXT and not task.listed
         if not (contrast and tuned and with_items and written):
             return (Expert(ids, engine.adapted, 1.0),)
-        messages = self.prompter.messages(question.input, ())
-        plain = tuple(engine.tokenizer.prompt_ids(messages))
+        plain = tuple(engine.tokenizer.prompt_ids(self.prompter.messages(question.input, ())))
+        empty = tuple(engine.tokenizer.prompt_ids(self.prompter.without_text(question.input)))
         half = (1 + contrast) / 2
         return (
             Expert(ids, True, half),
             Expert(plain, True, half),
-            Expert(plain, False, -contrast),
+            Expert(plain, False, -contrast / 2),
+            Expert(empty, False, -contrast / 2),
         )
 
 

@@ -24,6 +24,8 @@ TWEET_SHARE = (0.10, 0.25)
 """Of a tweet's words, given in training; the rest is to be written."""
 FEWEST_TOKENS = 8
 """To which an item is shortened before items are left out."""
+MISSING = "..."
+"""Stands for a text that is left out."""
 PAPER_TOKENS = 512
 PAPER_INPUT_SHARE = 0.6
 """Of PAPER_TOKENS, that the input takes at most; the items share what is left equally."""
@@ -89,6 +91,11 @@ class Prompter:
                 usable = usable[:-1]
             else:
                 return built
+
+    def without_text(self, text: str) -> tuple[Message, ...]:
+        """The prompt for the input `text` as if its own text were missing."""
+        query = query_of(self._task, self._instruction, text)
+        return (Message("user", text.removesuffix(query) + MISSING),)
 
     @property
     def label(self) -> str:

@@ -52,6 +52,12 @@ def test_an_input_too_long_loses_the_end_of_its_query_alone(
     assert ("salt" in message.content) is paper
 
 
+def test_of_a_question_without_its_text_the_instruction_is_left(tokenizer: Tokenizer) -> None:
+    request = TASKS["LaMP_4"].request
+    (message,) = prompter("LaMP_4", tokenizer).without_text(request + "river mill")
+    assert message.content == f"{request}..."
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_no_input_is_too_long(tokenizer: Tokenizer, task: str) -> None:
     for text in ("x" * 5000, TASKS[task].request * 200, 'a "b", [1]: "c c" [2]: "d"' * 300):
