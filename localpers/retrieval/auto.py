@@ -273,29 +273,34 @@ class _Chosen:
     def __init__(self) -> None:
         self.hits: list[Scored] = []
         self.copies: dict[int, list[str]] = defaultdict(list)
-        self._terms: list[frozenset[str]] = []
+        self._terms: dict[int, frozenset[str]] = {}
 
     def take(self, hit: Scored) -> bool:
         """Add a hit, or note whose copy it is; returns whether it was added."""
-        terms = frozenset(analyse(hit.passage.text))
-        for kept, held in zip(self.hits, self._terms, strict=True):
-            if _is_copy(hit, terms, kept, held):
+        for kept in self.hits:
+            if self._is_copy(hit, kept):
                 self.copies[kept.passage.id].append(hit.passage.path)
                 return False
         self.hits.append(hit)
-        self._terms.append(terms)
         return True
 
+    def _is_copy(self, hit: Scored, kept: Scored) -> bool:
+        """Nearly the same words in another document, and nothing of the query that `kept` lacks."""
+        if hit.passage.document == kept.passage.document or not _text_terms(hit) <= _text_terms(
+            kept
+        ):
+            return False
+        terms, held = self._terms_of(hit), self._terms_of(kept)
+        fewer, more = sorted((len(terms), len(held)))
+        if fewer < SAME * more:
+            return False
+        shared = len(terms & held)
+        return shared >= SAME * (len(terms) + len(held) - shared)
 
-def _is_copy(hit: Scored, terms: frozenset[str], kept: Scored, held: frozenset[str]) -> bool:
-    """Nearly the same words in another document, and nothing of the query that `kept` lacks."""
-    fewer, more = sorted((len(terms), len(held)))
-    if fewer < SAME * more or hit.passage.document == kept.passage.document:
-        return False
-    shared = len(terms & held)
-    if shared < SAME * (len(terms) + len(held) - shared):
-        return False
-    return _text_terms(hit) <= _text_terms(kept)
+    def _terms_of(self, hit: Scored) -> frozenset[str]:
+        if hit.passage.id not in self._terms:
+            self._terms[hit.passage.id] = frozenset(analyse(hit.passage.text))
+        return self._terms[hit.passage.id]
 
 
 def _text_terms(hit: Scored) -> set[str]:

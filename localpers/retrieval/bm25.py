@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -108,8 +108,7 @@ class Lookup:
         return Found(wanted, self._collection, held)
 
     def _score_everywhere(self, term: _Term, scores: Scores, best: _Best) -> None:
-        for n in range(len(term.rows)):
-            base, offsets, frequencies = self._read(term, n)
+        for base, offsets, frequencies in self._read(term, range(len(term.rows))):
             ids = offsets.astype(np.intp)
             ids += base
             totals = _added(self._collection, term, ids, frequencies)
@@ -118,22 +117,24 @@ class Lookup:
             best.offer(ids, totals)
         best.settle()
 
-    def _read(self, term: _Term, n: int) -> Offsets:
-        if n not in term.decoded:
-            term.decoded[n] = self._postings.read(term.rows[n])
-        return term.decoded[n]
+    def _read(self, term: _Term, places: Sequence[int]) -> Iterator[Offsets]:
+        """Some of the term's rows, by their places."""
+        missing = [n for n in places if n not in term.decoded]
+        term.decoded.update(
+            zip(missing, self._postings.read_rows([term.rows[n] for n in missing]), strict=True)
+        )
+        return (term.decoded[n] for n in places)
 
     def _frequencies(self, term: _Term, wanted: Ids) -> tuple[Ids, npt.NDArray[np.uint16]]:
         """(ids, the term's frequencies) of those `wanted`, ascending, that hold it."""
         bases = np.array([row.base for row in term.rows])
         cuts = [*np.searchsorted(wanted, bases).tolist(), len(wanted)]
+        touched = [n for n, (start, stop) in enumerate(pairwise(cuts)) if start < stop]
         ids: list[Ids] = []
         counts: list[npt.NDArray[np.uint16]] = []
-        for n, (start, stop) in enumerate(pairwise(cuts)):
-            if start == stop:
-                continue
-            candidates = wanted[start:stop]
-            base, offsets, frequencies = self._read(term, n)
+        rows = self._read(term, touched)
+        for n, (base, offsets, frequencies) in zip(touched, rows, strict=True):
+            candidates = wanted[cuts[n] : cuts[n + 1]]
             # Of the offsets' own type, or numpy would convert all; none is beyond the last.
             sought = (candidates[candidates <= base + int(offsets[-1])] - base).astype(
                 offsets.dtype
@@ -220,18 +221,24 @@ class _Best:
     def settle(self) -> None:
         """Take the offers in; `scores` must be up to date."""
         if self._offered:
-            self.choose(np.unique(np.concatenate([self.ids, *self._offered])))
+            # No id is offered twice between two settlements, but some may be among the best.
+            offered = self._highest(np.concatenate(self._offered))
             self._offered.clear()
             self._waiting = 0
+            self.choose(np.unique(np.concatenate([self.ids, offered])))
 
     def choose(self, ids: Ids) -> None:
         """The k best are among `ids`, each there once."""
+        self.ids = self._highest(ids)
+
+    def _highest(self, ids: Ids) -> Ids:
+        """Those with the k highest scores, and with the same score as the k-th."""
+        if len(ids) <= self._k:
+            return ids
         scores = self._scores[ids]
-        if len(ids) > self._k:
-            place = len(ids) - self._k
-            self.threshold = max(self.threshold, float(np.partition(scores, place)[place]))
-            ids = ids[scores >= self.threshold]
-        self.ids = ids
+        place = len(ids) - self._k
+        self.threshold = max(self.threshold, float(np.partition(scores, place)[place]))
+        return ids[scores >= self.threshold]
 
 
 def _terms(
@@ -265,7 +272,7 @@ def _rows(postings: Postings, term: str) -> tuple[list[Row], dict[int, Offsets]]
     rows = postings.rows_of_character(term)
     if not rows:
         return [], {}
-    read = [postings.read(row) for row in rows]
+    read = postings.read_rows(rows)
     all_ids = np.concatenate([offsets.astype(np.intp) + base for base, offsets, _ in read])
     ids, places = np.unique(all_ids, return_inverse=True)
     counts = np.bincount(places, np.concatenate([frequencies for _, _, frequencies in read]))

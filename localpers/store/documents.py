@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from localpers.datatypes import Block, BlockKind, Document, Kind, Passage, StoredDocument
+from localpers.store.engine import rows_among
 from localpers.store.files import path_of
-
-_MOST_VARIABLES = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,30 +77,13 @@ class Documents:
 
     def content_hashes(self, documents: Iterable[int]) -> dict[int, str]:
         """document → its content hash."""
-        found: dict[int, str] = {}
-        wanted = list(documents)
-        for at in range(0, len(wanted), _MOST_VARIABLES):
-            some = wanted[at : at + _MOST_VARIABLES]
-            marks = ",".join("?" * len(some))
-            found.update(
-                self._db.conn.execute(
-                    f"SELECT id, content_hash FROM documents WHERE id IN ({marks})", some
-                ).fetchall()
-            )
-        return found
+        query = "SELECT id, content_hash FROM documents WHERE id IN ({values})"
+        return dict(rows_among(self._db.conn, query, documents))
 
     def count_in(self, files: Iterable[int]) -> int:
         """How many documents these files hold."""
-        count = 0
-        wanted = list(files)
-        for at in range(0, len(wanted), _MOST_VARIABLES):
-            some = wanted[at : at + _MOST_VARIABLES]
-            marks = ",".join("?" * len(some))
-            (found,) = self._db.conn.execute(
-                f"SELECT COUNT(*) FROM documents WHERE file IN ({marks})", some
-            ).fetchone()
-            count += found
-        return count
+        query = "SELECT COUNT(*) FROM documents WHERE file IN ({values})"
+        return sum(count for (count,) in rows_among(self._db.conn, query, files))
 
     def add(
         self,
@@ -250,50 +232,35 @@ class Documents:
     # -- passages
 
     def passages(self, ids: Iterable[int]) -> dict[int, StoredPassage]:
-        wanted = list(ids)
-        found: dict[int, StoredPassage] = {}
-        for at in range(0, len(wanted), _MOST_VARIABLES):
-            some = wanted[at : at + _MOST_VARIABLES]
-            marks = ",".join("?" * len(some))
-            rows = self._db.conn.execute(
-                'SELECT p.id, p.document, f.path, d.title, d.date, p.start, p."end",'
-                ' SUBSTR(d.text, p.start + 1, p."end" - p.start), p.line, p.page'
-                " FROM passages p JOIN documents d ON d.id = p.document"
-                f" JOIN files f ON f.id = d.file WHERE p.id IN ({marks})",
-                some,
-            )
-            for row in rows:
-                found[row[0]] = StoredPassage(row[0], row[1], path_of(row[2]), *row[3:])
-        return found
+        query = (
+            'SELECT p.id, p.document, f.path, d.title, d.date, p.start, p."end",'
+            ' SUBSTR(d.text, p.start + 1, p."end" - p.start), p.line, p.page'
+            " FROM passages p JOIN documents d ON d.id = p.document"
+            " JOIN files f ON f.id = d.file WHERE p.id IN ({values})"
+        )
+        return {
+            row[0]: StoredPassage(row[0], row[1], path_of(row[2]), *row[3:])
+            for row in rows_among(self._db.conn, query, ids)
+        }
 
     def dated(self, passages: Iterable[int]) -> dict[int, tuple[int, str]]:
         """passage → (its document, the document's date), by passage, for those that there are."""
-        wanted = sorted(passages)
-        found: dict[int, tuple[int, str]] = {}
-        for at in range(0, len(wanted), _MOST_VARIABLES):
-            some = wanted[at : at + _MOST_VARIABLES]
-            marks = ",".join("?" * len(some))
-            for id, document, date in self._db.conn.execute(
-                "SELECT p.id, d.id, d.date FROM passages p JOIN documents d ON d.id = p.document"
-                f" WHERE p.id IN ({marks}) ORDER BY p.id",
-                some,
-            ):
-                found[id] = (document, date)
-        return found
+        query = (
+            "SELECT p.id, d.id, d.date FROM passages p JOIN documents d ON d.id = p.document"
+            " WHERE p.id IN ({values}) ORDER BY p.id"
+        )
+        rows = rows_among(self._db.conn, query, sorted(passages))
+        return {id: (document, date) for id, document, date in rows}
 
     def passages_of(self, documents: Iterable[int]) -> dict[int, list[int]]:
         """document → ids of its passages, ascending."""
         wanted = list(documents)
         found: dict[int, list[int]] = {document: [] for document in wanted}
-        for at in range(0, len(wanted), _MOST_VARIABLES):
-            some = wanted[at : at + _MOST_VARIABLES]
-            marks = ",".join("?" * len(some))
-            for document, id in self._db.conn.execute(
-                f"SELECT document, id FROM passages WHERE document IN ({marks})"
-                " ORDER BY document, id",
-                some,
-            ):
-                found[document].append(id)
+        query = (
+            "SELECT document, id FROM passages WHERE document IN ({values}) ORDER BY document, id"
+        )
+        for document, id in rows_among(self._db.conn, query, wanted):
+            found[document].append(id)
         return found
 
     def newest_passages(self, limit: int, days: tuple[str, str] | None = None) -> list[int]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 BUSY_SECONDS = 30
+_MOST_VARIABLES = 500
 
 
 def connect(database: Path, key: str | None = None) -> Any:
@@ -48,3 +50,14 @@ def is_operational(error: BaseException) -> bool:
     return isinstance(error, sqlite3.OperationalError) or (
         cipher is not None and isinstance(error, cipher.OperationalError)
     )
+
+
+def rows_among(connection: Any, query: str, values: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
+    """The rows of `query`, whose `IN ({values})` stands for all of `values`: asked for some hundred
+    at a time, as SQLite takes only so many.
+    """
+    wanted = list(values)
+    for at in range(0, len(wanted), _MOST_VARIABLES):
+        some = wanted[at : at + _MOST_VARIABLES]
+        marks = ",".join("?" * len(some))
+        yield from connection.execute(query.format(values=marks), some)

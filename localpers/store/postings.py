@@ -14,16 +14,17 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from localpers.store.engine import rows_among
 from localpers.store.schema import POSTINGS_TABLES
 
-MOST_POSTINGS = 8192
+MOST_POSTINGS = 16384
 MOST_GAPS = 2048
 OFFSETS = 1 << 16
 """A row of offsets covers this many ids at most."""
@@ -209,12 +210,15 @@ class Postings:
 
     def read(self, row: Row) -> Offsets:
         """(base, ids less base, ascending, frequencies) of a row's postings."""
-        data = row.data
-        if data is None:
-            (data,) = self._db.conn.execute(
-                f"SELECT data FROM {self._table}_large WHERE id = ?", (row.large,)
-            ).fetchone()
-        return _decode(row.base, row.number, data)
+        (read,) = self.read_rows([row])
+        return read
+
+    def read_rows(self, rows: Sequence[Row]) -> list[Offsets]:
+        """As `read`, of several rows."""
+        query = f"SELECT id, data FROM {self._table}_large WHERE id IN ({{values}})"
+        wanted = [row.large for row in rows if row.data is None]
+        large = dict(rows_among(self._db.conn, query, wanted))
+        return [_decode(row.base, row.number, row.data or large[row.large]) for row in rows]
 
     def collection(self) -> Collection:
         """The lengths as they are now; read again only after somebody changed the database."""

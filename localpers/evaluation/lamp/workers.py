@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import queue
 import signal
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.process import BaseProcess
@@ -131,6 +132,8 @@ def _work(settings: Settings, todo: Any, results: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.umask(0o077)
     os.environ[THREADS] = os.environ["OMP_NUM_THREADS"] = str(settings.threads)
+    # Libraries' remarks to programmers; with --jobs 1 and --debug they are shown.
+    warnings.simplefilter("ignore")
     seal()
     try:
         with Session(settings) as session:
