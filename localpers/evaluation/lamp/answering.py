@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from localpers.datatypes import Message
 from localpers.evaluation.lamp.answers import is_complete, labels_of, prediction_of, scores_of
 from localpers.evaluation.lamp.data import Item, Question, User
+from localpers.evaluation.lamp.drafts import best_draft
 from localpers.evaluation.lamp.prompts import Prompter
 from localpers.evaluation.lamp.records import Record
 from localpers.evaluation.lamp.retrieval import Retrieval
 from localpers.evaluation.lamp.settings import Settings
 from localpers.evaluation.lamp.tasks import Answer, Task
+from localpers.evaluation.metrics import tokens
 from localpers.inference.engine import Engine
 from localpers.inference.experts import Expert
 from localpers.weights.tokenizer import Tokenizer
@@ -32,6 +34,8 @@ class Desk:
     retrieval: Retrieval
     prompter: Prompter
     longest: int
+    usual: float
+    """The mean length in words of the person's own answers."""
     room: int
     """The most tokens of a prompt."""
 
@@ -49,6 +53,7 @@ class Desk:
             retrieval=Retrieval(user, other, settings.seed),
             prompter=Prompter(task, settings.instruction, tokenizer, settings.form, room),
             longest=longest,
+            usual=_usual_length(user.profile),
             room=room,
         )
 
@@ -66,10 +71,13 @@ class Desk:
         untaught = not source and not (engine.has_adapter and engine.adapted)
         label = self.prompter.label if untaught else ""
         ids = tuple(engine.tokenizer.prompt_ids(prompt, label))
-        text = self._written(engine, question, ids, bool(items))
         labels = labels_of(task, question, self.user.profile)
-        prediction = prediction_of(task, text, labels)
-        nats, tokens = self._likelihood(engine, prompt, question.gold, label)
+        panels = self._panels(engine, question, ids, bool(items))
+        texts = [self._written(engine, panel) for panel in panels]
+        predictions = [prediction_of(task, text, labels) for text in texts]
+        kept = best_draft(predictions, question.query, self.usual) if len(texts) > 1 else 0
+        text, prediction = texts[kept], predictions[kept]
+        nats, length = self._likelihood(engine, prompt, question.gold, label)
         return Record(
             user=self.user.id,
             question=question.id,
@@ -79,7 +87,8 @@ class Desk:
             gold=question.gold,
             scores=scores_of(task, prediction, question.gold),
             nats=nats,
-            tokens=tokens,
+            tokens=length,
+            details={"drafts": texts} if len(texts) > 1 else {},
         )
 
     def _likelihood(
@@ -97,11 +106,8 @@ class Desk:
         logs = engine.log_likelihood(asked.prompt, asked.completion[:room])
         return -float(logs.sum()), len(plain.completion[:room])
 
-    def _written(
-        self, engine: Engine, question: Question, ids: tuple[int, ...], with_items: bool
-    ) -> str:
+    def _written(self, engine: Engine, experts: Sequence[Expert]) -> str:
         """What is written, greedily, until its first line that is an answer has ended."""
-        experts = self._experts(engine, question, ids, with_items)
         text = ""
         for piece in engine.generate_together(experts, self.longest):
             text += piece.text
@@ -109,28 +115,38 @@ class Desk:
                 break
         return text.strip()
 
-    def _experts(
+    def _panels(
         self, engine: Engine, question: Question, ids: tuple[int, ...], with_items: bool
-    ) -> tuple[Expert, ...]:
-        """Who writes: the model alone, or where it is tuned and has items in its prompt, it and
-        itself without items, against its base. Items show the person's manner and are too easily
-        copied; the question alone holds what is to be said. The base speaks against them twice,
-        with the question's text and without: what it would write about anything says nothing.
+    ) -> list[tuple[Expert, ...]]:
+        """Who writes, a draft each: the model alone, or where it is tuned and has items in its
+        prompt, it and itself without items, against its base. Items show the person's manner and
+        are too easily copied; the question alone holds what is to be said. The base speaks against
+        them with the question's text, and in one draft without it, too: what it would write about
+        anything says nothing.
         """
         contrast, task = self.settings.contrast, self.settings.task
         tuned = engine.has_adapter and engine.adapted
         written = task.answer is Answer.TEXT and not task.listed
         if not (contrast and tuned and with_items and written):
-            return (Expert(ids, engine.adapted, 1.0),)
+            return [(Expert(ids, engine.adapted, 1.0),)]
         plain = tuple(engine.tokenizer.prompt_ids(self.prompter.messages(question.input, ())))
         empty = tuple(engine.tokenizer.prompt_ids(self.prompter.without_text(question.input)))
         half = (1 + contrast) / 2
-        return (
-            Expert(ids, True, half),
-            Expert(plain, True, half),
-            Expert(plain, False, -contrast / 2),
-            Expert(empty, False, -contrast / 2),
-        )
+        tuned_readings = (Expert(ids, True, half), Expert(plain, True, half))
+        return [
+            (
+                *tuned_readings,
+                Expert(plain, False, -contrast / 2),
+                Expert(empty, False, -contrast / 2),
+            ),
+            (*tuned_readings, Expert(plain, False, -contrast)),
+            (Expert(plain, True, 1.0),),
+        ]
+
+
+def _usual_length(profile: Sequence[Item]) -> float:
+    lengths = [len(tokens(item.wanted or item.given)) for item in profile]
+    return sum(lengths) / len(lengths) if lengths else 0.0
 
 
 def _longest_answer(task: Task, profile: Sequence[Item], tokenizer: Tokenizer) -> int:

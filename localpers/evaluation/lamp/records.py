@@ -25,7 +25,7 @@ class Record:
 
     `text` is what the model wrote and `prediction` the answer in it; `scores` as answers.scores_of
     has them; `nats` the negative log-likelihood of the gold answer over its `tokens`. `details`
-    tells of the adapter or the choice behind it.
+    tells of the drafts, the adapter and the choice behind it.
     """
 
     user: str

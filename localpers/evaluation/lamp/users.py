@@ -120,12 +120,16 @@ class Session:
             if trained:
                 served = served_with(self._settings, trained, scale)
                 engine = stack.enter_context(Engine.open(served))
+            given: dict[tuple[str, Condition], Record] = {}
             for question, name, condition in wanted:
                 engine.adapted = condition.adapter
-                record = desk.answer(engine, question, condition.passages, name)
+                asked = (question.id, condition)
+                if asked not in given:
+                    given[asked] = desk.answer(engine, question, condition.passages, name)
+                record = replace(given[asked], condition=name)
                 if condition.adapter:
                     facts = trained.details if trained else None
-                    record = replace(record, details={"adapter": facts})
+                    record = replace(record, details={**record.details, "adapter": facts})
                 yield record
 
     def _trainer_ready(self) -> AdapterTrainer:
