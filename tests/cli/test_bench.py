@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from localpers.evaluation.lamp.records import opened
@@ -281,3 +284,29 @@ def test_without_adapters_no_torch_is_loaded(tmp_path: Path) -> None:
             text=True,
         )
         assert outcome.returncode == 0 and outcome.stderr.endswith("False\n"), outcome.stderr
+
+
+def test_processes_end_with_a_killed_command_and_the_next_clears_up_after_them(
+    cli: CommandLine, tmp_path: Path, home: Path
+) -> None:
+    pytest.importorskip("torch")
+    folder = write_lamp(tmp_path, "LaMP_4", users=2, questions=1, items=40)
+    arguments = ("bench", "lamp", str(folder), "--base", "llama", "--conditions", "peft", "--keep")
+    command = (sys.executable, "-m", "localpers", *arguments, "--budget", "60s", "--jobs", "2")
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as running:
+        until(lambda: list(home.rglob("process-*/*")))
+        workers = psutil.Process(running.pid).children(recursive=True)
+        running.kill()
+    assert len(workers) >= 2
+    assert psutil.wait_procs(workers, timeout=20)[1] == []
+    assert list(home.rglob("process-*"))
+    bench(cli, folder, "--conditions", "peft", "--keep", "--budget", "1s", "--jobs", 1)
+    assert list(home.rglob("process-*")) == []
+
+
+def until(found: Callable[[], object], seconds: float = 60) -> None:
+    """Wait until something is found."""
+    end = time.monotonic() + seconds
+    while not found():
+        assert time.monotonic() < end
+        time.sleep(0.1)

@@ -26,6 +26,7 @@ from localpers.evaluation.lamp.settings import (
     needs_stranger,
 )
 from localpers.evaluation.lamp.summary import Summary, summarize
+from localpers.evaluation.lamp.users import remove_left_behind
 from localpers.evaluation.lamp.workers import fitting_jobs, run_assignments
 from localpers.profile import home, make_private
 from localpers.tuning.recipe import Recipe
@@ -97,6 +98,7 @@ def _adapters(kept: Path | None, folder: Path, results: Path) -> Iterator[Path]:
     """`kept`, or a folder that is gone afterwards. It is that of the results file, which no other
     run has open: what a killed run left of it is cleared away by the next.
     """
+    remove_left_behind(folder)
     if kept:
         yield make_private(kept)
         return

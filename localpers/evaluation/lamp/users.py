@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from itertools import chain
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -32,6 +33,8 @@ CHOICE_SHARE = 0.4
 """Of a user's budget, for the adapter on which the choice is made; the other serves, and has what
 is left whether a choice is asked for or not: its answers go into the same file."""
 
+_WORKSPACE = "process-"
+
 
 class Session:
     """One process's models; use it as a context manager."""
@@ -40,7 +43,7 @@ class Session:
         self._settings = settings
         self._base = Engine.open(ServedModel(settings.base, settings.base.path))
         self._trainer: AdapterTrainer | None = None
-        self._workspace = settings.folder / f"process-{os.getpid()}"
+        self._workspace = settings.folder / f"{_WORKSPACE}{os.getpid()}"
 
     def __enter__(self) -> Self:
         return self
@@ -136,6 +139,15 @@ class Session:
         if self._trainer is None:
             self._trainer = AdapterTrainer(self._settings, self._base.tokenizer, self._workspace)
         return self._trainer
+
+
+def remove_left_behind(benchmarks: Path) -> None:
+    """Remove the workspaces of processes that were killed, in any folder of adapters."""
+    import psutil
+
+    for place in benchmarks.glob(f"*/{_WORKSPACE}*"):
+        if not psutil.pid_exists(int(place.name.removeprefix(_WORKSPACE))):
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def _wanted(

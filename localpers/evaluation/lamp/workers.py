@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.process import BaseProcess
+from threading import Thread
 from typing import Any
 
 from localpers.datatypes import BaseModel
@@ -134,14 +135,13 @@ def _work(settings: Settings, todo: Any, results: Any) -> None:
     os.environ[THREADS] = os.environ["OMP_NUM_THREADS"] = str(settings.threads)
     # Libraries' remarks to programmers; with --jobs 1 and --debug they are shown.
     warnings.simplefilter("ignore")
+    Thread(target=_end_with_parent, daemon=True).start()
     seal()
     try:
         with Session(settings) as session:
             while (assignment := todo.get()) is not None:
                 for record in session.records(assignment):
                     results.put(record)
-                    if not _parent_lives():
-                        return
         results.put(_Idle())
     except LocalpersError as error:
         results.put(_Failure(str(error), type(error).__name__))
@@ -149,6 +149,9 @@ def _work(settings: Settings, todo: Any, results: Any) -> None:
         results.put(_Failure("", type(error).__name__))
 
 
-def _parent_lives() -> bool:
+def _end_with_parent() -> None:
+    """End this process when its parent has, however that came about: nobody waits any more."""
     parent = multiprocessing.parent_process()
-    return parent is None or parent.is_alive()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
