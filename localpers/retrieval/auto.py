@@ -41,7 +41,7 @@ DOCUMENT_SHARE = 2 / 3
 """Of the whole document, the rest being the passage's own; measured in docs/results.md."""
 FEW_TERMS = 8
 """Up to so many, a query names a topic; the more it has, the more of them one passage should hold,
-and DOCUMENT_SHARE and OPENING_WEIGHT fall in proportion."""
+and what is about topics fades."""
 OPENING_WEIGHT = 0.5
 """Of the document's first passage that has FEWEST_TERMS."""
 FEWEST_TERMS = 16
@@ -192,11 +192,11 @@ def _told(
     in_fields = titled.alone(candidates)
     idf = fields.idf | text.idf
     share = _idf_of(titled.terms, idf) @ (in_fields > 0) / (sum(idf.values()) or 1.0)
-    fading = min(1.0, FEW_TERMS / max(len(found.terms), 1))
+    topical = fading(len(found.terms))
     parts = (
-        ("text", found.terms, (1 - DOCUMENT_SHARE * fading) * own),
-        ("document", found.terms, DOCUMENT_SHARE * fading * document),
-        ("opening", found.terms, OPENING_WEIGHT * fading * opening),
+        ("text", found.terms, (1 - DOCUMENT_SHARE * topical) * own),
+        ("document", found.terms, DOCUMENT_SHARE * topical * document),
+        ("opening", found.terms, OPENING_WEIGHT * topical * opening),
         ("fields", titled.terms, FIELD_WEIGHT * share**3 * in_fields),
     )
     held = _any_of(query.content, found.terms, own) | _any_of(
@@ -204,6 +204,11 @@ def _told(
     )
     totals: Scores = sum((scores.sum(axis=0) for _, _, scores in parts), np.zeros(len(places)))
     return _Told(parts, totals, held)
+
+
+def fading(terms: int) -> float:
+    """What topics still weigh in a query of so many terms, from 1 down."""
+    return min(1.0, FEW_TERMS / max(terms, 1))
 
 
 def _idf_of(terms: Iterable[str], idf: Mapping[str, float]) -> Scores:

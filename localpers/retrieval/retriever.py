@@ -17,6 +17,7 @@ from localpers.retrieval.auto import (
     Scored,
     TermScore,
     choose,
+    fading,
     score_by_words,
 )
 from localpers.retrieval.bm25 import Lookup
@@ -41,6 +42,8 @@ class Method(StrEnum):
     RECENCY = "recency"
 
 
+VECTOR_WEIGHT = 0.7
+"""Of the ranking by vectors beside that by words, in short queries."""
 USES_VECTORS = frozenset({Method.DENSE, Method.HYBRID})
 
 
@@ -174,7 +177,10 @@ class Retriever:
             vectors = other.reason.ranks.vectors if other and other.reason.ranks else None
             reason = replace(hit.reason, ranks=Ranks(rank, vectors))
             hits[hit.passage.id] = replace(hit, reason=reason)
-        rankings = ([hit.passage.id for hit in some] for some in (by_words, by_vector))
+        rankings = (
+            ([hit.passage.id for hit in by_words], 1.0),
+            ([hit.passage.id for hit in by_vector], VECTOR_WEIGHT * fading(len(query.terms))),
+        )
         return [replace(hits[id], score=score) for id, score in fuse(rankings)]
 
     def _with_terms(self, query: Query, hits: list[Scored]) -> list[Scored]:

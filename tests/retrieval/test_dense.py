@@ -16,6 +16,7 @@ from localpers.embedding import HybridVerdict, keep_verdict
 from localpers.profile import Profile
 from localpers.retrieval.dense import embed_passages, encoder_note, rank_by_vector
 from localpers.retrieval.fusion import K, fuse
+from localpers.retrieval.retriever import VECTOR_WEIGHT
 from localpers.store import Store
 from tests import tiny_bert, tiny_gguf
 from tests.conftest import CommandLine, write
@@ -61,7 +62,8 @@ def test_dense_ranks_all_by_cosine_and_hybrid_fuses_it_with_words(cli: CommandLi
     hybrid = cli("search", "bread", "--retriever", "hybrid", "--json").json
     assert len(hybrid) == 3 and hybrid[0]["title"] == "Food"
     dense = titles(cli, "bread", "--retriever", "dense")
-    assert hybrid[0]["score"] == pytest.approx(1 / (K + 1) + 1 / (K + 1 + dense.index("Food")))
+    by_vector = VECTOR_WEIGHT / (K + 1 + dense.index("Food"))
+    assert hybrid[0]["score"] == pytest.approx(1 / (K + 1) + by_vector)
 
 
 @pytest.mark.usefixtures("models", "notes")
@@ -71,10 +73,11 @@ def test_explain_tells_where_a_hit_stands_by_words_and_by_vectors(cli: CommandLi
     assert [hit["explain"]["ranks"]["vectors"] for hit in dense] == [1, 2, 3]
     assert {hit["explain"]["query"]["embedded"] for hit in dense} == {"bread"}
     hybrid = cli("search", asked, "--retriever", "hybrid", "--explain", "--json").json
+    weights = {"words": 1.0, "vectors": VECTOR_WEIGHT}
     for hit in hybrid:
         ranks = hit["explain"]["ranks"]
         assert hit["score"] == pytest.approx(
-            sum(1 / (K + rank) for rank in ranks.values() if rank is not None)
+            sum(weights[by] / (K + rank) for by, rank in ranks.items() if rank is not None)
         )
         assert (ranks["words"] is None) is (hit["title"] != "Food")
         assert bool(hit["explain"]["terms"]) is (hit["title"] == "Food")
@@ -201,23 +204,29 @@ def test_reranking_keeps_the_hits_and_scores_them_by_the_base(
     assert [source["score"] for source in answer.json["sources"]] != []
 
 
-rankings = st.lists(st.lists(st.integers(0, 30), unique=True), max_size=4)
+rankings = st.lists(
+    st.tuples(st.lists(st.integers(0, 30), unique=True), st.floats(0.1, 1)), max_size=4
+)
 
 
 @given(rankings)
-def test_fusion_is_the_sum_of_reciprocal_ranks(lists: list[list[int]]) -> None:
+def test_fusion_is_the_weighted_sum_of_reciprocal_ranks(
+    lists: list[tuple[list[int], float]],
+) -> None:
     fused = fuse(lists)
-    assert {id for id, _ in fused} == {id for ranking in lists for id in ranking}
+    assert {id for id, _ in fused} == {id for ranking, _ in lists for id in ranking}
     assert fused == sorted(fused, key=lambda hit: (-hit[1], hit[0]))
     for id, score in fused:
-        expected = sum(1 / (60 + ranking.index(id) + 1) for ranking in lists if id in ranking)
+        expected = sum(
+            weight / (10 + ranking.index(id) + 1) for ranking, weight in lists if id in ranking
+        )
         assert score == pytest.approx(expected)
 
 
 @given(st.lists(st.integers(0, 30), unique=True))
 def test_fusion_of_one_ranking_changes_nothing(ranking: list[int]) -> None:
-    assert [id for id, _ in fuse([ranking])] == ranking
-    assert [id for id, _ in fuse([ranking, ranking])] == ranking
+    assert [id for id, _ in fuse([(ranking, 1.0)])] == ranking
+    assert [id for id, _ in fuse([(ranking, 1.0), (ranking, 0.5)])] == ranking
 
 
 def test_texts_are_embedded_behind_the_prefixes_of_the_model(
