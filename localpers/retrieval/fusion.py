@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-K = 10
+K = 5
 """How little the first ranks stand out. With the paper's 60, made for dozens of rankings of equal
 worth, a middling place in both of two lists beats the first place in one."""
 

@@ -218,7 +218,7 @@ def test_fusion_is_the_weighted_sum_of_reciprocal_ranks(
     assert fused == sorted(fused, key=lambda hit: (-hit[1], hit[0]))
     for id, score in fused:
         expected = sum(
-            weight / (10 + ranking.index(id) + 1) for ranking, weight in lists if id in ranking
+            weight / (K + ranking.index(id) + 1) for ranking, weight in lists if id in ranking
         )
         assert score == pytest.approx(expected)
 
