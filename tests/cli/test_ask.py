@@ -183,6 +183,8 @@ def test_an_interrupt_keeps_what_was_printed_and_exits_130(home: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=os.environ | {"LOCALPERS_HOME": str(home)},
+        # Tests that run in the background inherit that interrupts are ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert process.stdout is not None
     first = process.stdout.read(1)
