@@ -32,6 +32,8 @@ THREADS_PER_JOB = 2
 ANSWERING_BYTES = 400_000_000
 """A process without training: Python, the KV cache, logits."""
 POLL_SECONDS = 1.0
+FAREWELL_SECONDS = 10.0
+"""In which an idle process gives back what it holds; killed, it leaves semaphores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,8 @@ def _spread(settings: Settings, assignments: Sequence[Assignment], jobs: int) ->
         for worker in workers:
             worker.start()
         yield from _collected(workers, results)
+        for worker in workers:
+            worker.join(FAREWELL_SECONDS)
     finally:
         for worker in workers:
             if worker.is_alive():
