@@ -24,7 +24,7 @@ import numpy.typing as npt
 from localpers.store.engine import rows_among
 from localpers.store.schema import POSTINGS_TABLES
 
-MOST_POSTINGS = 16384
+MOST_POSTINGS = 8192
 MOST_GAPS = 2048
 OFFSETS = 1 << 16
 """A row of offsets covers this many ids at most."""
