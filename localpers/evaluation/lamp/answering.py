@@ -75,7 +75,7 @@ class Desk:
         panels = self._panels(engine, question, ids, bool(items))
         texts = [self._written(engine, panel) for panel in panels]
         predictions = [prediction_of(task, text, labels) for text in texts]
-        kept = best_draft(predictions, question.query, self.usual) if len(texts) > 1 else 0
+        kept = best_draft(predictions, question.query, self.usual)
         text, prediction = texts[kept], predictions[kept]
         nats, length = self._likelihood(engine, prompt, question.gold, label)
         return Record(

@@ -26,7 +26,8 @@ def best_draft(drafts: Sequence[str], text: str, usual: float) -> int:
     """The place of the draft to keep, the first of equals; `usual` is the length in words that the
     person's own answers have, 0 where nobody knows.
     """
-    values = [_value(draft, drafts, tokens(text), usual) for draft in drafts]
+    known = tokens(text)
+    values = [_value(draft, drafts, known, usual) for draft in drafts]
     return values.index(max(values))
 
 
