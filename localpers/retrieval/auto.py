@@ -183,7 +183,8 @@ def _told(
     groups = store.documents.passages_of({document for document, _ in candidates.values()})
     place_of = {document: place for place, document in enumerate(groups)}
     places = [place_of[document] for document, _ in candidates.values()]
-    openings = [_opening(store, members) for members in groups.values()]
+    lengths = store.postings.collection().lengths
+    openings = [_opening(lengths, members) for members in groups.values()]
     found = text.among(id for members in groups.values() for id in members)
     own = found.alone(candidates)
     document = found.together(list(groups.values()), _mean_document(store))[:, places]
@@ -221,9 +222,8 @@ def _any_of(content: frozenset[str], terms: Sequence[str], scores: Scores) -> np
     return np.asarray((scores[rows] > 0).any(axis=0))
 
 
-def _opening(store: Store, passages: Sequence[int]) -> int:
+def _opening(lengths: npt.NDArray[np.uint32], passages: Sequence[int]) -> int:
     """Of a document's passages, in order, the first that is no bare heading."""
-    lengths = store.postings.collection().lengths
     return next((id for id in passages if lengths[id] > FEWEST_TERMS), passages[0])
 
 

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -41,8 +42,6 @@ MOST_CANDIDATES = 1 / 16
 _ROUNDING = 1 - 1e-9
 
 Scores = npt.NDArray[np.float64]
-_NO_IDS = np.empty(0, np.intp)
-_NO_FREQUENCIES = np.empty(0, np.uint16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +55,10 @@ class _Term:
     bound: float
     decoded: dict[int, Offsets]
     """The rows read so far, by their place in `rows`."""
+
+    @property
+    def bases(self) -> list[int]:
+        return [row.base for row in self.rows]
 
 
 class Lookup:
@@ -94,8 +97,8 @@ class Lookup:
             if candidates is None:
                 self._score_everywhere(term, scores, best)
             else:
-                ids, frequencies = self._frequencies(term, candidates)
-                scores[ids] += _added(self._collection, term, ids, frequencies)
+                (frequencies,) = self._frequencies([term], candidates)
+                scores[candidates] += _added(self._collection, term, candidates, frequencies)
                 best.choose(candidates)
                 candidates = candidates[scores[candidates] >= (best.threshold - left) * _ROUNDING]
         order = best.ids[np.lexsort((best.ids, -scores[best.ids]))][:k]
@@ -104,11 +107,15 @@ class Lookup:
     def among(self, ids: Iterable[int]) -> Found:
         """How often these passages hold each term."""
         wanted = np.array(sorted(set(ids)), np.intp)
-        held = [(term, *self._frequencies(term, wanted)) for term in self._terms]
-        return Found(wanted, self._collection, held)
+        frequencies = self._frequencies(self._terms, wanted)
+        weights = np.array([term.weight for term in self._terms])
+        terms = [term.term for term in self._terms]
+        return Found(wanted, terms, self._collection, weights, frequencies)
 
     def _score_everywhere(self, term: _Term, scores: Scores, best: _Best) -> None:
-        for base, offsets, frequencies in self._read(term, range(len(term.rows))):
+        self._load([(term, range(len(term.rows)))])
+        for n in range(len(term.rows)):
+            base, offsets, frequencies = term.decoded[n]
             ids = offsets.astype(np.intp)
             ids += base
             totals = _added(self._collection, term, ids, frequencies)
@@ -117,65 +124,53 @@ class Lookup:
             best.offer(ids, totals)
         best.settle()
 
-    def _read(self, term: _Term, places: Sequence[int]) -> Iterator[Offsets]:
-        """Some of the term's rows, by their places."""
-        missing = [n for n in places if n not in term.decoded]
-        term.decoded.update(
-            zip(missing, self._postings.read_rows([term.rows[n] for n in missing]), strict=True)
-        )
-        return (term.decoded[n] for n in places)
+    def _load(self, wanted: Iterable[tuple[_Term, Iterable[int]]]) -> None:
+        """Read rows of terms, by their places, that are not read yet."""
+        missing = [(term, n) for term, places in wanted for n in places if n not in term.decoded]
+        read = self._postings.read_rows([term.rows[n] for term, n in missing])
+        for (term, n), row in zip(missing, read, strict=True):
+            term.decoded[n] = row
 
-    def _frequencies(self, term: _Term, wanted: Ids) -> tuple[Ids, npt.NDArray[np.uint16]]:
-        """(ids, the term's frequencies) of those `wanted`, ascending, that hold it."""
-        bases = np.array([row.base for row in term.rows])
-        cuts = [*np.searchsorted(wanted, bases).tolist(), len(wanted)]
-        touched = [n for n, (start, stop) in enumerate(pairwise(cuts)) if start < stop]
-        ids: list[Ids] = []
-        counts: list[npt.NDArray[np.uint16]] = []
-        rows = self._read(term, touched)
-        for n, (base, offsets, frequencies) in zip(touched, rows, strict=True):
-            candidates = wanted[cuts[n] : cuts[n + 1]]
-            # Of the offsets' own type, or numpy would convert all; none is beyond the last.
-            sought = (candidates[candidates <= base + int(offsets[-1])] - base).astype(
-                offsets.dtype
-            )
-            places = offsets.searchsorted(sought)
-            places = places[offsets[places] == sought]
-            ids.append(offsets[places].astype(np.intp) + base)
-            counts.append(frequencies[places].astype(np.uint16))
-        if not ids:
-            return _NO_IDS, _NO_FREQUENCIES
-        return np.concatenate(ids), np.concatenate(counts)
+    def _frequencies(self, terms: Sequence[_Term], wanted: Ids) -> npt.NDArray[np.uint16]:
+        """How often each of those `wanted`, ascending, holds each term: [terms, wanted]."""
+        touched: list[list[tuple[int, int, int]]] = []
+        for term in terms:
+            cuts = [*wanted.searchsorted(term.bases).tolist(), len(wanted)]
+            rows = enumerate(pairwise(cuts))
+            touched.append([(n, start, stop) for n, (start, stop) in rows if start < stop])
+        self._load(
+            (term, [n for n, _, _ in spans]) for term, spans in zip(terms, touched, strict=True)
+        )
+        counts = np.zeros((len(terms), len(wanted)), np.uint16)
+        for row, term, spans in zip(counts, terms, touched, strict=True):
+            for n, start, stop in spans:
+                base, offsets, frequencies = term.decoded[n]
+                sought = wanted[start:stop] - base
+                sought = sought[: sought.searchsorted(offsets[-1], "right")]
+                # Of the offsets' own type, or numpy would convert all; none is beyond the last.
+                places = offsets.searchsorted(sought.astype(offsets.dtype))
+                held = frequencies[places] * (offsets[places] == sought)
+                row[start : start + len(held)] = held
+        return counts
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """How often some passages (`ids`, ascending) hold the terms of a query: for each term those
-    that hold it, and its frequencies.
+    """How often some passages (`ids`, ascending) hold the `terms` of a query: `_frequencies`
+    [terms, ids].
     """
 
     ids: Ids
+    terms: Sequence[str]
     _collection: Collection
-    _held: Sequence[tuple[_Term, Ids, Frequencies]]
-
-    @property
-    def terms(self) -> list[str]:
-        """In the order of the rows below."""
-        return [term.term for term, _, _ in self._held]
+    _weights: Scores
+    _frequencies: npt.NDArray[np.uint16]
 
     def alone(self, passages: Iterable[int]) -> Scores:
         """What each term adds to the score of each of these passages: [terms, passages]."""
         wanted = np.fromiter(passages, np.intp)
-        unique, places = np.unique(wanted, return_inverse=True)
-        column_of = np.full(len(self.ids), -1)
-        column_of[self.ids.searchsorted(unique)] = np.arange(len(unique))
-        scores = np.zeros((len(self._held), len(unique)))
-        for row, (term, ids, frequencies) in enumerate(self._held):
-            columns = column_of[self.ids.searchsorted(ids)]
-            here = columns >= 0
-            added = _added(self._collection, term, ids[here], frequencies[here])
-            scores[row, columns[here]] = added
-        return scores[:, places]
+        counts = self._frequencies[:, self.ids.searchsorted(wanted)]
+        return _saturated(self._weights, counts, _norms(self._collection)[wanted])
 
     def together(self, groups: Sequence[Sequence[int]], mean: float) -> Scores:
         """What each term adds to the score of each group's passages as one text: [terms, groups].
@@ -185,19 +180,14 @@ class Found:
         alone, where the means are equal.
         """
         members = np.array([id for ids in groups for id in ids], np.intp)
-        group_of = np.empty(len(self.ids), np.intp)
-        group_of[self.ids.searchsorted(members)] = np.repeat(
-            np.arange(len(groups)), [len(ids) for ids in groups]
-        )
-        terms_of = self._collection.lengths[self.ids].astype(np.float64) - 1
-        lengths = np.bincount(group_of, terms_of, minlength=len(groups))
-        norms = K1 * (1 - B + B * lengths / (mean or 1.0))
-        scores = np.zeros((len(self._held), len(groups)))
-        for row, (term, ids, frequencies) in enumerate(self._held):
-            holding = group_of[self.ids.searchsorted(ids)]
-            counts = np.bincount(holding, frequencies, minlength=len(groups))
-            scores[row] = term.weight * counts / (counts + norms)
-        return scores
+        starts = np.cumsum([0, *(len(ids) for ids in groups[:-1])])
+        if not len(members):
+            return np.zeros((len(self.terms), 0))
+        terms_of = self._collection.lengths[members].astype(np.float64) - 1
+        lengths = np.add.reduceat(terms_of, starts)
+        of_members = self._frequencies[:, self.ids.searchsorted(members)]
+        counts = np.add.reduceat(of_members, starts, axis=1, dtype=np.float64)
+        return _saturated(self._weights, counts, K1 * (1 - B + B * lengths / (mean or 1.0)))
 
 
 class _Best:
@@ -247,8 +237,9 @@ def _terms(
     """Those that any passage holds, the one that can add most first."""
     weights = terms if isinstance(terms, Mapping) else Counter(terms)
     found: list[_Term] = []
+    rows_of = postings.rows_of(term for term in weights if not is_unspaced_character(term))
     for term, repeats in weights.items():
-        rows, decoded = _rows(postings, term)
+        rows, decoded = (rows_of[term], {}) if term in rows_of else _character(postings, term)
         if not rows or not repeats:
             continue
         idf = math.log((collection.number + 1) / sum(row.number for row in rows))
@@ -261,14 +252,12 @@ def _terms(
     return sorted(found, key=lambda term: -term.bound)
 
 
-def _rows(postings: Postings, term: str) -> tuple[list[Row], dict[int, Offsets]]:
-    """A term's rows, and those read already.
+def _character(postings: Postings, term: str) -> tuple[list[Row], dict[int, Offsets]]:
+    """The rows of one character of a script without blanks, and those read already.
 
-    One character of a script without blanks is one term with all the bigrams that it begins: a
-    passage holds it as often as it holds any of them.
+    It is one term with all the bigrams that it begins: a passage holds it as often as it holds any
+    of them.
     """
-    if not is_unspaced_character(term):
-        return postings.rows(term), {}
     rows = postings.rows_of_character(term)
     if not rows:
         return [], {}
@@ -295,3 +284,9 @@ def _added(collection: Collection, term: _Term, ids: Ids, frequencies: Frequenci
     np.divide(frequencies, norms, out=norms)
     norms *= term.weight
     return norms
+
+
+def _saturated(weights: Scores, counts: npt.NDArray[Any], norms: Scores) -> Scores:
+    """What terms [terms] add to the scores of texts [texts] that hold them so often."""
+    scores: Scores = weights[:, None] * counts / (counts + norms)
+    return scores

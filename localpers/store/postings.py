@@ -192,6 +192,17 @@ class Postings:
         )
         return list(map(Row._make, found))
 
+    def rows_of(self, terms: Iterable[str]) -> dict[str, list[Row]]:
+        """As `rows`, of several terms."""
+        query = (
+            "SELECT term, base, number, highest_frequency, shortest, data, large"
+            f" FROM {self._table} WHERE term IN ({{values}}) ORDER BY term, base"
+        )
+        found: dict[str, list[Row]] = {term: [] for term in terms}
+        for term, *row in rows_among(self._db.conn, query, found):
+            found[term].append(Row._make(row))
+        return found
+
     def rows_of_character(self, character: str) -> list[Row]:
         """The rows of the character and of all bigrams that begin with it, in no useful order."""
         found = self._db.conn.execute(
