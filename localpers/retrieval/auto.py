@@ -35,6 +35,8 @@ from localpers.store.postings import Collection
 
 CANDIDATES = 50
 """How many of each index's best are looked at again, at least."""
+LEAST_OF_FIELDS = 0.2
+"""Of what the query could score in fields: who has less gains next to nothing by it (share³)."""
 DATED_CANDIDATES = 1000
 """Passages of the time that the query names that are looked at besides, the newest."""
 DOCUMENT_SHARE = 2 / 3
@@ -106,7 +108,7 @@ def score_by_words(store: Store, query: Query, k: int) -> Iterator[Scored]:
     """
     terms = _weighted(store, query)
     text, fields = Lookup(store.postings, terms), Lookup(store.fields, terms)
-    candidates = _candidates(store, query, (fields, text), max(CANDIDATES, 5 * k))
+    candidates = _candidates(store, query, text, fields, max(CANDIDATES, 5 * k))
     if not candidates:
         return
     told = _told(store, query, text, fields, candidates)
@@ -139,10 +141,10 @@ def _weighted(store: Store, query: Query) -> dict[str, float]:
 
 
 def _candidates(
-    store: Store, query: Query, lookups: Iterable[Lookup], number: int
+    store: Store, query: Query, text: Lookup, fields: Lookup, number: int
 ) -> dict[int, tuple[int, str]]:
     """Passages worth a second look: id → (document, its date)."""
-    ids = {id for lookup in lookups for id, _ in lookup.rank(number)}
+    ids = {id for id, _ in (*text.rank(number), *fields.rank(number, LEAST_OF_FIELDS))}
     for time in query.times:
         span = (time.first.isoformat(), time.last.isoformat())
         ids.update(store.documents.newest_passages(DATED_CANDIDATES, span))

@@ -78,15 +78,16 @@ class Lookup:
         """Of each term that any passage holds."""
         return {term.term: term.idf for term in self._terms}
 
-    def rank(self, k: int) -> tuple[tuple[int, float], ...]:
+    def rank(self, k: int, least: float = 0.0) -> tuple[tuple[int, float], ...]:
         """The k best passages as (id, score), best first, ties by id; only those that hold a term
-        of the query.
+        of the query. Those that score below a share of what all terms together could add, `least`,
+        may be missing: not to look for them saves time.
         """
         if k < 1:
             return ()
         scores = np.zeros(len(self._collection.lengths))
-        best = _Best(scores, k)
         left = sum(term.bound for term in self._terms)
+        best = _Best(scores, k, least * left)
         candidates: Ids | None = None
         for term in self._terms:
             if candidates is None and left < best.threshold:
@@ -193,9 +194,9 @@ class Found:
 class _Best:
     """The ids that have the k highest scores so far, and the k-th of these scores."""
 
-    def __init__(self, scores: Scores, k: int) -> None:
+    def __init__(self, scores: Scores, k: int, threshold: float) -> None:
         self.ids: Ids = np.empty(0, np.intp)
-        self.threshold = 0.0
+        self.threshold = threshold
         self._scores = scores
         self._k = k
         self._offered: list[Ids] = []
