@@ -88,22 +88,30 @@ class Lookup:
         scores = np.zeros(len(self._collection.lengths))
         left = sum(term.bound for term in self._terms)
         best = _Best(scores, k, least * left)
-        candidates: Ids | None = None
-        for term in self._terms:
-            if candidates is None and left < best.threshold:
+        for at, term in enumerate(self._terms):
+            if left < best.threshold:
                 found = np.flatnonzero(scores >= (best.threshold - left) * _ROUNDING)
                 if len(found) <= MOST_CANDIDATES * len(scores):
-                    candidates = found
+                    return _first(*self._followed(found, scores[found], at, best.threshold, k), k)
             left -= term.bound
-            if candidates is None:
-                self._score_everywhere(term, scores, best)
-            else:
-                (frequencies,) = self._frequencies([term], candidates)
-                scores[candidates] += _added(self._collection, term, candidates, frequencies)
-                best.choose(candidates)
-                candidates = candidates[scores[candidates] >= (best.threshold - left) * _ROUNDING]
-        order = best.ids[np.lexsort((best.ids, -scores[best.ids]))][:k]
-        return tuple((int(id), float(scores[id])) for id in order)
+            self._score_everywhere(term, scores, best)
+        return _first(best.ids, scores[best.ids], k)
+
+    def _followed(
+        self, ids: Ids, totals: Scores, at: int, threshold: float, k: int
+    ) -> tuple[Ids, Scores]:
+        """Those of `ids`, ascending, with scores that may be among the k best, when the terms from
+        `at` on are added to their `totals`; the k-th is at least `threshold`.
+        """
+        left = sum(term.bound for term in self._terms[at:])
+        for term in self._terms[at:]:
+            left -= term.bound
+            (frequencies,) = self._frequencies([term], ids)
+            totals += _added(self._collection, term, ids, frequencies)
+            threshold = max(threshold, _kth(totals, k))
+            hopeful = totals >= (threshold - left) * _ROUNDING
+            ids, totals = ids[hopeful], totals[hopeful]
+        return ids, totals
 
     def among(self, ids: Iterable[int]) -> Found:
         """How often these passages hold each term."""
@@ -216,20 +224,25 @@ class _Best:
             offered = self._highest(np.concatenate(self._offered))
             self._offered.clear()
             self._waiting = 0
-            self.choose(np.unique(np.concatenate([self.ids, offered])))
-
-    def choose(self, ids: Ids) -> None:
-        """The k best are among `ids`, each there once."""
-        self.ids = self._highest(ids)
+            self.ids = self._highest(np.unique(np.concatenate([self.ids, offered])))
 
     def _highest(self, ids: Ids) -> Ids:
         """Those with the k highest scores, and with the same score as the k-th."""
-        if len(ids) <= self._k:
-            return ids
         scores = self._scores[ids]
-        place = len(ids) - self._k
-        self.threshold = max(self.threshold, float(np.partition(scores, place)[place]))
-        return ids[scores >= self.threshold]
+        self.threshold = max(self.threshold, _kth(scores, self._k))
+        return ids if len(ids) <= self._k else ids[scores >= self.threshold]
+
+
+def _kth(scores: Scores, k: int) -> float:
+    """The k-th highest score; 0 of fewer."""
+    place = len(scores) - k
+    return float(np.partition(scores, place)[place]) if place >= 0 else 0.0
+
+
+def _first(ids: Ids, scores: Scores, k: int) -> tuple[tuple[int, float], ...]:
+    """The k best as (id, score), ties by id."""
+    order = np.lexsort((ids, -scores))[:k]
+    return tuple(zip(ids[order].tolist(), scores[order].tolist(), strict=True))
 
 
 def _terms(
