@@ -35,8 +35,6 @@ from localpers.store.postings import Collection
 
 CANDIDATES = 50
 """How many of each index's best are looked at again, at least."""
-LEAST_OF_FIELDS = 0.2
-"""Of what the query could score in fields: who has less gains next to nothing by it (share³)."""
 DATED_CANDIDATES = 1000
 """Passages of the time that the query names that are looked at besides, the newest."""
 DOCUMENT_SHARE = 2 / 3
@@ -106,6 +104,8 @@ def score_by_words(store: Store, query: Query, k: int) -> Iterator[Scored]:
     """Best first, what `choose` needs to find the k best; none that holds nothing of the query's
     content. Texts are read and reasons told only of what is taken.
     """
+    if not store.postings.collection().number:
+        return
     terms = _weighted(store, query)
     text, fields = Lookup(store.postings, terms), Lookup(store.fields, terms)
     candidates = _candidates(store, query, text, fields, max(CANDIDATES, 5 * k))
@@ -144,7 +144,7 @@ def _candidates(
     store: Store, query: Query, text: Lookup, fields: Lookup, number: int
 ) -> dict[int, tuple[int, str]]:
     """Passages worth a second look: id → (document, its date)."""
-    ids = {id for id, _ in (*text.rank(number), *fields.rank(number, LEAST_OF_FIELDS))}
+    ids = {id for id, _ in (*text.rank(number), *fields.rank(number))}
     for time in query.times:
         span = (time.first.isoformat(), time.last.isoformat())
         ids.update(store.documents.newest_passages(DATED_CANDIDATES, span))

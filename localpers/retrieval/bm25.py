@@ -78,19 +78,19 @@ class Lookup:
         """Of each term that any passage holds."""
         return {term.term: term.idf for term in self._terms}
 
-    def rank(self, k: int, least: float = 0.0) -> tuple[tuple[int, float], ...]:
+    def rank(self, k: int) -> tuple[tuple[int, float], ...]:
         """The k best passages as (id, score), best first, ties by id; only those that hold a term
-        of the query. Those that score below a share of what all terms together could add, `least`,
-        may be missing: not to look for them saves time.
+        of the query.
         """
         if k < 1:
             return ()
         scores = np.zeros(len(self._collection.lengths))
+        best = _Best(scores, k)
         left = sum(term.bound for term in self._terms)
-        best = _Best(scores, k, least * left)
         for at, term in enumerate(self._terms):
-            if left < best.threshold:
-                found = np.flatnonzero(scores >= (best.threshold - left) * _ROUNDING)
+            lowest = best.threshold * _ROUNDING - left
+            if lowest > 0:
+                found = np.flatnonzero(scores >= lowest)
                 if len(found) <= MOST_CANDIDATES * len(scores):
                     return _first(*self._followed(found, scores[found], at, best.threshold, k), k)
             left -= term.bound
@@ -109,7 +109,7 @@ class Lookup:
             (frequencies,) = self._frequencies([term], ids)
             totals += _added(self._collection, term, ids, frequencies)
             threshold = max(threshold, _kth(totals, k))
-            hopeful = totals >= (threshold - left) * _ROUNDING
+            hopeful = totals >= threshold * _ROUNDING - left
             ids, totals = ids[hopeful], totals[hopeful]
         return ids, totals
 
@@ -184,14 +184,14 @@ class Found:
     def together(self, groups: Sequence[Sequence[int]], mean: float) -> Scores:
         """What each term adds to the score of each group's passages as one text: [terms, groups].
 
-        All `ids` are in one group each; `mean` is the mean length of such texts in terms. The idf
-        is that of passages, which the index knows: so a text that is one passage scores as it does
-        alone, where the means are equal.
+        All `ids` are in one group each, and no group is empty; `mean` is the mean length of such
+        texts in terms. The idf is that of passages, which the index knows: so a text that is one
+        passage scores as it does alone, where the means are equal.
         """
         members = np.array([id for ids in groups for id in ids], np.intp)
         starts = np.cumsum([0, *(len(ids) for ids in groups[:-1])])
         if not len(members):
-            return np.zeros((len(self.terms), 0))
+            return np.zeros((len(self.terms), len(groups)))
         terms_of = self._collection.lengths[members].astype(np.float64) - 1
         lengths = np.add.reduceat(terms_of, starts)
         of_members = self._frequencies[:, self.ids.searchsorted(members)]
@@ -202,9 +202,9 @@ class Found:
 class _Best:
     """The ids that have the k highest scores so far, and the k-th of these scores."""
 
-    def __init__(self, scores: Scores, k: int, threshold: float) -> None:
+    def __init__(self, scores: Scores, k: int) -> None:
         self.ids: Ids = np.empty(0, np.intp)
-        self.threshold = threshold
+        self.threshold = 0.0
         self._scores = scores
         self._k = k
         self._offered: list[Ids] = []

@@ -42,6 +42,8 @@ class Method(StrEnum):
     RECENCY = "recency"
 
 
+RANKING = 2
+"""Of the order of hits. Whatever moves one bumps it: figures of other rankings do not mix."""
 VECTOR_WEIGHT = 0.7
 """Of the ranking by vectors beside that by words, in short queries."""
 USES_VECTORS = frozenset({Method.DENSE, Method.HYBRID})

@@ -19,6 +19,10 @@ from localpers.store.vectors import Vectors
 
 _INDEXES = ("postings", "field_postings")
 _NEXT = "next_"
+_CACHE_KIB = 64 << 10
+"""At most, of what was read lately. A memory map would be as fast, but the process would be killed
+where another program cuts the file short.
+"""
 
 
 class Store:
@@ -56,6 +60,7 @@ class Store:
             connection.execute("PRAGMA secure_delete = ON")
             # What does not fit while sorting would go to the system's temporary folder.
             connection.execute("PRAGMA temp_store = MEMORY")
+            connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             if version > len(MIGRATIONS):
                 raise LocalpersError(

@@ -225,10 +225,10 @@ def test_results_of_other_settings_are_refused(cli: CommandLine, tmp_path: Path)
     assert outcome.code == 1
     assert "other settings (form)" in outcome.err and "--again" in outcome.err
     head, *answers = lines(results)
-    head["configuration"]["method"] -= 1
+    head["configuration"]["procedure"] -= 1
     results.write_text("".join(json.dumps(line) + "\n" for line in (head, *answers)))
     outcome = cli("bench", "lamp", *arguments, "--base", "llama")
-    assert outcome.code == 1 and "other settings (method)" in outcome.err
+    assert outcome.code == 1 and "other settings (procedure)" in outcome.err
     results.write_text("shopping list\n")
     outcome = cli("bench", "lamp", *arguments, "--base", "llama")
     assert outcome.code == 1 and "no results" in outcome.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,9 +15,9 @@ from rank_bm25 import BM25Plus
 
 from localpers.datatypes import Block, BlockKind, Document, Kind, Passage
 from localpers.profile import Profile
-from localpers.retrieval import indexing
+from localpers.retrieval import bm25, indexing
 from localpers.retrieval.analysis import analyse, query_terms
-from localpers.retrieval.bm25 import K1, B
+from localpers.retrieval.bm25 import K1, B, Lookup
 from localpers.retrieval.indexing import Indexer
 from localpers.retrieval.retriever import Retriever
 from localpers.store import Store, postings
@@ -70,6 +71,31 @@ def check(store: Store, corpus: list[str], query: str, language: str, k: int = 1
 def test_the_same_top_ten_as_rank_bm25(corpus: list[str], query: str, language: str) -> None:
     with store_of(corpus, language) as store:
         check(store, corpus, query, language)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.integers(4, 9),
+    st.integers(0, 8),
+    st.lists(st.integers(0, 12), max_size=5),
+    st.lists(st.integers(0, 8), min_size=2, max_size=4),
+    st.integers(1, 3),
+)
+def test_equals_rank_by_place_however_few_are_asked_for(
+    equals: int, more: int, others: list[int], asked: list[int], k: int
+) -> None:
+    """Each of the equals has words of its own, so that each query's term finds one of them."""
+    corpus = [[f"x{i}", *(f"x{i}_{n}" for n in range(more))] for i in range(equals)]
+    corpus += [[f"y{i}_{n}" for n in range(length + 1)] for i, length in enumerate(others)]
+    query = [f"x{i}" for i in asked]
+    with pytest.MonkeyPatch.context() as patch, store_of([], "") as store:
+        patch.setattr(bm25, "MOST_CANDIDATES", 1.0)
+        with store.transaction():
+            for number, terms in enumerate(corpus, 1):
+                store.postings.add(number, Counter(terms))
+        everything = Lookup(store.postings, query).rank(len(corpus))
+        assert Lookup(store.postings, query).rank(k) == everything[:k]
+        assert list(everything) == sorted(everything, key=lambda hit: (-hit[1], hit[0]))
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))

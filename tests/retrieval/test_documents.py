@@ -14,6 +14,7 @@ from localpers.datatypes import Block, BlockKind, Document, Kind, Passage
 from localpers.profile import Profile
 from localpers.retrieval.bm25 import K1, B, Lookup
 from localpers.retrieval.indexing import Indexer
+from localpers.retrieval.retriever import Retriever
 from localpers.store import Store
 from localpers.store.files import StoredFile
 from tests.conftest import CommandLine, write
@@ -23,7 +24,7 @@ passages = st.lists(st.sampled_from(WORDS), min_size=1, max_size=9)
 collections = st.lists(st.lists(passages, min_size=1, max_size=4), min_size=1, max_size=6)
 
 
-def add(store: Store, number: int, parts: list[list[str]]) -> None:
+def add(store: Store, number: int, parts: list[list[str]], heading: str = "") -> None:
     texts = [" ".join(words) for words in parts]
     starts = [sum(len(text) + 1 for text in texts[:n]) for n in range(len(texts))]
     spans = [(start, start + len(text)) for start, text in zip(starts, texts, strict=True)]
@@ -35,7 +36,7 @@ def add(store: Store, number: int, parts: list[list[str]]) -> None:
             kind=Kind.NOTE,
             blocks=tuple(Block(BlockKind.PARAGRAPH, *span) for span in spans),
         ),
-        [Passage(*span) for span in spans],
+        [Passage(*span, heading) for span in spans],
         date="2024-01-01",
         date_from="file",
         language="",
@@ -193,3 +194,13 @@ def test_a_passage_must_itself_hold_a_word_of_the_query(cli: CommandLine, tmp_pa
     assert cli("ingest", write(tmp_path / "notes", {"a.md": text})).code == 0
     hits = cli("search", "the heron", "--json").json
     assert hits and all("heron" in hit["text"] for hit in hits)
+
+
+def test_a_word_in_a_long_path_of_headings_alone_is_found() -> None:
+    path = "Minutes of the housing cooperative > Decisions > Repairs > Roof and gutters > Budget"
+    with store_of([[["weather"]]] * 40) as store:
+        with store.transaction():
+            add(store, 100, [["sums"]], "Budget > Budget")
+            add(store, 101, [["tiles"]], path)
+        found = [str(hit.path) for hit in Retriever(store).search("budget")]
+        assert found == ["/100.md", "/101.md"]

@@ -37,7 +37,7 @@ from localpers.profile import FILE_MODE, Profile, home, make_private
 from localpers.retrieval.analysis import VERSION as ANALYSIS
 from localpers.retrieval.dates import newest_day
 from localpers.retrieval.dense import embed_passages, encoder_note, reuse_vectors, use_encoder
-from localpers.retrieval.retriever import Method, Retriever
+from localpers.retrieval.retriever import RANKING, Method, Retriever
 from localpers.store import Store
 
 if TYPE_CHECKING:
@@ -287,6 +287,7 @@ def _settings(collection: Collection, encoder: str | None, options: Options) -> 
     return {
         "version": __version__,
         "analysis": ANALYSIS,
+        "ranking": RANKING,
         "queries": hashlib.sha256(queries.encode("utf-8", "surrogatepass")).hexdigest(),
         "encoder": encoder,
         "base": options.base.base.sha256 if options.base else None,

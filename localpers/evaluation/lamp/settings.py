@@ -20,7 +20,7 @@ RECIPE = Recipe(method="activated", learning_rate=1e-3, epochs=1.5, batch_tokens
 """Unless the user names another: an answer is short beside its prompt, which is read once."""
 CONTRAST = 0.5
 """What the base's liking counts against a text of the tuned model with items in its prompt."""
-METHOD = 2
+PROCEDURE = 2
 """Of asking, writing, choosing and scoring. Whatever changes an answer of the same settings bumps
 it: older results are not gone on with.
 """
@@ -52,7 +52,7 @@ class Settings:
         """What decides the answers, for the head of a results file."""
         return {
             "version": __version__,
-            "method": METHOD,
+            "procedure": PROCEDURE,
             "task": self.task.name,
             "data": self.fingerprint,
             "base": {"name": self.base.name, "sha256": self.base.sha256},
