@@ -40,6 +40,10 @@ from localpers.weights.tokenizer import Tokenizer
 
 VERDICT_SHARE = 0.4
 """Of a budget, kept for the verdict; it takes what is left in the end."""
+TRAINING_SHARE = 0.5
+"""Of what is left for training and verdict, at least: on a slow machine both come off badly, or
+there would be nothing to judge.
+"""
 TRIAL_TOKENS = 900
 """What is read for a trial or a question from the notes, passages included, about."""
 MOST_TRIALS_READ = 240
@@ -168,8 +172,9 @@ class _Run:
         seconds = math.inf
         if math.isfinite(self._options.budget):
             spent = time.monotonic() - self._options.started
-            rest = self._after_training(seconds_per_token)
-            seconds = max(LEAST_TRAINING_SECONDS, self._options.budget - spent - rest)
+            conversion, verdict = self._after_training(seconds_per_token)
+            left = self._options.budget - spent - conversion
+            seconds = max(LEAST_TRAINING_SECONDS, left - verdict, TRAINING_SHARE * left)
         if "steps" in self._plan:
             return int(self._plan["steps"]), seconds
         count = fitting(seconds)
@@ -177,8 +182,9 @@ class _Run:
         self._folder.save_plan(self._plan)
         return count, seconds
 
-    def _after_training(self, seconds_per_token: float) -> float:
-        """Seconds for conversion, parity and verdict, from the measured speed of training.
+    def _after_training(self, seconds_per_token: float) -> tuple[float, float]:
+        """Seconds for conversion with parity, and for the verdict, from the measured speed of
+        training.
 
         Reading a token costs llama.cpp about as much as training all layers on one costs torch
         (measured: 0.8 times, on two cores); writing, merging and quantizing take 50 ms per million
@@ -189,7 +195,7 @@ class _Run:
         parity = 4 * MOST_POSITIONS * reading
         writing = 0.05 * self._base.parameters / 1e6
         verdict = MOST_TRIALS_READ * TRIAL_TOKENS * reading
-        return parity + writing + min(verdict, VERDICT_SHARE * self._options.budget)
+        return parity + writing, min(verdict, VERDICT_SHARE * self._options.budget)
 
     def _judge(self, trials: Sequence[Trial]) -> tuple[Verdict, ServedModel]:
         self._reporter.stage("Judging on held-out text")
