@@ -41,8 +41,8 @@ from localpers.weights.tokenizer import Tokenizer
 VERDICT_SHARE = 0.4
 """Of a budget, kept for the verdict; it takes what is left in the end."""
 TRAINING_SHARE = 0.5
-"""Of what is left for training and verdict, at least: on a slow machine both come off badly, or
-there would be nothing to judge.
+"""What training gets at least of the time that it shares with the verdict: on a slow machine there
+would be nothing to judge otherwise.
 """
 TRIAL_TOKENS = 900
 """What is read for a trial or a question from the notes, passages included, about."""
