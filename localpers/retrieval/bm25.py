@@ -56,10 +56,6 @@ class _Term:
     decoded: dict[int, Offsets]
     """The rows read so far, by their place in `rows`."""
 
-    @property
-    def bases(self) -> list[int]:
-        return [row.base for row in self.rows]
-
 
 class Lookup:
     """A query's terms in one index: each row of postings is read once, whatever is asked of it.
@@ -144,7 +140,8 @@ class Lookup:
         """How often each of those `wanted`, ascending, holds each term: [terms, wanted]."""
         touched: list[list[tuple[int, int, int]]] = []
         for term in terms:
-            cuts = [*wanted.searchsorted(term.bases).tolist(), len(wanted)]
+            bases = [row.base for row in term.rows]
+            cuts = [*wanted.searchsorted(bases).tolist(), len(wanted)]
             rows = enumerate(pairwise(cuts))
             touched.append([(n, start, stop) for n, (start, stop) in rows if start < stop])
         self._load(
@@ -179,7 +176,7 @@ class Found:
         """What each term adds to the score of each of these passages: [terms, passages]."""
         wanted = np.fromiter(passages, np.intp)
         counts = self._frequencies[:, self.ids.searchsorted(wanted)]
-        return _saturated(self._weights, counts, _norms(self._collection)[wanted])
+        return _saturated(self._weights[:, None], counts, _norms(self._collection)[wanted])
 
     def together(self, groups: Sequence[Sequence[int]], mean: float) -> Scores:
         """What each term adds to the score of each group's passages as one text: [terms, groups].
@@ -196,7 +193,9 @@ class Found:
         lengths = np.add.reduceat(terms_of, starts)
         of_members = self._frequencies[:, self.ids.searchsorted(members)]
         counts = np.add.reduceat(of_members, starts, axis=1, dtype=np.float64)
-        return _saturated(self._weights, counts, K1 * (1 - B + B * lengths / (mean or 1.0)))
+        return _saturated(
+            self._weights[:, None], counts, K1 * (1 - B + B * lengths / (mean or 1.0))
+        )
 
 
 class _Best:
@@ -293,14 +292,14 @@ def _norms(collection: Collection) -> Scores:
 
 
 def _added(collection: Collection, term: _Term, ids: Ids, frequencies: Frequencies) -> Scores:
-    norms = _norms(collection)[ids]
-    norms += frequencies
-    np.divide(frequencies, norms, out=norms)
-    norms *= term.weight
-    return norms
+    return _saturated(term.weight, frequencies, _norms(collection)[ids])
 
 
-def _saturated(weights: Scores, counts: npt.NDArray[Any], norms: Scores) -> Scores:
-    """What terms [terms] add to the scores of texts [texts] that hold them so often."""
-    scores: Scores = weights[:, None] * counts / (counts + norms)
+def _saturated(weights: float | Scores, counts: npt.NDArray[Any], norms: Scores) -> Scores:
+    """What a term adds to the scores of texts [texts] that hold it so often; with `weights` as a
+    column, so many terms: [terms, texts].
+    """
+    scores: Scores = counts + norms
+    np.divide(counts, scores, out=scores)
+    scores *= weights
     return scores

@@ -185,12 +185,7 @@ class Postings:
 
     def rows(self, term: str) -> list[Row]:
         """The rows of a term, by base; none where no passage holds it."""
-        found = self._db.conn.execute(
-            f"SELECT base, number, highest_frequency, shortest, data, large FROM {self._table}"
-            " WHERE term = ? ORDER BY base",
-            (term,),
-        )
-        return list(map(Row._make, found))
+        return self.rows_of([term])[term]
 
     def rows_of(self, terms: Iterable[str]) -> dict[str, list[Row]]:
         """As `rows`, of several terms."""
