@@ -1,4 +1,5 @@
-"""Text → terms, for the index and for queries alike. Any change of the terms bumps VERSION.
+"""Text → terms, for the index and for queries alike. Any change of the terms, or of
+what they are kept under, bumps VERSION.
 
 Words are folded (NFKC, case folding) and stemmed by the Snowball algorithm of the document's
 language; compounds (`getUserName`, `foo_bar.baz`, `2024-05-17`) are kept whole and in parts;
@@ -17,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
-VERSION = 3
+VERSION = 4
 
 SNOWBALL = {
     "ar": "arabic",

@@ -1,4 +1,4 @@
-"""`auto`: BM25 of text, document and fields, the query's time, and a list without repetitions.
+"""`auto`: BM25 of text, document and fields, and the query's time.
 
     ((1 - DOCUMENT_SHARE) · text + DOCUMENT_SHARE · document + OPENING_WEIGHT · opening
         + FIELD_WEIGHT · share³ · fields) · (1 + TIME_WEIGHT · closeness + prior · recency)
@@ -16,25 +16,25 @@ the query asks for what is new. Of a query by date alone the dates decide.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
-from localpers.retrieval.analysis import analyse
 from localpers.retrieval.bm25 import Lookup, Scores
 from localpers.retrieval.dates import closeness, day_of
 from localpers.retrieval.query import Query
 from localpers.store import Store
-from localpers.store.documents import Documents, StoredPassage
+from localpers.store.documents import Documents, Placed, StoredPassage
 from localpers.store.postings import Collection
 
 CANDIDATES = 50
 """How many of each index's best are looked at again, at least."""
+_SECTIONS_AT_ONCE = 10
 DATED_CANDIDATES = 1000
 """Passages of the time that the query names that are looked at besides, the newest."""
 DOCUMENT_SHARE = 2 / 3
@@ -54,10 +54,6 @@ RECENCY_WEIGHT = 0.05
 RECENT_WEIGHT = 1.0
 """Of recency, where the query asks for what is new."""
 HALF_LIFE_DAYS = 180
-MOST_PER_DOCUMENT = 2
-"""Passages of one document among the hits, as long as other documents have any."""
-SAME = 0.9
-"""Share of terms from which on passages of different documents are one text (Jaccard)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +110,8 @@ def score_by_words(store: Store, query: Query, k: int) -> Iterator[Scored]:
     told = _told(store, query, text, fields, candidates)
     newest = day_of(store.documents.newest_date()) or date.max
     hits = []
-    for at, (id, (_, moment)) in enumerate(candidates.items()):
-        time, recency = _of_date(moment, query, newest)
+    for at, (id, place) in enumerate(candidates.items()):
+        time, recency = _of_date(place.date, query, newest)
         if told.held[at] or (query.by_date_alone and (query.recent or time >= TIME_WEIGHT)):
             total = float(told.totals[at])
             base = 1.0 + total if query.by_date_alone else total
@@ -142,15 +138,24 @@ def _weighted(store: Store, query: Query) -> dict[str, float]:
 
 def _candidates(
     store: Store, query: Query, text: Lookup, fields: Lookup, number: int
-) -> dict[int, tuple[int, str]]:
-    """Passages worth a second look: id → (document, its date)."""
-    ids = {id for id, _ in (*text.rank(number), *fields.rank(number))}
+) -> dict[int, Placed]:
+    """Passages worth a second look."""
+    ids = {id for id, _ in text.rank(number)}
+    ids.update(islice(_of_sections(store, [id for id, _ in fields.rank(number)]), number))
     for time in query.times:
         span = (time.first.isoformat(), time.last.isoformat())
         ids.update(store.documents.newest_passages(DATED_CANDIDATES, span))
     if query.recent and query.by_date_alone:
         ids.update(store.documents.newest_passages(number))
-    return store.documents.dated(ids)
+    return store.documents.placed(ids)
+
+
+def _of_sections(store: Store, sections: Sequence[int]) -> Iterator[int]:
+    """All passages of the first section, then those of the next."""
+    for start in range(0, len(sections), _SECTIONS_AT_ONCE):
+        some = sections[start : start + _SECTIONS_AT_ONCE]
+        members = store.documents.same_section(some)
+        yield from (id for section in some for id in members[section])
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,19 +185,20 @@ def _told(
     query: Query,
     text: Lookup,
     fields: Lookup,
-    candidates: Mapping[int, tuple[int, str]],
+    candidates: Mapping[int, Placed],
 ) -> _Told:
-    groups = store.documents.passages_of({document for document, _ in candidates.values()})
+    groups = store.documents.passages_of({placed.document for placed in candidates.values()})
     place_of = {document: place for place, document in enumerate(groups)}
-    places = [place_of[document] for document, _ in candidates.values()]
+    places = [place_of[placed.document] for placed in candidates.values()]
     lengths = store.postings.collection().lengths
     openings = [_opening(lengths, members) for members in groups.values()]
     found = text.among(id for members in groups.values() for id in members)
     own = found.alone(candidates)
     document = found.together(list(groups.values()), _mean_document(store))[:, places]
     opening = found.alone(openings)[:, places]
-    titled = fields.among(candidates)
-    in_fields = titled.alone(candidates)
+    sections = [placed.section for placed in candidates.values()]
+    titled = fields.among(sections)
+    in_fields = titled.alone(sections)
     idf = fields.idf | text.idf
     share = _idf_of(titled.terms, idf) @ (in_fields > 0) / (sum(idf.values()) or 1.0)
     topical = fading(len(found.terms))
@@ -249,66 +255,3 @@ def _of_date(moment: str, query: Query, newest: date) -> tuple[float, float]:
     weight = RECENT_WEIGHT if query.recent else RECENCY_WEIGHT
     recency = weight * 0.5 ** (max((newest - day).days, 0) / HALF_LIFE_DAYS)
     return TIME_WEIGHT * closeness(day, query.times), recency
-
-
-def choose(scored: Iterable[Scored], k: int) -> list[Scored]:
-    """The first k of a ranking that are no copies, other documents before third passages of one."""
-    taken: Counter[int] = Counter()
-    crowd: list[Scored] = []
-    chosen = _Chosen()
-    for hit in scored:
-        if len(chosen.hits) >= k:
-            break
-        if taken[hit.passage.document] >= MOST_PER_DOCUMENT:
-            crowd.append(hit)
-        elif chosen.take(hit):
-            taken[hit.passage.document] += 1
-    for hit in crowd:
-        if len(chosen.hits) >= k:
-            break
-        chosen.take(hit)
-    hits = sorted(chosen.hits, key=lambda hit: (-hit.score, hit.passage.id))[: max(k, 0)]
-    return [
-        replace(hit, reason=replace(hit.reason, copies=tuple(chosen.copies[hit.passage.id])))
-        for hit in hits
-    ]
-
-
-class _Chosen:
-    """Hits of which none is a copy of another, and the paths of the copies by passage id."""
-
-    def __init__(self) -> None:
-        self.hits: list[Scored] = []
-        self.copies: dict[int, list[str]] = defaultdict(list)
-        self._terms: dict[int, frozenset[str]] = {}
-
-    def take(self, hit: Scored) -> bool:
-        """Add a hit, or note whose copy it is; returns whether it was added."""
-        for kept in self.hits:
-            if self._is_copy(hit, kept):
-                self.copies[kept.passage.id].append(hit.passage.path)
-                return False
-        self.hits.append(hit)
-        return True
-
-    def _is_copy(self, hit: Scored, kept: Scored) -> bool:
-        """Nearly the same words in another document, and nothing of the query that `kept` lacks."""
-        if hit.passage.document == kept.passage.document or not _text_terms(hit) <= _text_terms(
-            kept
-        ):
-            return False
-        terms, held = self._terms_of(hit), self._terms_of(kept)
-        fewer, more = sorted((len(terms), len(held)))
-        if fewer < SAME * more:
-            return False
-        shared = len(terms & held)
-        return shared >= SAME * (len(terms) + len(held) - shared)
-
-    def _terms_of(self, hit: Scored) -> frozenset[str]:
-        if hit.passage.id not in self._terms:
-            self._terms[hit.passage.id] = frozenset(analyse(hit.passage.text))
-        return self._terms[hit.passage.id]
-
-
-def _text_terms(hit: Scored) -> set[str]:
-    return {term.term for term in hit.reason.terms if term.part == "text"}

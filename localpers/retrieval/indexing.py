@@ -58,7 +58,8 @@ class Indexer:
         analysed = self._store.documents.analysed(document)
         for id, text, fields in _terms(analysed) if analysed else ():
             self._store.postings.remove(id, text)
-            self._store.fields.remove(id, fields)
+            if fields is not None:
+                self._store.fields.remove(id, fields)
         self._store.documents.remove(document)
 
     @property
@@ -124,12 +125,18 @@ class Indexer:
 def _put(document: AnalysedDocument, postings: Postings, fields: Postings) -> None:
     for id, text, field_terms in _terms(document):
         postings.add(id, text)
-        fields.add(id, field_terms)
+        if field_terms is not None:
+            fields.add(id, field_terms)
 
 
-def _terms(document: AnalysedDocument) -> Iterator[tuple[int, Counter[str], Counter[str]]]:
-    """(passage id, terms of its text, terms of its title, headings and tags)."""
+def _terms(document: AnalysedDocument) -> Iterator[tuple[int, Counter[str], Counter[str] | None]]:
+    """(passage id, terms of its text, terms of its title, headings and tags); None where an earlier
+    passage has the same headings.
+    """
     language = document.language
     whole = Counter(analyse(" \n".join((document.title, *document.tags)), language))
+    seen: set[str] = set()
     for id, text, heading in document.passages:
-        yield id, Counter(analyse(text, language)), whole + Counter(analyse(heading, language))
+        fields = None if heading in seen else whole + Counter(analyse(heading, language))
+        seen.add(heading)
+        yield id, Counter(analyse(text, language)), fields

@@ -16,7 +16,6 @@ from localpers.retrieval.auto import (
     Reason,
     Scored,
     TermScore,
-    choose,
     fading,
     score_by_words,
 )
@@ -24,6 +23,7 @@ from localpers.retrieval.bm25 import Lookup
 from localpers.retrieval.dense import TextEncoder, rank_by_vector
 from localpers.retrieval.fusion import fuse
 from localpers.retrieval.query import Query, plain, understand
+from localpers.retrieval.repetitions import choose
 from localpers.store import Store
 
 
@@ -42,7 +42,7 @@ class Method(StrEnum):
     RECENCY = "recency"
 
 
-RANKING = 2
+RANKING = 3
 """Of the order of hits. Whatever moves one bumps it: figures of other rankings do not mix."""
 VECTOR_WEIGHT = 0.7
 """Of the ranking by vectors beside that by words, in short queries."""

@@ -41,7 +41,7 @@ class Store:
         self.postings = Postings(self.db)
         """Of the passages' text."""
         self.fields = Postings(self.db, "field_postings")
-        """Of title, heading and tags, by passage."""
+        """Of title, headings and tags, by section: under the id of its first passage."""
         self.vectors = Vectors(self.db)
 
     @classmethod

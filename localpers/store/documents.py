@@ -39,6 +39,17 @@ class AnalysedDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class Placed:
+    """Where a passage stands: `section` is the first passage of its document under the same
+    headings, `date` the document's.
+    """
+
+    section: int
+    document: int
+    date: str
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     documents: int
     passages: int
@@ -118,14 +129,17 @@ class Documents:
             ),
         )
         row = cursor.lastrowid
-        ids: list[int] = []
-        for passage, (line, page) in zip(passages, _places(document, passages), strict=True):
+        (last,) = cursor.execute("SELECT COALESCE(MAX(id), 0) FROM passages").fetchone()
+        ids = list(range(last + 1, last + 1 + len(passages)))
+        sections: dict[str, int] = {}
+        places = _places(document, passages)
+        for id, passage, (line, page) in zip(ids, passages, places, strict=True):
+            section = sections.setdefault(passage.heading, id)
             cursor.execute(
-                'INSERT INTO passages (document, start, "end", heading, line, page)'
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (row, passage.start, passage.end, passage.heading, line, page),
+                'INSERT INTO passages (id, document, start, "end", heading, section, line, page)'
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (id, row, passage.start, passage.end, passage.heading, section, line, page),
             )
-            ids.append(cursor.lastrowid)
         return ids
 
     def remove(self, id: int) -> None:
@@ -243,14 +257,24 @@ class Documents:
             for row in rows_among(self._db.conn, query, ids)
         }
 
-    def dated(self, passages: Iterable[int]) -> dict[int, tuple[int, str]]:
-        """passage → (its document, the document's date), by passage, for those that there are."""
+    def placed(self, passages: Iterable[int]) -> dict[int, Placed]:
+        """passage → where it stands, by passage, for those that there are."""
         query = (
-            "SELECT p.id, d.id, d.date FROM passages p JOIN documents d ON d.id = p.document"
-            " WHERE p.id IN ({values}) ORDER BY p.id"
+            "SELECT p.id, p.section, d.id, d.date FROM passages p"
+            " JOIN documents d ON d.id = p.document WHERE p.id IN ({values}) ORDER BY p.id"
         )
         rows = rows_among(self._db.conn, query, sorted(passages))
-        return {id: (document, date) for id, document, date in rows}
+        return {id: Placed(*place) for id, *place in rows}
+
+    def same_section(self, passages: Iterable[int]) -> dict[int, list[int]]:
+        """passage → ids of all passages of its section, ascending, for those that there are."""
+        query = (
+            "SELECT one.id, GROUP_CONCAT(other.id) FROM passages one JOIN passages other"
+            " ON other.document = one.document AND other.section = one.section"
+            " WHERE one.id IN ({values}) GROUP BY one.id"
+        )
+        rows = rows_among(self._db.conn, query, passages)
+        return {id: sorted(map(int, ids.split(","))) for id, ids in rows}
 
     def passages_of(self, documents: Iterable[int]) -> dict[int, list[int]]:
         """document → ids of its passages, ascending."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +52,14 @@ def is_operational(error: BaseException) -> bool:
     )
 
 
-def rows_among(connection: Any, query: str, values: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
+def rows_among(connection: Any, query: str, values: Iterable[Any]) -> list[tuple[Any, ...]]:
     """The rows of `query`, whose `IN ({values})` stands for all of `values`: asked for some hundred
     at a time, as SQLite takes only so many.
     """
     wanted = list(values)
+    rows: list[tuple[Any, ...]] = []
     for at in range(0, len(wanted), _MOST_VARIABLES):
         some = wanted[at : at + _MOST_VARIABLES]
         marks = ",".join("?" * len(some))
-        yield from connection.execute(query.format(values=marks), some)
+        rows += connection.execute(query.format(values=marks), some).fetchall()
+    return rows

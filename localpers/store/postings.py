@@ -1,4 +1,4 @@
-"""The BM25 index in SQLite: each term's postings in rows of some thousand, scored with numpy.
+"""The BM25 index in SQLite: each term's postings in large rows, scored with numpy.
 
 A row holds consecutive postings of one term: all passage ids, then all frequencies, in the
 narrowest integers that take them. The ids are offsets from the row's `base`, read as they lie, or
@@ -24,7 +24,7 @@ import numpy.typing as npt
 from localpers.store.engine import rows_among
 from localpers.store.schema import POSTINGS_TABLES
 
-MOST_POSTINGS = 8192
+MOST_POSTINGS = 32768
 MOST_GAPS = 2048
 OFFSETS = 1 << 16
 """A row of offsets covers this many ids at most."""

@@ -96,6 +96,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE documents ADD COLUMN author TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE documents ADD COLUMN recipients TEXT NOT NULL DEFAULT '[]'",
     ),
+    (
+        # Passages of a document under the same headings; the first gives its id to all of them.
+        "ALTER TABLE passages ADD COLUMN section INTEGER NOT NULL DEFAULT 0",
+        "UPDATE passages SET section = first FROM (SELECT MIN(id) AS first, document, heading"
+        " FROM passages GROUP BY document, heading) AS s"
+        " WHERE s.document = passages.document AND s.heading = passages.heading",
+        "DROP INDEX passages_by_document",
+        "CREATE INDEX passages_by_section ON passages (document, section)",
+    ),
 )
 
 

@@ -141,7 +141,8 @@ def test_still_exact_after_documents_went_and_came(
         check(store, left, query, "en")
 
 
-def test_passages_beyond_one_row_of_postings_are_found() -> None:
+def test_passages_beyond_one_row_of_postings_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postings, "MOST_POSTINGS", 8192)
     corpus = [
         f"alpha w{number} {'beta ' * (number % 3)}{'rare' * (number % 4000 == 7)}"
         for number in range(postings.MOST_POSTINGS + 200)
