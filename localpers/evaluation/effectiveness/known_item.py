@@ -123,7 +123,12 @@ def _asking(
 
 def _sentences(id: str, document: Document) -> Iterator[Query]:
     for passage in split_passages(document):
-        blocks = [b for b in document.blocks if passage.start <= b.start and b.end <= passage.end]
+        # A paragraph may be longer than a passage, which then ends where a sentence does.
+        blocks = [
+            replace(block, start=max(block.start, passage.start), end=min(block.end, passage.end))
+            for block in document.blocks
+            if block.start < passage.end and passage.start < block.end
+        ]
         for sentence in sentences_of(document.text, blocks):
             yield Query(f"sentence {id}", sentence, {passage_id(id, passage.start): 1})
 

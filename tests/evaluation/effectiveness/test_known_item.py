@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from localpers.corpus.passages import split_passages
 from localpers.datatypes import StoredDocument
 from localpers.evaluation.effectiveness.known_item import (
     paraphrase_queries,
@@ -73,3 +74,19 @@ def test_sentences_name_their_passage_and_copies_are_no_paraphrases(
     assert same.queries == () and steps == list(range(1, len(asked.queries) + 1))
     other = paraphrase_queries(asked, lambda _: "Quite another wording", lambda *_: None)
     assert [q.judgements for q in other.queries] == [q.judgements for q in asked.queries]
+
+
+def test_sentences_are_taken_from_paragraphs_longer_than_a_passage(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    told = "The {} came down to the water at seven and stood there until the boat was gone."
+    birds = ["heron", "plover", "curlew", "bittern", "dunlin", "godwit", "avocet", "whimbrel"]
+    text = " ".join(told.format(f"{bird} of the {n}th day") for n in range(9) for bird in birds)
+    assert cli("ingest", write(tmp_path / "notes", {"long.md": f"# Birds\n\n{text}\n"})).code == 0
+    with Store.open(Profile.open()) as store:
+        hidden = with_hidden_titles(list(store.documents.all()))
+    (query,) = sentence_queries(hidden, 10).queries
+    ((place, _),) = query.judgements.items()
+    ((_, document),) = hidden.documents()
+    (passage,) = (p for p in split_passages(document) if p.start == int(place.rpartition("@")[2]))
+    assert query.text in " ".join(document.text[passage.start : passage.end].split())
