@@ -21,6 +21,7 @@ from localpers.evaluation.surroundings import Surroundings
 from localpers.evaluation.trials import Trial, read_trials, write_trials
 from localpers.evaluation.verdict import Verdict
 from localpers.inference.served import served_model
+from localpers.learning.budget import Budget
 from localpers.learning.conversion import Converted, Workbench, convert
 from localpers.learning.description import describe, fingerprint, parity_message
 from localpers.learning.preparation import Options, Prepared, prepare
@@ -33,23 +34,11 @@ from localpers.runs import RunFolder, find_run, interrupted_run, prune
 from localpers.store import Store
 from localpers.tuning.dataset import read_jsonl, write_jsonl
 from localpers.tuning.device import Device, choose_device
-from localpers.tuning.outcome import MOST_POSITIONS
 from localpers.tuning.recipe import Recipe
 from localpers.weights import catalog
 from localpers.weights.tokenizer import Tokenizer
 
-VERDICT_SHARE = 0.4
-"""Of a budget, kept for the verdict; it takes what is left in the end."""
-TRAINING_SHARE = 0.5
-"""What training gets at least of the time that it shares with the verdict: on a slow machine there
-would be nothing to judge otherwise.
-"""
-TRIAL_TOKENS = 900
-"""What is read for a trial or a question from the notes, passages included, about."""
-MOST_TRIALS_READ = 240
-"""By a verdict that has all the time it can use, all settings together."""
 MOST_QUESTIONS = 24
-LEAST_TRAINING_SECONDS = 5.0
 LARGEST_KL = 1e-3
 """Nats per token between the merged F16 file and torch; beyond it the conversion is wrong."""
 LARGEST_KL_BF16 = 2e-2
@@ -171,31 +160,16 @@ class _Run:
         """(steps in all, seconds they should take): from the plan, or now planned and saved."""
         seconds = math.inf
         if math.isfinite(self._options.budget):
-            spent = time.monotonic() - self._options.started
-            conversion, verdict = self._after_training(seconds_per_token)
-            left = self._options.budget - spent - conversion
-            seconds = max(LEAST_TRAINING_SECONDS, left - verdict, TRAINING_SHARE * left)
+            budget = Budget(
+                self._options.budget, self._recipe, self._base.parameters, seconds_per_token
+            )
+            seconds = budget.training(spent=time.monotonic() - self._options.started)
         if "steps" in self._plan:
             return int(self._plan["steps"]), seconds
         count = fitting(seconds)
         self._plan["steps"] = count
         self._folder.save_plan(self._plan)
         return count, seconds
-
-    def _after_training(self, seconds_per_token: float) -> tuple[float, float]:
-        """Seconds for conversion with parity, and for the verdict, from the measured speed of
-        training.
-
-        Reading a token costs llama.cpp about as much as training all layers on one costs torch
-        (measured: 0.8 times, on two cores); writing, merging and quantizing take 50 ms per million
-        parameters. A layer that is not adapted costs a third of one that is.
-        """
-        whole = 3 / (1 + 2 * self._recipe.layers)
-        reading = 0.8 * whole * seconds_per_token
-        parity = 4 * MOST_POSITIONS * reading
-        writing = 0.05 * self._base.parameters / 1e6
-        verdict = MOST_TRIALS_READ * TRIAL_TOKENS * reading
-        return parity + writing, min(verdict, VERDICT_SHARE * self._options.budget)
 
     def _judge(self, trials: Sequence[Trial]) -> tuple[Verdict, ServedModel]:
         self._reporter.stage("Judging on held-out text")
