@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Protocol
 
 from localpers.datatypes import RetrievedPassage, StoredDocument
 from localpers.retrieval.dates import newest_day
-from localpers.retrieval.retriever import Retriever
 
 ENOUGH = 6
 """Times as many passages are looked at as are wanted: most may lie in documents not allowed."""
 LONGEST_QUERY = 400
 """Characters."""
+
+
+class Finder(Protocol):
+    """What a Retriever does for examples."""
+
+    def search(self, query: str, k: int, *, today: date | None) -> list[RetrievedPassage]:
+        """The k best passages for `query`; relative times in it count from `today`."""
 
 
 class OtherDocuments:
@@ -23,14 +31,14 @@ class OtherDocuments:
 
     def __init__(
         self,
-        retriever: Retriever,
+        finder: Finder,
         documents: Sequence[StoredDocument],
         passages: int,
         *,
         only_earlier: bool,
         withheld: Callable[[RetrievedPassage], bool] = lambda passage: False,
     ) -> None:
-        self._retriever = retriever
+        self._finder = finder
         self._documents = {document.id: document for document in documents}
         self._passages = passages
         self._only_earlier = only_earlier
@@ -39,7 +47,7 @@ class OtherDocuments:
     def __call__(self, query: str, asking: StoredDocument) -> list[RetrievedPassage]:
         found: list[RetrievedPassage] = []
         asked, today = self._passages * ENOUGH, newest_day([asking.date])
-        for hit in self._retriever.search(query[:LONGEST_QUERY], asked, today=today):
+        for hit in self._finder.search(query[:LONGEST_QUERY], asked, today=today):
             document = self._documents.get(hit.document)
             known = document is not None and self._allowed(document, asking)
             if known and not self._withheld(hit):

@@ -76,7 +76,7 @@ class Everything:
     def __init__(self, documents: Sequence[StoredDocument]) -> None:
         self.documents = documents
 
-    def search(self, query: str, k: int, *, today: date) -> list[RetrievedPassage]:
+    def search(self, query: str, k: int, *, today: date | None) -> list[RetrievedPassage]:
         return [passage(found, n) for n, found in enumerate(self.documents[:k], 1)]
 
 
@@ -88,7 +88,7 @@ def tokenizer(bases: dict[str, BaseModel]) -> Tokenizer:
 def made(
     tokenizer: Tokenizer, documents: Sequence[StoredDocument], recipe: Recipe
 ) -> list[Example]:
-    others = OtherDocuments(Everything(documents), documents, 2, only_earlier=True)  # type: ignore[arg-type]
+    others = OtherDocuments(Everything(documents), documents, 2, only_earlier=True)
     maker = ExampleMaker(tokenizer, recipe, others, {d.id: d.content_hash for d in documents})
     return list(maker.training(documents))
 
@@ -130,9 +130,9 @@ def test_passages_are_of_earlier_documents_and_never_of_a_copy() -> None:
     words = [(BlockKind.PARAGRAPH, "Bread, salt, two onions.")]
     documents = [document(n, words, content_hash="copy" if n in (1, 3) else "") for n in range(5)]
     everything = Everything(documents)
-    earlier = OtherDocuments(everything, documents, 9, only_earlier=True)  # type: ignore[arg-type]
+    earlier = OtherDocuments(everything, documents, 9, only_earlier=True)
     assert [found.document for found in earlier("bread", documents[3])] == [0, 2]
-    learned = OtherDocuments(everything, documents[:3], 9, only_earlier=False)  # type: ignore[arg-type]
+    learned = OtherDocuments(everything, documents[:3], 9, only_earlier=False)
     assert [found.document for found in learned("bread", documents[4])] == [0, 1, 2]
 
 
