@@ -92,19 +92,25 @@ def micro_batches(
     step: Step,
     examples: Sequence[TokenizedExample],
     most_tokens: int,
+    most_padding: float = math.inf,
     answers_only: bool = False,
 ) -> list[list[TokenizedExample]]:
-    """The step's examples by length, in groups of at most `most_tokens` tokens, padding counted;
-    with `answers_only` prompts are not, since they are not computed.
+    """The step's examples by length, in groups of at most `most_tokens` tokens, padding counted,
+    and with at most `most_padding` of it; with `answers_only` prompts are not counted, since
+    they are not computed.
     """
 
     def length(example: TokenizedExample) -> int:
         return len(example.completion) + (0 if answers_only else len(example.prompt))
 
     groups: list[list[TokenizedExample]] = []
+    filled = 0
     for example in sorted((examples[index] for index in step.examples), key=length):
-        if groups and (len(groups[-1]) + 1) * length(example) <= most_tokens:
+        width = (len(groups[-1]) + 1) * length(example) if groups else 0
+        filled += length(example)
+        if groups and width <= most_tokens and width - filled <= most_padding:
             groups[-1].append(example)
         else:
             groups.append([example])
+            filled = length(example)
     return groups

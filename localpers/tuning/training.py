@@ -34,6 +34,8 @@ from localpers.tuning.schedule import Speed, Step, learning_rate, micro_batches,
 MICRO_TOKENS = {"cpu": 512, "mps": 2048}
 """Tokens computed at once, padding counted; elsewhere GPU_MICRO_TOKENS."""
 GPU_MICRO_TOKENS = 8192
+MOST_PADDING = {"cpu": 48}
+"""Of these, computed for nothing, before another turn is cheaper; a GPU computes them at once."""
 LOGITS_BYTES = 1 << 30
 """Bounds the float32 logits of the tokens computed at once: vocabularies reach 262,144 tokens."""
 SHAPE_STEP = 32
@@ -131,7 +133,8 @@ class Trainer:
 
     def _groups(self, step: Step) -> list[list[TokenizedExample]]:
         answers_only = isinstance(self._kept, ReadPrompts)
-        return micro_batches(step, self._examples, self._micro, answers_only)
+        padding = MOST_PADDING.get(self._device.name, math.inf)
+        return micro_batches(step, self._examples, self._micro, padding, answers_only)
 
     def _timed(self, group: list[TokenizedExample]) -> tuple[float, int]:
         began = time.monotonic()

@@ -53,16 +53,25 @@ def test_two_epochs_show_every_example_twice_within_the_batch(
     assert taken == list(islice(steps(pairs, recipe), total))
 
 
-@given(PAIRS, st.integers(1, 300))
-def test_micro_batches_hold_the_step_once_and_keep_the_limit(
-    pairs: list[TokenizedExample], most: int
+@given(PAIRS, st.integers(1, 300), st.integers(0, 300))
+def test_micro_batches_hold_the_step_once_and_keep_the_limits(
+    pairs: list[TokenizedExample], most: int, padding: int
 ) -> None:
     step = next(steps(pairs, Recipe(batch_tokens=500)))
-    groups = micro_batches(step, pairs, most)
+    groups = micro_batches(step, pairs, most, padding)
     chosen = [pairs[index] for index in step.examples]
     assert Counter(e for group in groups for e in group) == Counter(chosen)
     for group in groups:
-        assert len(group) * max(map(length, group)) <= most or len(group) == 1
+        computed = len(group) * max(map(length, group))
+        assert computed <= most or len(group) == 1
+        assert computed - sum(map(length, group)) <= padding
+
+
+def test_answers_are_grouped_by_their_own_length() -> None:
+    pairs = [TokenizedExample((1,) * 100, (2,) * n) for n in (10, 100, 12)]
+    step = next(steps(pairs, Recipe(batch_tokens=sum(map(length, pairs)))))
+    groups = micro_batches(step, pairs, 300, 48, answers_only=True)
+    assert [[len(e.completion) for e in group] for group in groups] == [[10, 12], [100]]
 
 
 @given(PAIRS, st.floats(0, 50))
