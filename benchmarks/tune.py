@@ -1,9 +1,11 @@
 """How fast is tuning? Against a plain transformers Trainer with peft, in fp32 and in bf16.
 
     python benchmarks/tune.py [FOLDER_OF_NOTES | --headlines LAMP_4_FOLDER] [--examples N]
+    python benchmarks/tune.py … --seconds S
 
 Every contender runs in a process of its own, so that its peak memory is its own, and learns the
-same examples in as many passes; what each made is judged in float32 on the same examples held out.
+same examples in as many passes, or with --seconds what it can in that time (recipes of localpers
+alone); what each made is judged in float32 on the same examples held out.
 Notes come from FOLDER_OF_NOTES, else from LOCALPERS_TEST_DATA/til, else they are this project's own
 docs. Prints a table and, last, one JSON document.
 """
@@ -28,7 +30,7 @@ BASE = "smollm2-135m-instruct"
 BASELINES = ("trainer-fp32", "trainer-bf16")
 RECIPES: dict[str, dict[str, Any]] = {
     "localpers": {},
-    "all layers": {"layers": 1.0},
+    "upper third": {"layers": 0.33},
     "activated": {"method": "activated"},
 }
 """What differs from the default recipe."""
@@ -195,12 +197,14 @@ def train_plainly(dtype: str, pairs: Sequence[Pair], folder: Path) -> tuple[Any,
     return model, watch
 
 
-def train_localpers(name: str, pairs: Sequence[Pair], folder: Path) -> tuple[Any, Stopwatch]:
-    """(model, time) of the product with one of RECIPES."""
+def train_localpers(
+    name: str, pairs: Sequence[Pair], folder: Path, seconds: float | None
+) -> tuple[Any, Stopwatch, int]:
+    """(model, time, tokens of completions learned) of the product with one of RECIPES."""
     from localpers.tuning.device import choose_device
     from localpers.tuning.methods import adapt
     from localpers.tuning.recipe import Recipe
-    from localpers.tuning.schedule import steps_in_epochs
+    from localpers.tuning.schedule import steps_in_epochs, steps_in_seconds
     from localpers.tuning.training import Trainer
 
     device = choose_device()
@@ -208,9 +212,12 @@ def train_localpers(name: str, pairs: Sequence[Pair], folder: Path) -> tuple[Any
     model = adapt(_base(device.dtype, folder), recipe)
     examples = _examples(pairs)
     trainer = Trainer(model, examples, recipe, device, folder / "state")
+    steps = steps_in_epochs(examples, recipe)
+    if seconds is not None:
+        steps = steps_in_seconds(examples, recipe, seconds, trainer.calibrate())
     with Stopwatch() as watch:
-        trainer.train(steps_in_epochs(examples, recipe))
-    return model, watch
+        result = trainer.train(steps)
+    return model, watch, result.tokens
 
 
 def _examples(pairs: Sequence[Pair]) -> list[Any]:
@@ -258,16 +265,17 @@ def answers_loss(model: Any, pairs: Sequence[Pair], folder: Path) -> float:
     return total / count
 
 
-def compete(name: str, data: Path) -> None:
+def compete(name: str, data: Path, seconds: float | None) -> None:
     """A child's work: train, measure, print one JSON document."""
     found = json.loads(data.read_text())
     pairs = found["training"]
+    learned = PASSES * sum(len(completion) for _, completion in pairs)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
         if name == "base":
             model, watch = _base("float32", path).model, Stopwatch()
         elif name in RECIPES:
-            model, watch = train_localpers(name, pairs, path)
+            model, watch, learned = train_localpers(name, pairs, path, seconds)
         else:
             dtype = {"trainer-fp32": "float32", "trainer-bf16": "bfloat16"}[name]
             model, watch = train_plainly(dtype, pairs, path)
@@ -281,39 +289,38 @@ def compete(name: str, data: Path) -> None:
         "cpu_seconds": watch.cpu_seconds,
         "peak_mb": peak / (1024 if sys.platform == "linux" else 1 << 20),
         "held_out_loss": loss,
+        "learned": learned,
     }
     print(json.dumps(result))
 
 
-def contest(names: Sequence[str], training: list[Pair], held_out: list[Pair]) -> dict[str, Any]:
-    completion = PASSES * sum(len(c) for _, c in training)
-    tokens = completion + PASSES * sum(len(p) for p, _ in training)
+def contest(
+    names: Sequence[str], training: list[Pair], held_out: list[Pair], seconds: float | None
+) -> dict[str, Any]:
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "pairs.json"
         data.write_text(json.dumps({"training": training, "held_out": held_out}))
         for name in ("base", *names):
             command = [sys.executable, __file__, "--contender", name, "--data", str(data)]
+            command += [] if seconds is None else ["--seconds", str(seconds)]
             output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
             found = json.loads(output.stdout.splitlines()[-1])
             if found["seconds"]:
-                found["completion_tokens_per_second"] = completion / found["seconds"]
-                found["tokens_per_second"] = tokens / found["seconds"]
+                found["completion_tokens_per_second"] = found["learned"] / found["seconds"]
             results[name] = found
     return results
 
 
 def show(title: str, results: dict[str, Any]) -> None:
     print(f"\n{title}")
-    heads = f"{'completion/s':>13}{'tokens/s':>10}{'CPU s':>8}{'peak MB':>9}{'held-out loss':>15}"
+    heads = f"{'completion/s':>13}{'learned':>9}{'CPU s':>8}{'peak MB':>9}{'held-out loss':>15}"
     print(f"{'':14}{heads}")
     for name, found in results.items():
-        rates = [found.get(key) for key in ("completion_tokens_per_second", "tokens_per_second")]
-        shown = "".join(f"{rate:>{width}.1f}" if rate else f"{'':>{width}}"
-                        for rate, width in zip(rates, (13, 10), strict=True))  # fmt: skip
-        print(
-            f"{name:14}{shown}{found['cpu_seconds']:>8.1f}{found['peak_mb']:>9.0f}{found['held_out_loss']:>15.4f}"
-        )
+        rate = found.get("completion_tokens_per_second")
+        told = f"{rate:>13.1f}{found['learned']:>9}" if rate else f"{'':>22}"
+        spent = f"{found['cpu_seconds']:>8.1f}{found['peak_mb']:>9.0f}"
+        print(f"{name:14}{told}{spent}{found['held_out_loss']:>15.4f}")
     for ours in RECIPES:
         for name in BASELINES:
             if name in results and ours in results:
@@ -344,6 +351,7 @@ def main() -> None:
         "--headlines", type=Path, help="a folder in the LaMP_4 format, instead of notes"
     )
     parser.add_argument("--examples", type=int, default=60)
+    parser.add_argument("--seconds", type=float, help="train for so long instead of two passes")
     parser.add_argument("--threads", type=int, help="of torch; default: all cores")
     parser.add_argument("--only", nargs="+", choices=CONTENDERS, default=CONTENDERS)
     parser.add_argument("--contender", help=argparse.SUPPRESS)
@@ -352,7 +360,7 @@ def main() -> None:
     if options.threads:
         os.environ["OMP_NUM_THREADS"] = str(options.threads)
     if options.contender:
-        compete(options.contender, options.data)
+        compete(options.contender, options.data, options.seconds)
         return
     with tempfile.TemporaryDirectory() as home:
         os.environ["LOCALPERS_HOME"] = home
@@ -363,8 +371,10 @@ def main() -> None:
             if options.headlines
             else note_pairs(notes_folder(options.notes), *counts)
         )
-    results = contest(options.only, training, held_out)
-    show(f"{title}: {len(training)} examples, {PASSES} passes", results)
+    names = [n for n in options.only if options.seconds is None or n in RECIPES]
+    results = contest(names, training, held_out, options.seconds)
+    how = f"{PASSES} passes" if options.seconds is None else f"{options.seconds:.0f} seconds"
+    show(f"{title}: {len(training)} examples, {how}", results)
     print(json.dumps({title: results}))
 
 

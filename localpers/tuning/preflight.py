@@ -20,7 +20,7 @@ from localpers.weights.suitability import trainable
 FOREIGN_SHARE = 0.2
 """Of the text, in languages that the base does not state; beyond it the user is warned."""
 REFERENCE_BYTES = 300_000_000
-_CPU_TOKENS = 300
+_CPU_TOKENS = 120
 _GPU_TOKENS = 20_000
 _STARTER = 135e6
 """The speed at which a core or a GPU trains a model of so many parameters, in tokens a second: a

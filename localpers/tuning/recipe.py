@@ -27,8 +27,10 @@ class Recipe(BaseModel):
     alpha: Annotated[float, Field(gt=0)] = 16.0
     dropout: Share = 0.0
     targets: Literal["all-linear"] | tuple[str, ...] = "all-linear"
-    layers: Annotated[float, Field(gt=0, le=1)] = 0.33
-    """Share of the layers that are adapted, the upper ones; those below are computed only once."""
+    layers: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of the layers that are adapted, the upper ones; those below are computed only once: more
+    tokens a second, less learned from each (docs/training-speed.md).
+    """
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = 1e-3
     warmup: Share = 0.1
     """Share of the steps during which the learning rate rises."""
