@@ -28,8 +28,8 @@ class Recipe(BaseModel):
     dropout: Share = 0.0
     targets: Literal["all-linear"] | tuple[str, ...] = "all-linear"
     layers: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Share of the layers that are adapted, the upper ones; those below are computed only once. That
-    is more tokens a second, and less learned from each (docs/training-speed.md).
+    """Share of the layers that are adapted, the upper ones; those below are computed only once.
+    That is more tokens a second, and less learned from each (docs/training-speed.md).
     """
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = 1e-3
     warmup: Share = 0.1
