@@ -34,7 +34,6 @@ from localpers.store.postings import Collection
 
 CANDIDATES = 50
 """How many of each index's best are looked at again, at least."""
-_SECTIONS_AT_ONCE = 10
 DATED_CANDIDATES = 1000
 """Passages of the time that the query names that are looked at besides, the newest."""
 DOCUMENT_SHARE = 2 / 3
@@ -46,6 +45,7 @@ OPENING_WEIGHT = 0.5
 """Of the document's first passage that has FEWEST_TERMS."""
 FEWEST_TERMS = 16
 FIELD_WEIGHT = 1.5
+_SECTIONS_AT_ONCE = 10
 PART_WEIGHT = 0.5
 """Of `foo` and `bar`, where the query has `fooBar` and at least KNOWN passages do."""
 KNOWN = 2
@@ -155,7 +155,7 @@ def _of_sections(store: Store, sections: Sequence[int]) -> Iterator[int]:
     for start in range(0, len(sections), _SECTIONS_AT_ONCE):
         some = sections[start : start + _SECTIONS_AT_ONCE]
         members = store.documents.same_section(some)
-        yield from (id for section in some for id in members[section])
+        yield from (id for section in some for id in members.get(section, ()))
 
 
 @dataclass(frozen=True, slots=True)
