@@ -34,6 +34,7 @@ JUDGING_SECONDS = 5.0
 RECIPE = """
 learning_rate = 4e-3
 epochs = 6
+layers = 0.33
 batch_tokens = 256
 max_length = 400
 retrieval_share = 0.0
