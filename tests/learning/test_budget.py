@@ -21,7 +21,7 @@ def test_a_fast_machine_trains_for_all_that_the_verdict_cannot_use() -> None:
 
 
 def test_on_a_slow_machine_training_keeps_half_of_what_it_shares_with_the_verdict() -> None:
-    slow = replace(FAST, seconds=360.0, seconds_per_token=0.02)
+    slow = replace(FAST, seconds=360.0, seconds_per_token=0.06)
     shared = slow.seconds - slow.conversion - 30.0
     assert slow.verdict > shared / 2 > LEAST_TRAINING_SECONDS
     assert slow.training(spent=30.0) == pytest.approx(shared / 2)
