@@ -13,8 +13,8 @@ import pytest
 
 from localpers.profile import Profile
 from localpers.retrieval.analysis import analyse
+from localpers.retrieval.retriever import Retriever
 from localpers.store import Store
-from localpers.store.schema import MIGRATIONS
 from tests.conftest import CommandLine, write
 
 FILLER = "Plain words about weather and trains, and about nothing that is asked for. "
@@ -76,17 +76,15 @@ def test_the_index_holds_an_entry_for_each_section() -> None:
 
 def before_sections(profile: Profile) -> None:
     """Make the profile's database one of a localpers that knew no sections."""
-    with Store.open(profile) as store:
-        with store.transaction():
-            store.fields.clear()
-            for document in store.documents.ids():
-                analysed = store.documents.analysed(document)
-                assert analysed is not None
-                for id, _, heading in analysed.passages:
-                    terms = Counter(analyse(f"{analysed.title} {heading}", analysed.language))
-                    store.fields.add(id, terms)
-            store.set_meta("analysis_version", "3")
-        assert len(MIGRATIONS) > BEFORE_SECTIONS
+    with Store.open(profile) as store, store.transaction():
+        store.fields.clear()
+        for document in store.documents.ids():
+            analysed = store.documents.analysed(document)
+            assert analysed is not None
+            for id, _, heading in analysed.passages:
+                terms = Counter(analyse(f"{analysed.title} {heading}", analysed.language))
+                store.fields.add(id, terms)
+        store.set_meta("analysis_version", "3")
     with closing(sqlite3.connect(profile.database)) as connection, connection:
         connection.execute("DROP INDEX passages_by_section")
         connection.execute("ALTER TABLE passages DROP COLUMN section")
@@ -101,8 +99,6 @@ def test_an_index_from_before_sections_finds_the_same(cli: CommandLine) -> None:
     before_sections(Profile.open())
     # As a reader sees it that may not write: migrated, not analysed again yet.
     with Store.open(Profile.open()) as store:
-        from localpers.retrieval.retriever import Retriever
-
         for query, wanted in zip(queries, expected, strict=True):
             found = Retriever(store).search(query)
             assert [hit.start for hit in found][:1] == [wanted[0]["start"]]
