@@ -33,7 +33,12 @@ from localpers.store.documents import Documents, Placed, StoredPassage
 from localpers.store.postings import Collection
 
 CANDIDATES = 50
-"""How many of each index's best are looked at again, at least."""
+"""How many of each index's best are looked at again, at least; of long queries, which the passage
+itself decides, fewer.
+"""
+WIDENING = 5
+"""So many times as many, where those did not fill the list, until there are MOST_CANDIDATES."""
+MOST_CANDIDATES = 1000
 DATED_CANDIDATES = 1000
 """Passages of the time that the query names that are looked at besides, the newest."""
 DOCUMENT_SHARE = 2 / 3
@@ -96,29 +101,45 @@ class Scored:
     reason: Reason
 
 
-def score_by_words(store: Store, query: Query, k: int) -> Iterator[Scored]:
+def score_by_words(store: Store, query: Query, k: int, fewest: int = 0) -> Iterator[Scored]:
     """Best first, what `choose` needs to find the k best; none that holds nothing of the query's
     content. Texts are read and reasons told only of what is taken.
+
+    At least `fewest` passages are compared, as far as there are any. Whoever takes them all is
+    given more, each lot best first: what is left out as copies should not shorten a list.
     """
     if not store.postings.collection().number:
         return
     terms = _weighted(store, query)
     text, fields = Lookup(store.postings, terms), Lookup(store.fields, terms)
-    candidates = _candidates(store, query, text, fields, max(CANDIDATES, 5 * k))
-    if not candidates:
-        return
-    told = _told(store, query, text, fields, candidates)
+    number = max(fewest, 2 * k, round(max(CANDIDATES, 5 * k) * fading(len(terms))))
+    given: set[int] = set()
+    while True:
+        found = _candidates(store, query, text, fields, number)
+        new = {id: place for id, place in found.items() if id not in given}
+        if new:
+            yield from _scored(store, query, _told(store, query, text, fields, new), new, k)
+        if not new or number >= MOST_CANDIDATES:
+            return
+        given |= new.keys()
+        number *= WIDENING
+
+
+def _scored(
+    store: Store, query: Query, told: _Told, candidates: Mapping[int, Placed], at_once: int
+) -> Iterator[Scored]:
+    """Best first; the texts of so many at once are read."""
     newest = day_of(store.documents.newest_date()) or date.max
+    totals = told.scores.sum(axis=0).tolist()
     hits = []
     for at, (id, place) in enumerate(candidates.items()):
         time, recency = _of_date(place.date, query, newest)
         if told.held[at] or (query.by_date_alone and (query.recent or time >= TIME_WEIGHT)):
-            total = float(told.totals[at])
-            base = 1.0 + total if query.by_date_alone else total
+            base = 1.0 + totals[at] if query.by_date_alone else totals[at]
             hits.append((-base * (1 + time + recency), id, at, time, recency))
     hits.sort()
-    for start in range(0, len(hits), max(k, 1)):
-        some = hits[start : start + max(k, 1)]
+    for start in range(0, len(hits), max(at_once, 1)):
+        some = hits[start : start + max(at_once, 1)]
         passages = store.documents.passages(id for _, id, *_ in some)
         for score, id, at, time, recency in some:
             yield Scored(passages[id], -score, Reason(told.terms_of(at), time, recency))
@@ -160,23 +181,21 @@ def _of_sections(store: Store, sections: Sequence[int]) -> Iterator[int]:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """What the terms add to the scores of the candidates, by their place: `parts` as (name, terms,
-    weighted scores [terms, candidates]), `totals` their sums, `held` whether a term of the query's
-    content stands in the passage or its fields.
+    """What `terms`, as (term, part), add to the scores of the candidates, by their place:
+    `scores` [terms, candidates]; `held` says whether a term of the query's content stands in the
+    passage or its fields.
     """
 
-    parts: Sequence[tuple[str, Sequence[str], Scores]]
-    totals: Scores
+    terms: Sequence[tuple[str, str]]
+    scores: Scores
     held: npt.NDArray[np.bool_]
 
     def terms_of(self, at: int) -> tuple[TermScore, ...]:
         """Of one candidate, the most telling first."""
-        found = [
-            TermScore(term, part, score)
-            for part, terms, scores in self.parts
-            for term, score in zip(terms, scores[:, at].tolist(), strict=True)
-            if score
-        ]
+        column = self.scores[:, at]
+        (held,) = column.nonzero()
+        some = zip(held.tolist(), column[held].tolist(), strict=True)
+        found = [TermScore(*self.terms[n], score) for n, score in some]
         return tuple(sorted(found, key=lambda term: -term.score))
 
 
@@ -211,8 +230,8 @@ def _told(
     held = _any_of(query.content, found.terms, own) | _any_of(
         query.content, titled.terms, in_fields
     )
-    totals: Scores = sum((scores.sum(axis=0) for _, _, scores in parts), np.zeros(len(places)))
-    return _Told(parts, totals, held)
+    terms = [(term, part) for part, some, _ in parts for term in some]
+    return _Told(terms, np.concatenate([scores for *_, scores in parts]), held)
 
 
 def fading(terms: int) -> float:

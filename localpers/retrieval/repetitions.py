@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from localpers.retrieval.analysis import analyse
 from localpers.retrieval.auto import Scored
@@ -84,7 +83,7 @@ class _Words:
         if not self.sought <= other.sought:
             return False
         shared, either = self.sketch & other.sketch, self.sketch | other.sketch
-        if np.count_nonzero(shared) < LIKE * np.count_nonzero(either):
+        if shared.bit_count() < LIKE * either.bit_count():
             return False
         common = len(self.terms & other.terms)
         return common >= SAME * (len(self.terms) + len(other.terms) - common)
@@ -94,13 +93,13 @@ class _Words:
         return frozenset(analyse(self.text))
 
     @cached_property
-    def sketch(self) -> npt.NDArray[np.bool_]:
-        """Which runs of three letters there are, by hash: much cheaper to see than terms (Broder,
-        On the Resemblance and Containment of Documents, 1997).
+    def sketch(self) -> int:
+        """Its bits say which runs of three letters there are, by hash: much cheaper to see than
+        terms (Broder, On the Resemblance and Containment of Documents, 1997).
         """
         letters = " ".join(_WORD.findall(self.text.casefold()))
         codes = np.frombuffer(letters.encode("utf-32-le"), "<u4")
         runs = codes[:-2] * np.uint32(961) + codes[1:-1] * np.uint32(31) + codes[2:]
         sketch = np.zeros(SKETCH_BITS, np.bool_)
         sketch[runs % SKETCH_BITS] = True
-        return sketch
+        return int.from_bytes(np.packbits(sketch).tobytes(), "big")

@@ -42,7 +42,7 @@ class Method(StrEnum):
     RECENCY = "recency"
 
 
-RANKING = 3
+RANKING = 4
 """Of the order of hits. Whatever moves one bumps it: figures of other rankings do not mix."""
 VECTOR_WEIGHT = 0.7
 """Of the ranking by vectors beside that by words, in short queries."""
@@ -139,11 +139,11 @@ class Retriever:
 
     def _rank(self, query: Query, k: int, method: Method) -> list[Scored]:
         if method in (Method.AUTO, Method.HYBRID):
-            scored = score_by_words(self._store, query, k)
-            # Every passage has some cosine; that words are found is what tells that any answers.
-            if self._uses_vectors(method, query):
-                depth = max(CANDIDATES, 2 * k)
+            depth = max(CANDIDATES, 2 * k) if self._uses_vectors(method, query) else 0
+            scored = score_by_words(self._store, query, k, fewest=depth)
+            if depth:
                 first = list(islice(scored, depth))
+                # Every passage has some cosine; that words are found tells that any answers.
                 if first or method is Method.HYBRID:
                     return choose(self._fused(first, query, depth), k)
             return choose(scored, k)

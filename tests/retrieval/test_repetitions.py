@@ -54,3 +54,15 @@ def test_other_texts_and_what_alone_holds_a_word_of_the_query_stay(
     cli: CommandLine, tmp_path: Path, one: str, other: str, query: str
 ) -> None:
     assert len(names(cli, tmp_path, one, other, query)) == 2
+
+
+def test_many_copies_do_not_shorten_the_list(cli: CommandLine, tmp_path: Path) -> None:
+    letters = {f"letter-{n}.md": f"# Letter\n\n{NOTE} Yours, {n}" for n in range(120)}
+    told = ("a band played", "we ate well", "nobody slept", "dogs bark", "rain fell", "I read")
+    others = {f"other-{n}.md": f"# Diary\n\nOn board, {what}." for n, what in enumerate(told)}
+    assert cli("ingest", write(tmp_path / "notes", letters | others)).code == 0
+    hits = cli("search", NOTE, "-k", "5", "--explain", "--json").json
+    first, *rest = [Path(hit["path"]).stem for hit in hits]
+    assert first.startswith("letter")
+    assert len(rest) == 4
+    assert all(name.startswith("other") for name in rest)
