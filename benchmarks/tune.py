@@ -30,7 +30,7 @@ BASE = "smollm2-135m-instruct"
 BASELINES = ("trainer-fp32", "trainer-bf16")
 RECIPES: dict[str, dict[str, Any]] = {
     "localpers": {},
-    "upper third": {"layers": 0.33},
+    "prompts too": {"prompt_gradients": True},
     "activated": {"method": "activated"},
 }
 """What differs from the default recipe."""
@@ -252,9 +252,10 @@ def answers_loss(model: Any, pairs: Sequence[Pair], folder: Path) -> float:
     """Mean nats per completion token of an activated adapter, in float32."""
     import torch
 
-    from localpers.tuning.read_prompts import PromptStore, ReadPrompts
+    from localpers.tuning.prompt_store import PromptStore
+    from localpers.tuning.read_prompts import ReadByBase
 
-    prompts = ReadPrompts(model.float().cpu().eval(), "cpu", PromptStore(folder))
+    prompts = ReadByBase(model.float().cpu().eval(), "cpu", PromptStore(folder))
     total, count = 0.0, 0
     with torch.no_grad():
         for example in _examples(pairs):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from localpers.errors import LocalpersError
-from localpers.tuning.frozen import decoder_layers
+from localpers.tuning.device import import_torch
 from localpers.tuning.recipe import Recipe
 from localpers.tuning.torch_base import LoadedBase
 
@@ -16,8 +16,6 @@ Method = Callable[[LoadedBase, Recipe], Any]
 
 def adapt(base: LoadedBase, recipe: Recipe) -> Any:
     """A peft model over the base by `recipe.method`, its start decided by the seed."""
-    from localpers.tuning.device import import_torch
-
     import_torch().manual_seed(recipe.seed)
     return METHODS[recipe.method](base, recipe)
 
@@ -78,9 +76,19 @@ def _targets(base: LoadedBase, recipe: Recipe) -> list[str]:
     return chosen
 
 
+def _decoder_layers(model: Any) -> tuple[str, Sequence[Any]]:
+    """(name, layers) of the stack of layers; ("", ()) where there is none of the stated length."""
+    torch = import_torch()
+    wanted = getattr(model.config, "num_hidden_layers", 0)
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.ModuleList) and len(module) == wanted:
+            return name, list(module)
+    return "", ()
+
+
 def _upper(base: LoadedBase, share: float) -> list[str]:
     """The linear modules in the upper `share` of the layers, at least in the last one."""
-    stack, layers = decoder_layers(base.model)
+    stack, layers = _decoder_layers(base.model)
     first = len(layers) - max(1, round(share * len(layers)))
     if not layers or first == 0:
         return list(base.places)

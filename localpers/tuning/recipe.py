@@ -28,8 +28,10 @@ class Recipe(BaseModel):
     dropout: Share = 0.0
     targets: Literal["all-linear"] | tuple[str, ...] = "all-linear"
     layers: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Share of the layers that are adapted, the upper ones; those below are computed only once.
-    That is more tokens a second, and less learned from each (docs/training-speed.md).
+    """Share of the layers that are adapted, the upper ones."""
+    prompt_gradients: bool = False
+    """Whether what the adapter does to prompts is learned, too, at twice the time and memory
+    (docs/training-speed.md). An activated adapter does nothing to them.
     """
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = 1e-3
     warmup: Share = 0.1

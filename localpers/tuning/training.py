@@ -25,9 +25,9 @@ from localpers.errors import TrainingDiverged
 from localpers.tuning import checkpoint
 from localpers.tuning.checkpoint import TrainingState
 from localpers.tuning.device import Device, import_torch
-from localpers.tuning.frozen import FrozenLayers
 from localpers.tuning.fused import fused_lora
-from localpers.tuning.read_prompts import PromptStore, ReadPrompts
+from localpers.tuning.prompt_store import PromptStore
+from localpers.tuning.read_prompts import ReadByAdapter, ReadByBase, ReadPrompts
 from localpers.tuning.recipe import Recipe
 from localpers.tuning.schedule import Speed, Step, learning_rate, micro_batches, steps
 
@@ -85,11 +85,21 @@ class Trainer:
         checkpointing: bool = False,
         read: PromptStore | None = None,
     ) -> None:
-        """`read` holds what earlier trainers on the same base have read, and outlives this one."""
+        """`read` holds what earlier trainers on the same base have read, and outlives this one.
+
+        With `checkpointing`, gradients go through prompts, whatever the recipe says: it computes
+        forward again, and finds no cache then.
+        """
         self._torch = import_torch()
         self._model = model.to(device.name)
         self._model.train()
-        if checkpointing and recipe.method != "activated":
+        self._read: ReadPrompts | None = None
+        """None where gradients go through prompts."""
+        if recipe.method == "activated":
+            self._read = ReadByBase(model, device.name, read or PromptStore(folder), examples)
+        elif not (recipe.prompt_gradients or checkpointing):
+            self._read = ReadByAdapter(model, device.name)
+        if checkpointing and not self._read:
             self._model.enable_input_require_grads()
             self._model.gradient_checkpointing_enable()
         self._examples = examples
@@ -102,14 +112,7 @@ class Trainer:
         self._optimizer = self._torch.optim.AdamW(
             self._parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay
         )
-        self._kept: FrozenLayers | ReadPrompts
-        """What is computed once and read back in every later pass."""
-        if recipe.method == "activated":
-            store = read or PromptStore(folder)
-            self._kept = ReadPrompts(model, device.name, store, examples)
-        else:
-            self._kept = FrozenLayers(model, device.name, folder)
-        self._shared = recipe.method == "activated" and read is not None
+        self._shared = read is not None
         self._losses: list[float] = []
         self._tokens = 0
         self._seconds = 0.0
@@ -122,18 +125,16 @@ class Trainer:
         *_, group = self._groups(step)
         self._timed(group)  # Warms up: kernels are prepared for this shape.
         again, tokens = self._timed(group)
-        if isinstance(self._kept, ReadPrompts):
-            first = again + self._reading(group)
-        else:
-            self._kept.forget()
-            first, _ = self._timed(group)
+        first = again
+        if isinstance(self._read, ReadByBase):
+            first += self._reading(self._read, group)
         self._optimizer.zero_grad(set_to_none=True)
         self._torch.set_rng_state(random)
-        return Speed(max(first, again) / tokens, again / tokens)
+        return Speed(first / tokens, again / tokens)
 
     def _groups(self, step: Step) -> list[list[TokenizedExample]]:
-        answers_only = isinstance(self._kept, ReadPrompts)
         padding = MOST_PADDING.get(self._device.name, math.inf)
+        answers_only = self._read is not None
         return micro_batches(step, self._examples, self._micro, padding, answers_only)
 
     def _timed(self, group: list[TokenizedExample]) -> tuple[float, int]:
@@ -143,11 +144,10 @@ class Trainer:
         tokens = sum(len(example.prompt) + len(example.completion) for example in group)
         return time.monotonic() - began, tokens
 
-    def _reading(self, group: list[TokenizedExample]) -> float:
+    def _reading(self, prompts: ReadByBase, group: list[TokenizedExample]) -> float:
         """Seconds that the group's prompts take to be read, though they are kept already."""
-        assert isinstance(self._kept, ReadPrompts)
         began = time.monotonic()
-        self._kept.compute(group)
+        prompts.read_again(group)
         self._synchronize()
         return time.monotonic() - began
 
@@ -181,8 +181,8 @@ class Trainer:
                     saved_at = time.monotonic()
                 if self._seconds > planned_seconds * OVERRUN:
                     break
-        if not self._shared:
-            self._kept.forget()
+        if isinstance(self._read, ReadByBase) and not self._shared:
+            self._read.forget()
         self._save(len(self._losses))
         return TrainingResult(
             losses=tuple(self._losses),
@@ -216,8 +216,10 @@ class Trainer:
 
     def _backward(self, group: list[TokenizedExample], completion_tokens: int) -> float:
         """Adds the gradient of the group's summed loss / `completion_tokens`; returns that loss."""
+        if isinstance(self._read, ReadByBase):
+            self._read.keep(group)
         # Gradient checkpointing computes forward again in backward: both happen in one context.
-        with self._prepared(group), fused_lora(self._model):
+        with fused_lora(self._model):
             logits, targets = self._logits_and_targets(group)
             loss = self._torch.nn.functional.cross_entropy(
                 logits.float().flatten(0, 1),
@@ -229,26 +231,14 @@ class Trainer:
             loss.backward()
         return float(loss.detach())
 
-    @contextmanager
-    def _prepared(self, group: list[TokenizedExample]) -> Iterator[None]:
-        """Within, what is kept of the group need not be computed."""
-        if isinstance(self._kept, ReadPrompts):
-            self._kept.read(group)
-            yield
-        elif self._kept.count:
-            with self._kept.reused(self._kept.hidden(group, _width(group))):
-                yield
-        else:
-            yield
-
     def _logits_and_targets(self, group: list[TokenizedExample]) -> tuple[Any, Any]:
         torch, device = self._torch, self._device.name
-        if isinstance(self._kept, ReadPrompts):
+        if self._read:
             longest = max(len(example.completion) for example in group)
             targets = torch.full((len(group), longest), IGNORED, dtype=torch.long)
             for row, example in enumerate(group):
                 targets[row, : len(example.completion)] = torch.tensor(example.completion)
-            return self._kept.answers(group), targets
+            return self._read.answers(group), targets
         ids = torch.zeros((len(group), _width(group)), dtype=torch.long)
         targets = torch.full_like(ids, IGNORED)
         for row, example in enumerate(group):

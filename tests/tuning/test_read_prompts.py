@@ -1,4 +1,4 @@
-"""An adapter that works on answers alone: one set of numbers in training, batches and serving."""
+"""Prompts read without gradients: one set of numbers in training, batches and serving."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ torch = pytest.importorskip("torch")
 from localpers.tuning.device import Device  # noqa: E402
 from localpers.tuning.methods import adapt, detach  # noqa: E402
 from localpers.tuning.outcome import lora_adapter  # noqa: E402
-from localpers.tuning.read_prompts import PromptStore, ReadPrompts, longest_of  # noqa: E402
+from localpers.tuning.prompt_store import PromptStore, longest_of  # noqa: E402
+from localpers.tuning.read_prompts import ReadByAdapter, ReadByBase  # noqa: E402
 from localpers.tuning.recipe import Recipe  # noqa: E402
 from localpers.tuning.torch_base import LoadedBase, load_base  # noqa: E402
 from localpers.tuning.training import Trainer  # noqa: E402
@@ -41,7 +42,7 @@ def trained(base: LoadedBase, examples: Examples, folder: Path, steps: int = 12)
 def log_probabilities(model: Any, group: Examples, folder: Path) -> list[Any]:
     """Of each completion's tokens, by example."""
     with torch.no_grad():
-        logits = ReadPrompts(model, "cpu", PromptStore(folder)).answers(group).log_softmax(-1)
+        logits = ReadByBase(model, "cpu", PromptStore(folder)).answers(group).log_softmax(-1)
     return [
         logits[row, range(len(example.completion)), list(example.completion)]
         for row, example in enumerate(group)
@@ -126,7 +127,7 @@ def test_a_prompt_stays_read_while_the_adapter_is_switched(
 def test_a_first_pass_is_measured_as_one_that_reads_though_prompts_are_kept(
     bases: dict[str, BaseModel], examples: Examples, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(ReadPrompts, "_compute", slowly(ReadPrompts._compute))
+    monkeypatch.setattr(ReadByBase, "_by_base", slowly(ReadByBase._by_base))
     base = load_base(bases["llama"], "float32", tmp_path)
     store = PromptStore(tmp_path)
     assert store.missing_share(examples) == 1
@@ -142,7 +143,7 @@ def test_a_first_pass_is_measured_as_one_that_reads_though_prompts_are_kept(
 
 
 def slowly(compute: Any) -> Any:
-    def slow(self: ReadPrompts, prompt: tuple[int, ...]) -> Any:
+    def slow(self: ReadByBase, prompt: tuple[int, ...]) -> Any:
         time.sleep(SLOW)
         return compute(self, prompt)
 
@@ -155,9 +156,9 @@ def test_a_prompt_that_begins_another_is_read_with_it(
 ) -> None:
     """Also where layers have a sliding window, which a long prompt leaves behind."""
     reads: list[int] = []
-    really = ReadPrompts._compute
+    really = ReadByBase._by_base
 
-    def counting(self: ReadPrompts, prompt: tuple[int, ...]) -> Any:
+    def counting(self: ReadByBase, prompt: tuple[int, ...]) -> Any:
         reads.append(len(prompt))
         return really(self, prompt)
 
@@ -167,17 +168,40 @@ def test_a_prompt_that_begins_another_is_read_with_it(
         ids = tuple(1 + number % 90 for number in range(longest))
         nested = [TokenizedExample(ids[:end], (5, 6, 7)) for end in (12, 25, longest)]
         alone = [log_probabilities(model, [one], tmp_path / str(longest)) for one in nested]
-        monkeypatch.setattr(ReadPrompts, "_compute", counting)
+        monkeypatch.setattr(ReadByBase, "_by_base", counting)
         reads.clear()
-        prompts = ReadPrompts(model, "cpu", PromptStore(tmp_path / f"n{longest}"), nested)
+        prompts = ReadByBase(model, "cpu", PromptStore(tmp_path / f"n{longest}"), nested)
         with torch.no_grad():
             for one, (expected,) in zip(nested, alone, strict=True):
-                prompts.read([one])
+                prompts.keep([one])
                 found = prompts.answers([one])[0].log_softmax(-1)[range(3), list(one.completion)]
                 assert torch.allclose(found, expected, atol=2e-4)
         monkeypatch.undo()
         assert reads[0] == longest - 1
         assert len(reads) == 1 or (architecture == "gemma3" and longest == 300)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("longest", [20, 300])
+def test_prompts_read_by_the_adapter_are_those_of_the_whole_model(
+    bases: dict[str, BaseModel], examples: Examples, tmp_path: Path, architecture: str, longest: int
+) -> None:
+    """Of unlike lengths together as well, and where a layer's window is shorter than the prompt."""
+    model = trained(load_base(bases[architecture], "float32", tmp_path), examples, tmp_path / "s")
+    ids = tuple(1 + number % 90 for number in range(longest))
+    group = [TokenizedExample(ids[-length:], (5, 6, 7)) for length in (12, longest, 15)]
+    prompts = ReadByAdapter(model, "cpu")
+    one_by_one = prompts._read([example.prompt[:-1] for example in group])
+    at_once = prompts._compute([example.prompt[:-1] for example in group])
+    for one, other in zip(one_by_one, at_once, strict=True):
+        for pair, same in zip(one, other, strict=True):
+            for part, alike in zip(pair, same, strict=True):
+                torch.testing.assert_close(part, alike, rtol=1e-3, atol=1e-4)
+    with torch.no_grad():
+        answers = prompts.answers(group)
+        for row, example in enumerate(group):
+            whole = model(torch.tensor([[*example.prompt, *example.completion[:-1]]])).logits[0]
+            torch.testing.assert_close(answers[row], whole[-3:], rtol=1e-3, atol=1e-3)
 
 
 def test_the_longest_of_prompts_begins_with_them() -> None:

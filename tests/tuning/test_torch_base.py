@@ -97,7 +97,7 @@ def test_the_adapter_has_the_numbers_and_names_of_the_trained_one(
     load: Load, architecture: str
 ) -> None:
     base = load(architecture)
-    model = adapt(base, Recipe(rank=3, alpha=6.0, layers=1.0))
+    model = adapt(base, Recipe(rank=3, alpha=6.0))
     adapter = lora_adapter(model, base, "f" * 64)
     assert (adapter.rank, adapter.alpha, adapter.base_sha256) == (3, 6.0, "f" * 64)
     assert {tensor.module for tensor in adapter.tensors} == {
@@ -116,7 +116,7 @@ def test_the_adapter_has_the_numbers_and_names_of_the_trained_one(
 
 def test_targets_can_be_named_and_a_wrong_name_lists_the_right_ones(load: Load) -> None:
     base = load("qwen2")
-    model = adapt(base, Recipe(targets=("q_proj", "v_proj"), layers=1.0))
+    model = adapt(base, Recipe(targets=("q_proj", "v_proj")))
     modules = {tensor.module for tensor in lora_adapter(model, base, "").tensors}
     assert modules == {f"blk.{layer}.attn_{x}.weight" for layer in (0, 1) for x in "qv"}
     with pytest.raises(LocalpersError, match="q_proj"):

@@ -22,7 +22,9 @@ from localpers.tuning.training import Trainer, TrainingProgress  # noqa: E402
 from tests.tuning.conftest import ARCHITECTURES  # noqa: E402
 
 CPU = Device("cpu", "", "float32", 1 << 33)
-RECIPE = Recipe(rank=4, learning_rate=1e-2, batch_tokens=64, max_length=64, layers=1.0)
+RECIPE = Recipe(rank=4, learning_rate=1e-2, batch_tokens=64, max_length=64)
+THROUGH_PROMPTS = RECIPE.model_copy(update={"prompt_gradients": True})
+BOTH = pytest.mark.parametrize("recipe", [RECIPE, THROUGH_PROMPTS], ids=["answers", "prompts too"])
 STEPS = 6
 
 Load = Callable[[str], LoadedBase]
@@ -55,12 +57,10 @@ def test_the_loss_falls_and_the_base_stays(
     assert all(torch.equal(p, frozen[n]) for n, p in model.named_parameters() if n in frozen)
 
 
-@pytest.mark.parametrize("layers", [1.0, 0.5])
+@BOTH
 def test_a_resumed_run_ends_bit_for_bit_as_an_uninterrupted_one(
-    load: Load, examples: Examples, tmp_path: Path, layers: float
+    load: Load, examples: Examples, tmp_path: Path, recipe: Recipe
 ) -> None:
-    recipe = RECIPE.model_copy(update={"layers": layers})
-
     def interrupt_at_3(progress: TrainingProgress) -> None:
         if progress.step == 3:
             signal.raise_signal(signal.SIGINT)
@@ -99,40 +99,60 @@ def test_a_run_that_resumes_a_finished_one_changes_nothing(
     assert second.losses == first.losses
 
 
-def gradient(load: Load, examples: Examples, folder: Path) -> list[Any]:
-    model = adapt(load("llama"), RECIPE)
+def gradient(load: Load, examples: Examples, folder: Path, recipe: Recipe) -> dict[str, Any]:
+    """Of each of the adapter's matrices."""
+    model = adapt(load("llama"), recipe)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if "lora_B" in name:
                 torch.nn.init.normal_(
                     parameter, std=0.1, generator=torch.Generator().manual_seed(len(name))
                 )
-    trainer = Trainer(model, examples, RECIPE, CPU, folder)
+    trainer = Trainer(model, examples, recipe, CPU, folder)
     trainer._backward(list(examples), sum(len(e.completion) for e in examples))
-    return [p.grad.clone() for p in model.parameters() if p.requires_grad]
+    return {name: p.grad.clone() for name, p in model.named_parameters() if p.requires_grad}
 
 
+@BOTH
 def test_a_padded_batch_has_the_gradient_of_its_members(
-    load: Load, examples: Examples, tmp_path: Path
+    load: Load, examples: Examples, tmp_path: Path, recipe: Recipe
 ) -> None:
     """Padding, differing prompts and the choice of positions must not change what is learned."""
     pair = [examples[0], examples[1]]
     assert len(pair[0].prompt) != len(pair[1].prompt)
     total = sum(len(e.completion) for e in pair)
-    together = gradient(load, pair, tmp_path)
-    apart = [
-        sum(len(e.completion) / total * g for e, g in zip(pair, gradients, strict=True))
-        for gradients in zip(*(gradient(load, [e], tmp_path) for e in pair), strict=True)
-    ]
-    for one, other in zip(together, apart, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
+    together = gradient(load, pair, tmp_path, recipe)
+    apart = [gradient(load, [example], tmp_path, recipe) for example in pair]
+    for name, whole in together.items():
+        parts = sum(
+            len(e.completion) / total * one[name] for e, one in zip(pair, apart, strict=True)
+        )
+        torch.testing.assert_close(whole, parts, rtol=1e-3, atol=1e-5)
 
 
-def test_only_the_completion_is_learned(load: Load, examples: Examples, tmp_path: Path) -> None:
+def test_what_works_on_answers_alone_has_the_whole_gradient(
+    load: Load, examples: Examples, tmp_path: Path
+) -> None:
+    """Of the last layer only keys and values reach from prompts to answers."""
+    example = [examples[0]]
+    answers = gradient(load, example, tmp_path, RECIPE)
+    whole = gradient(load, example, tmp_path, THROUGH_PROMPTS)
+    last = [name for name in whole if "layers.1." in name]
+    reaching = [name for name in last if "k_proj" in name or "v_proj" in name]
+    assert len(reaching) == 4 and len(last) > len(reaching)
+    for name in last:
+        same = torch.allclose(answers[name], whole[name], rtol=1e-3, atol=1e-5)
+        assert same != (name in reaching)
+
+
+@BOTH
+def test_only_the_completion_is_learned(
+    load: Load, examples: Examples, tmp_path: Path, recipe: Recipe
+) -> None:
     """The loss is the mean negative log-likelihood of the completion by the model's own logits."""
     example = examples[0]
-    model = adapt(load("llama"), RECIPE)
-    trainer = Trainer(model, [example], RECIPE, CPU, tmp_path)
+    model = adapt(load("llama"), recipe)
+    trainer = Trainer(model, [example], recipe, CPU, tmp_path)
     loss = trainer._backward([example], len(example.completion))
     with torch.no_grad():
         logits = model(torch.tensor([example.prompt + example.completion])).logits[0]
@@ -169,9 +189,11 @@ def test_gradient_checkpointing_learns_the_same(
 ) -> None:
     losses = []
     for checkpointing in (False, True):
-        model = adapt(load("llama"), RECIPE)
-        state = tmp_path / str(checkpointing)
-        losses.append(Trainer(model, examples, RECIPE, CPU, state, checkpointing).train(3).losses)
+        model = adapt(load("llama"), THROUGH_PROMPTS)
+        trainer = Trainer(
+            model, examples, THROUGH_PROMPTS, CPU, tmp_path / str(checkpointing), checkpointing
+        )
+        losses.append(trainer.train(3).losses)
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 

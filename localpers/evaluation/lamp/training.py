@@ -20,7 +20,7 @@ from localpers.profile import make_private, write_atomically
 from localpers.tuning.device import choose_device
 from localpers.tuning.methods import adapt, detach
 from localpers.tuning.outcome import lora_adapter
-from localpers.tuning.read_prompts import PromptStore
+from localpers.tuning.prompt_store import PromptStore
 from localpers.tuning.recipe import Recipe
 from localpers.tuning.schedule import Speed, steps_in_seconds
 from localpers.tuning.torch_base import load_base, needs_checkpointing

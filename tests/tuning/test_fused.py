@@ -1,8 +1,7 @@
-"""What is computed once, fused or taken off again must not change what is learned."""
+"""What is fused or taken off again must not change what is learned."""
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from localpers.datatypes import BaseModel, TokenizedExample
 torch = pytest.importorskip("torch")
 
 from localpers.tuning.device import Device  # noqa: E402
-from localpers.tuning.frozen import FrozenLayers  # noqa: E402
 from localpers.tuning.fused import fused_lora  # noqa: E402
 from localpers.tuning.methods import adapt, adapted, detach  # noqa: E402
 from localpers.tuning.recipe import Recipe  # noqa: E402
@@ -23,8 +21,7 @@ from localpers.tuning.training import Trainer  # noqa: E402
 from tests.tuning.conftest import ARCHITECTURES  # noqa: E402
 
 CPU = Device("cpu", "", "float32", 1 << 33)
-UPPER = Recipe(rank=4, learning_rate=1e-2, batch_tokens=64, max_length=64, layers=0.5)
-WHOLE = UPPER.model_copy(update={"layers": 1.0})
+RECIPE = Recipe(rank=4, learning_rate=1e-2, batch_tokens=64, max_length=64, prompt_gradients=True)
 Load = Callable[[str], LoadedBase]
 Examples = list[TokenizedExample]
 
@@ -44,57 +41,8 @@ def fill(model: Any) -> None:
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_reused_layers_give_the_losses_of_computed_ones(
-    load: Load, examples: Examples, tmp_path: Path, architecture: str, monkeypatch: Any
-) -> None:
-    losses = {}
-    for reused in (True, False):
-        model = adapt(load(architecture), UPPER)
-        trainer = Trainer(model, examples, UPPER, CPU, tmp_path / str(reused))
-        assert trainer._kept.count == 1
-        if not reused:
-            trainer._kept.count = 0
-        losses[reused] = trainer.train(12).losses
-    assert losses[True] == pytest.approx(losses[False], rel=1e-3)
-    assert losses[True][-1] < losses[True][0]
-
-
-def test_frozen_layers_are_computed_once_and_left_nowhere(
-    load: Load, examples: Examples, tmp_path: Path
-) -> None:
-    base = load("llama")
-    folder = tmp_path / "state"
-    frozen = FrozenLayers(adapt(base, UPPER), "cpu", folder)
-    calls = []
-    below = base.model.model.layers[0]
-    below.register_forward_hook(lambda *_: calls.append(1))
-    first = frozen.hidden(examples[:3], 64)
-    assert len(calls) == 3
-    assert torch.equal(frozen.hidden(examples[:3], 64), first)
-    assert len(calls) == 3
-    assert list(folder.iterdir()) == []
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    frozen.forget()
-    assert torch.equal(frozen.hidden(examples[:3], 64), first)
-
-
-def test_nothing_is_reused_where_all_layers_learn_or_layers_share_more(
-    load: Load, tmp_path: Path
-) -> None:
-    assert FrozenLayers(adapt(load("llama"), WHOLE), "cpu", tmp_path).count == 0
-    model = adapt(load("llama"), UPPER)
-    layers = model.get_base_model().model.layers
-    below: list[Any] = []
-    layers[0].mlp.register_forward_hook(lambda _, __, output: below.append(output))
-    layers[1].register_forward_pre_hook(
-        lambda _, given: (given[0] + (below.pop() if below else 0.0),)
-    )
-    assert FrozenLayers(model, "cpu", tmp_path).count == 0
-
-
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_fused_gradients_are_those_of_peft(load: Load, architecture: str) -> None:
-    model = adapt(load(architecture), WHOLE)
+    model = adapt(load(architecture), RECIPE)
     fill(model)
     ids = torch.arange(10, 40).view(2, 15)
     found = []
@@ -118,10 +66,10 @@ def test_many_adapters_are_trained_on_one_base(
     before = {name: tensor.clone() for name, tensor in base.model.state_dict().items()}
     losses = []
     for number, checkpointing in enumerate((True, False)):
-        with adapted(base, UPPER) as model:
+        with adapted(base, RECIPE) as model:
             folder = tmp_path / str(number)
             losses.append(
-                Trainer(model, examples, UPPER, CPU, folder, checkpointing).train(3).losses
+                Trainer(model, examples, RECIPE, CPU, folder, checkpointing).train(3).losses
             )
         assert list(dict(base.model.named_modules())) == names
         after = base.model.state_dict()
@@ -129,4 +77,4 @@ def test_many_adapters_are_trained_on_one_base(
         assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
         assert not base.model.training
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
-    assert detach(adapt(base, WHOLE)) is base.model
+    assert detach(adapt(base, RECIPE)) is base.model
