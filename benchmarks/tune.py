@@ -145,7 +145,9 @@ def _base(dtype: str, folder: Path) -> Any:
     return load_base(catalog.find(BASE), dtype, folder)
 
 
-def train_plainly(dtype: str, pairs: Sequence[Pair], folder: Path) -> tuple[Any, Stopwatch]:
+def train_plainly(
+    dtype: str, pairs: Sequence[Pair], folder: Path, seed: int
+) -> tuple[Any, Stopwatch]:
     """(model, time) of transformers.Trainer over peft's LoRA of all linear modules, at the
     product's learning rate and in as many steps, so that the losses compare.
     """
@@ -161,7 +163,7 @@ def train_plainly(dtype: str, pairs: Sequence[Pair], folder: Path) -> tuple[Any,
 
     model = _base(dtype, folder).model
     config = LoraConfig(r=8, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM")
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     model = get_peft_model(model, config)
     rows = [{"input_ids": [*p, *c], "labels": [-100] * len(p) + c} for p, c in pairs]
 
@@ -189,7 +191,7 @@ def train_plainly(dtype: str, pairs: Sequence[Pair], folder: Path) -> tuple[Any,
         logging_strategy="no",
         report_to=[],
         disable_tqdm=True,
-        seed=0,
+        seed=seed,
     )
     trainer = transformers.Trainer(model, settings, train_dataset=rows, data_collator=collate)
     with Stopwatch() as watch:
@@ -198,7 +200,7 @@ def train_plainly(dtype: str, pairs: Sequence[Pair], folder: Path) -> tuple[Any,
 
 
 def train_localpers(
-    name: str, pairs: Sequence[Pair], folder: Path, seconds: float | None
+    name: str, pairs: Sequence[Pair], folder: Path, seconds: float | None, seed: int
 ) -> tuple[Any, Stopwatch, int]:
     """(model, time, tokens of completions learned) of the product with one of RECIPES."""
     from localpers.tuning.device import choose_device
@@ -208,7 +210,7 @@ def train_localpers(
     from localpers.tuning.training import Trainer
 
     device = choose_device()
-    recipe = Recipe.of({"epochs": PASSES} | RECIPES[name])
+    recipe = Recipe.of({"epochs": PASSES, "seed": seed} | RECIPES[name])
     model = adapt(_base(device.dtype, folder), recipe)
     examples = _examples(pairs)
     trainer = Trainer(model, examples, recipe, device, folder / "state")
@@ -266,7 +268,7 @@ def answers_loss(model: Any, pairs: Sequence[Pair], folder: Path) -> float:
     return total / count
 
 
-def compete(name: str, data: Path, seconds: float | None) -> None:
+def compete(name: str, data: Path, seconds: float | None, seed: int) -> None:
     """A child's work: train, measure, print one JSON document."""
     found = json.loads(data.read_text())
     pairs = found["training"]
@@ -276,10 +278,10 @@ def compete(name: str, data: Path, seconds: float | None) -> None:
         if name == "base":
             model, watch = _base("float32", path).model, Stopwatch()
         elif name in RECIPES:
-            model, watch, learned = train_localpers(name, pairs, path, seconds)
+            model, watch, learned = train_localpers(name, pairs, path, seconds, seed)
         else:
             dtype = {"trainer-fp32": "float32", "trainer-bf16": "bfloat16"}[name]
-            model, watch = train_plainly(dtype, pairs, path)
+            model, watch = train_plainly(dtype, pairs, path, seed)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         if RECIPES.get(name, {}).get("method") == "activated":
             loss = answers_loss(model, found["held_out"], path)
@@ -296,7 +298,11 @@ def compete(name: str, data: Path, seconds: float | None) -> None:
 
 
 def contest(
-    names: Sequence[str], training: list[Pair], held_out: list[Pair], seconds: float | None
+    names: Sequence[str],
+    training: list[Pair],
+    held_out: list[Pair],
+    seconds: float | None,
+    seed: int,
 ) -> dict[str, Any]:
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -304,6 +310,7 @@ def contest(
         data.write_text(json.dumps({"training": training, "held_out": held_out}))
         for name in ("base", *names):
             command = [sys.executable, __file__, "--contender", name, "--data", str(data)]
+            command += ["--seed", str(seed)]
             command += [] if seconds is None else ["--seconds", str(seconds)]
             output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
             found = json.loads(output.stdout.splitlines()[-1])
@@ -353,6 +360,7 @@ def main() -> None:
     )
     parser.add_argument("--examples", type=int, default=60)
     parser.add_argument("--seconds", type=float, help="train for so long instead of two passes")
+    parser.add_argument("--seed", type=int, default=0, help="of every contender")
     parser.add_argument("--threads", type=int, help="of torch; default: all cores")
     parser.add_argument("--only", nargs="+", choices=CONTENDERS, default=CONTENDERS)
     parser.add_argument("--contender", help=argparse.SUPPRESS)
@@ -361,7 +369,7 @@ def main() -> None:
     if options.threads:
         os.environ["OMP_NUM_THREADS"] = str(options.threads)
     if options.contender:
-        compete(options.contender, options.data, options.seconds)
+        compete(options.contender, options.data, options.seconds, options.seed)
         return
     with tempfile.TemporaryDirectory() as home:
         os.environ["LOCALPERS_HOME"] = home
@@ -373,7 +381,7 @@ def main() -> None:
             else note_pairs(notes_folder(options.notes), *counts)
         )
     names = [n for n in options.only if options.seconds is None or n in RECIPES]
-    results = contest(names, training, held_out, options.seconds)
+    results = contest(names, training, held_out, options.seconds, options.seed)
     how = f"{PASSES} passes" if options.seconds is None else f"{options.seconds:.0f} seconds"
     show(f"{title}: {len(training)} examples, {how}", results)
     print(json.dumps({title: results}))

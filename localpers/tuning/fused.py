@@ -78,7 +78,7 @@ def _function() -> Any:
             context: Any, x: Any, weight: Any, bias: Any, a: Any, b: Any, scale: float
         ) -> Any:
             flat = x.reshape(-1, x.shape[-1])
-            low = flat @ a.to(x.dtype).t()
+            low = (a.to(x.dtype) @ flat.t()).t()
             y = torch.nn.functional.linear(flat, weight, bias)
             y.addmm_(low, b.to(x.dtype).t(), alpha=scale)
             context.save_for_backward(x, weight, a, b, low)

@@ -1,12 +1,13 @@
 """Prompts that are read without gradients, so that only answers cost a backward pass.
 
 What an answer attends to in its prompt is a given there, as the segment before is in Transformer-XL
-(Dai et al., 2019, https://arxiv.org/abs/1901.02860). Prompts are the longer part of most examples:
-a pass over them forward alone takes a third of the time, and the memory of answers alone.
+(Dai et al., 2019, https://arxiv.org/abs/1901.02860). Prompts are the longer part of most examples,
+and a pass over them forward alone takes a third of the time and no memory.
 
-By the adapter at work (ReadByAdapter) they are read anew in every pass. By the base alone
-(ReadByBase), for an adapter that is activated for answers only (Greenewald et al., 2025,
-https://arxiv.org/abs/2504.12397), they stay the same and are read once.
+The adapter at work reads them (ReadByAdapter), or the base alone (ReadByBase), for an adapter that
+is activated for answers only (Greenewald et al., 2025, https://arxiv.org/abs/2504.12397): then they
+stay the same, and are read once. To an adapter that works on both, prompts that come again are
+close enough as the base reads them (ReadByEither; docs/training-speed.md has the losses).
 """
 
 from __future__ import annotations
@@ -106,11 +107,9 @@ class ReadPrompts(ABC):
 
 
 class ReadByAdapter(ReadPrompts):
-    """Read with the adapter as it is, which works on prompts and answers alike."""
+    """Read anew in every pass with the adapter as it is, all of a group at once, for a GPU."""
 
     def _read(self, prompts: Sequence[Prompt]) -> list[KeysValues]:
-        if self._device == "cpu":  # Padding costs as much as words there, and nothing is idle.
-            return [read for prompt in prompts for read in self._compute([prompt])]
         return self._compute(prompts)
 
 
@@ -156,3 +155,18 @@ class ReadByBase(ReadPrompts):
         with self._model.disable_adapter():
             (read,) = self._compute([prompt])
         return [(keys.cpu(), values.cpu()) for keys, values in read]
+
+
+class ReadByEither(ReadByBase):
+    """Prompts that come `again` are read by the base and kept, others by the adapter as it is."""
+
+    again: frozenset[Prompt] = frozenset()
+
+    def keep(self, group: Sequence[TokenizedExample]) -> None:
+        super().keep([example for example in group if example.prompt[:-1] in self.again])
+
+    def _read(self, prompts: Sequence[Prompt]) -> list[KeysValues]:
+        kept = iter(super()._read([prompt for prompt in prompts if prompt in self.again]))
+        return [
+            next(kept) if prompt in self.again else self._compute([prompt])[0] for prompt in prompts
+        ]

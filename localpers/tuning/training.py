@@ -12,6 +12,7 @@ import math
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from localpers.tuning.checkpoint import TrainingState
 from localpers.tuning.device import Device, import_torch
 from localpers.tuning.fused import fused_lora
 from localpers.tuning.prompt_store import PromptStore
-from localpers.tuning.read_prompts import ReadByAdapter, ReadByBase, ReadPrompts
+from localpers.tuning.read_prompts import ReadByAdapter, ReadByBase, ReadByEither, ReadPrompts
 from localpers.tuning.recipe import Recipe
 from localpers.tuning.schedule import Speed, Step, learning_rate, micro_batches, steps
 
@@ -97,7 +98,11 @@ class Trainer:
         """None where gradients go through prompts."""
         if recipe.method == "activated":
             self._read = ReadByBase(model, device.name, read or PromptStore(folder), examples)
-        elif not (recipe.prompt_gradients or checkpointing):
+        elif recipe.prompt_gradients or checkpointing:
+            pass
+        elif device.name == "cpu":
+            self._read = ReadByEither(model, device.name, PromptStore(folder), examples)
+        else:
             self._read = ReadByAdapter(model, device.name)
         if checkpointing and not self._read:
             self._model.enable_input_require_grads()
@@ -123,11 +128,15 @@ class Trainer:
         random = self._torch.get_rng_state()
         step = next(steps(self._examples, self._recipe))
         *_, group = self._groups(step)
+        if isinstance(self._read, ReadByEither):
+            self._read.again = frozenset(example.prompt[:-1] for example in group)
         self._timed(group)  # Warms up: kernels are prepared for this shape.
         again, tokens = self._timed(group)
         first = again
         if isinstance(self._read, ReadByBase):
             first += self._reading(self._read, group)
+        if isinstance(self._read, ReadByEither):
+            self._read.forget()
         self._optimizer.zero_grad(set_to_none=True)
         self._torch.set_rng_state(random)
         return Speed(first / tokens, again / tokens)
@@ -166,6 +175,8 @@ class Trainer:
         done = self._restore()
         saved_at = began = time.monotonic()
         before = self._seconds
+        if isinstance(self._read, ReadByEither):
+            self._read.again = self._prompts_that_come_again(total)
         with self._catching_interrupts():
             for number, step in islice(enumerate(steps(self._examples, self._recipe)), done, total):
                 loss = self._step(number, total, self._groups(step))
@@ -191,6 +202,15 @@ class Trainer:
             tokens=self._tokens,
             seconds=round(self._seconds, 3),
         )
+
+    def _prompts_that_come_again(self, total: int) -> frozenset[tuple[int, ...]]:
+        """In the steps up to `total`."""
+        counts = Counter(
+            self._examples[index].prompt[:-1]
+            for step in islice(steps(self._examples, self._recipe), total)
+            for index in step.examples
+        )
+        return frozenset(prompt for prompt, count in counts.items() if count > 1)
 
     def _step(self, number: int, total: int, groups: list[list[TokenizedExample]]) -> float | None:
         """One optimizer step; its mean loss, or None if it was abandoned for an interrupt."""

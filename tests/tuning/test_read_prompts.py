@@ -150,6 +150,26 @@ def slowly(compute: Any) -> Any:
     return slow
 
 
+def test_only_prompts_that_come_again_are_left_to_the_base_and_kept(
+    bases: dict[str, BaseModel], tmp_path: Path, monkeypatch: Any
+) -> None:
+    examples = [TokenizedExample((5 + n, *range(10, 50 + n)), (7, 8, 9)) for n in range(4)]
+    recipe = RECIPE.model_copy(update={"method": "lora", "batch_tokens": 50})
+    by_base: list[int] = []
+    really = ReadByBase._by_base
+    monkeypatch.setattr(
+        ReadByBase, "_by_base", lambda self, one: by_base.append(len(one)) or really(self, one)
+    )
+    for steps, expected in ((4, 0), (6, 2), (12, 4)):
+        by_base.clear()
+        model = adapt(load_base(bases["llama"], "float32", tmp_path), recipe)
+        trainer = Trainer(model, examples, recipe, CPU, tmp_path / str(steps))
+        trainer.calibrate()
+        by_base.clear()
+        trainer.train(steps)
+        assert len(by_base) == len(set(by_base)) == expected
+
+
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_prompt_that_begins_another_is_read_with_it(
     bases: dict[str, BaseModel], tmp_path: Path, monkeypatch: Any, architecture: str
