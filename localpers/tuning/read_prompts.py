@@ -12,8 +12,8 @@ close enough as the base reads them (ReadByEither; docs/training-speed.md has th
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from localpers.datatypes import TokenizedExample
@@ -23,7 +23,7 @@ from localpers.tuning.prompt_store import KeysValues, PromptStore, longest_of
 Prompt = tuple[int, ...]
 
 
-class ReadPrompts(ABC):
+class ReadPrompts:
     """A model's answers to prompts that are read without gradients.
 
     The last token of a prompt belongs to the answer: its output is the first that is learned.
@@ -34,9 +34,21 @@ class ReadPrompts(ABC):
         self._model = model
         self._device = device
 
-    @abstractmethod
+    def expect(self, coming: Iterable[TokenizedExample]) -> None:
+        """Told what is to be answered, repeats included."""
+
+    def keep(self, group: Sequence[TokenizedExample]) -> None:
+        """Read the group's prompts that were not read yet, if what is read can be kept."""
+
+    def read_again(self, group: Sequence[TokenizedExample]) -> None:
+        """Read what would be kept of the group, whatever is kept already."""
+
+    def forget(self) -> None:
+        """Let go of what is kept; it is computed anew if asked for."""
+
     def _read(self, prompts: Sequence[Prompt]) -> list[KeysValues]:
         """What stands in the cache after each prompt, on any device."""
+        raise NotImplementedError
 
     def answers(self, group: Sequence[TokenizedExample]) -> Any:
         """Logits (len(group), longest completion, vocabulary) at the completions' positions.
@@ -131,7 +143,6 @@ class ReadByBase(ReadPrompts):
         self._longest = longest_of(example.prompt[:-1] for example in examples)
 
     def keep(self, group: Sequence[TokenizedExample]) -> None:
-        """Read the prompts of the group that were not read yet, if what is read can be kept."""
         for example in group:
             prompt = example.prompt[:-1]
             for wanted in (self._longest.get(prompt, prompt), prompt):
@@ -139,12 +150,10 @@ class ReadByBase(ReadPrompts):
                     self._store.put(wanted, self._by_base(wanted))
 
     def read_again(self, group: Sequence[TokenizedExample]) -> None:
-        """Read the prompts of the group, whatever is kept, and keep nothing."""
         for example in group:
             self._by_base(example.prompt[:-1])
 
     def forget(self) -> None:
-        """Let go of what is kept; it is computed anew if asked for."""
         self._store.forget()
 
     def _read(self, prompts: Sequence[Prompt]) -> list[KeysValues]:
@@ -158,15 +167,20 @@ class ReadByBase(ReadPrompts):
 
 
 class ReadByEither(ReadByBase):
-    """Prompts that come `again` are read by the base and kept, others by the adapter as it is."""
+    """Prompts that come again are read by the base and kept, others by the adapter as it is."""
 
-    again: frozenset[Prompt] = frozenset()
+    _again: frozenset[Prompt] = frozenset()
+
+    def expect(self, coming: Iterable[TokenizedExample]) -> None:
+        counts = Counter(example.prompt[:-1] for example in coming)
+        self._again = frozenset(prompt for prompt, count in counts.items() if count > 1)
 
     def keep(self, group: Sequence[TokenizedExample]) -> None:
-        super().keep([example for example in group if example.prompt[:-1] in self.again])
+        super().keep([example for example in group if example.prompt[:-1] in self._again])
 
     def _read(self, prompts: Sequence[Prompt]) -> list[KeysValues]:
-        kept = iter(super()._read([prompt for prompt in prompts if prompt in self.again]))
+        kept = iter(super()._read([prompt for prompt in prompts if prompt in self._again]))
         return [
-            next(kept) if prompt in self.again else self._compute([prompt])[0] for prompt in prompts
+            next(kept) if prompt in self._again else self._compute([prompt])[0]
+            for prompt in prompts
         ]

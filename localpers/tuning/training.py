@@ -12,7 +12,6 @@ import math
 import signal
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -128,15 +127,14 @@ class Trainer:
         random = self._torch.get_rng_state()
         step = next(steps(self._examples, self._recipe))
         *_, group = self._groups(step)
-        if isinstance(self._read, ReadByEither):
-            self._read.again = frozenset(example.prompt[:-1] for example in group)
+        if self._read:
+            self._read.expect([*group, *group])
         self._timed(group)  # Warms up: kernels are prepared for this shape.
         again, tokens = self._timed(group)
         first = again
-        if isinstance(self._read, ReadByBase):
+        if self._read:
             first += self._reading(self._read, group)
-        if isinstance(self._read, ReadByEither):
-            self._read.forget()
+        self._forget()
         self._optimizer.zero_grad(set_to_none=True)
         self._torch.set_rng_state(random)
         return Speed(first / tokens, again / tokens)
@@ -153,7 +151,7 @@ class Trainer:
         tokens = sum(len(example.prompt) + len(example.completion) for example in group)
         return time.monotonic() - began, tokens
 
-    def _reading(self, prompts: ReadByBase, group: list[TokenizedExample]) -> float:
+    def _reading(self, prompts: ReadPrompts, group: list[TokenizedExample]) -> float:
         """Seconds that the group's prompts take to be read, though they are kept already."""
         began = time.monotonic()
         prompts.read_again(group)
@@ -175,8 +173,9 @@ class Trainer:
         done = self._restore()
         saved_at = began = time.monotonic()
         before = self._seconds
-        if isinstance(self._read, ReadByEither):
-            self._read.again = self._prompts_that_come_again(total)
+        if self._read:
+            planned = islice(steps(self._examples, self._recipe), total)
+            self._read.expect(self._examples[n] for step in planned for n in step.examples)
         with self._catching_interrupts():
             for number, step in islice(enumerate(steps(self._examples, self._recipe)), done, total):
                 loss = self._step(number, total, self._groups(step))
@@ -192,8 +191,7 @@ class Trainer:
                     saved_at = time.monotonic()
                 if self._seconds > planned_seconds * OVERRUN:
                     break
-        if isinstance(self._read, ReadByBase) and not self._shared:
-            self._read.forget()
+        self._forget()
         self._save(len(self._losses))
         return TrainingResult(
             losses=tuple(self._losses),
@@ -203,14 +201,9 @@ class Trainer:
             seconds=round(self._seconds, 3),
         )
 
-    def _prompts_that_come_again(self, total: int) -> frozenset[tuple[int, ...]]:
-        """In the steps up to `total`."""
-        counts = Counter(
-            self._examples[index].prompt[:-1]
-            for step in islice(steps(self._examples, self._recipe), total)
-            for index in step.examples
-        )
-        return frozenset(prompt for prompt, count in counts.items() if count > 1)
+    def _forget(self) -> None:
+        if self._read and not self._shared:
+            self._read.forget()
 
     def _step(self, number: int, total: int, groups: list[list[TokenizedExample]]) -> float | None:
         """One optimizer step; its mean loss, or None if it was abandoned for an interrupt."""
@@ -236,7 +229,7 @@ class Trainer:
 
     def _backward(self, group: list[TokenizedExample], completion_tokens: int) -> float:
         """Adds the gradient of the group's summed loss / `completion_tokens`; returns that loss."""
-        if isinstance(self._read, ReadByBase):
+        if self._read:
             self._read.keep(group)
         # Gradient checkpointing computes forward again in backward: both happen in one context.
         with fused_lora(self._model):
