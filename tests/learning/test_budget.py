@@ -27,11 +27,11 @@ def test_on_a_slow_machine_training_keeps_half_of_what_it_shares_with_the_verdic
     assert slow.training(spent=30.0) == pytest.approx(shared / 2)
 
 
-@given(st.floats(1, 7200), st.floats(1e-6, 1), st.floats(0.01, 1), st.floats(0, 7200))
+@given(st.floats(1, 7200), st.floats(1e-6, 1), st.booleans(), st.floats(0, 7200))
 def test_there_is_always_some_training_and_no_more_than_is_left(
-    seconds: float, per_token: float, layers: float, spent: float
+    seconds: float, per_token: float, through_prompts: bool, spent: float
 ) -> None:
-    budget = Budget(seconds, Recipe(layers=layers), 135_000_000, per_token)
+    budget = Budget(seconds, Recipe(prompt_gradients=through_prompts), 135_000_000, per_token)
     left = seconds - spent - budget.conversion
     training = budget.training(spent)
     assert LEAST_TRAINING_SECONDS <= training <= max(LEAST_TRAINING_SECONDS, left)
