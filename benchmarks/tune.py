@@ -32,8 +32,9 @@ RECIPES: dict[str, dict[str, Any]] = {
     "localpers": {},
     "prompts too": {"prompt_gradients": True},
     "activated": {"method": "activated"},
+    "read anew": {},
 }
-"""What differs from the default recipe."""
+"""What differs from the default recipe. For "read anew" the adapter reads prompts in every pass."""
 CONTENDERS = (*BASELINES, *RECIPES)
 PASSES = 2
 SPEED_GOAL = {"trainer-fp32": 3.0, "trainer-bf16": 1.7}
@@ -205,6 +206,7 @@ def train_localpers(
     """(model, time, tokens of completions learned) of the product with one of RECIPES."""
     from localpers.tuning.device import choose_device
     from localpers.tuning.methods import adapt
+    from localpers.tuning.read_prompts import ReadByAdapter
     from localpers.tuning.recipe import Recipe
     from localpers.tuning.schedule import steps_in_epochs, steps_in_seconds
     from localpers.tuning.training import Trainer
@@ -214,6 +216,8 @@ def train_localpers(
     model = adapt(_base(device.dtype, folder), recipe)
     examples = _examples(pairs)
     trainer = Trainer(model, examples, recipe, device, folder / "state")
+    if name == "read anew":
+        trainer._read = ReadByAdapter(model, device.name)
     steps = steps_in_epochs(examples, recipe)
     if seconds is not None:
         steps = steps_in_seconds(examples, recipe, seconds, trainer.calibrate())

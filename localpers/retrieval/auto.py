@@ -37,7 +37,7 @@ CANDIDATES = 50
 itself decides, fewer.
 """
 WIDENING = 5
-"""So many times as many, where those did not fill the list, until there are MOST_CANDIDATES."""
+"""So many times as many, where too few of them are no copies; at most MOST_CANDIDATES."""
 MOST_CANDIDATES = 1000
 DATED_CANDIDATES = 1000
 """Passages of the time that the query names that are looked at besides, the newest."""
@@ -101,12 +101,14 @@ class Scored:
     reason: Reason
 
 
-def score_by_words(store: Store, query: Query, k: int, fewest: int = 0) -> Iterator[Scored]:
-    """Best first, what `choose` needs to find the k best; none that holds nothing of the query's
-    content. Texts are read and reasons told only of what is taken.
+def score_by_words(
+    store: Store, query: Query, k: int, fewest: int = 0
+) -> Iterator[Iterator[Scored]]:
+    """In lots, each best first: the first is what `choose` needs to find the k best, the next ones
+    are for where copies fill it; none that holds nothing of the query's content. Texts are read
+    and reasons told only of what is taken.
 
-    At least `fewest` passages are compared, as far as there are any. Whoever takes them all is
-    given more, each lot best first: what is left out as copies should not shorten a list.
+    At least `fewest` passages are compared for the first lot, as far as there are any.
     """
     if not store.postings.collection().number:
         return
@@ -114,13 +116,12 @@ def score_by_words(store: Store, query: Query, k: int, fewest: int = 0) -> Itera
     text, fields = Lookup(store.postings, terms), Lookup(store.fields, terms)
     number = max(fewest, 2 * k, round(max(CANDIDATES, 5 * k) * fading(len(terms))))
     given: set[int] = set()
-    while True:
+    while number <= max(MOST_CANDIDATES, fewest, 5 * k):
         found = _candidates(store, query, text, fields, number)
         new = {id: place for id, place in found.items() if id not in given}
-        if new:
-            yield from _scored(store, query, _told(store, query, text, fields, new), new, k)
-        if not new or number >= MOST_CANDIDATES:
+        if not new:
             return
+        yield _scored(store, query, _told(store, query, text, fields, new), new, k)
         given |= new.keys()
         number *= WIDENING
 

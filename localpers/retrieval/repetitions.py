@@ -23,18 +23,23 @@ SKETCH_BITS = 2048
 _WORD = re.compile(r"\w+")
 
 
-def choose(scored: Iterable[Scored], k: int) -> list[Scored]:
-    """The first k of a ranking that are no copies, other documents before third passages of one."""
+def choose(lots: Iterable[Iterable[Scored]], k: int) -> list[Scored]:
+    """The first k that are no copies, other documents before third passages of one. Another lot is
+    taken only where copies have left too few.
+    """
     taken: Counter[int] = Counter()
     crowd: list[Scored] = []
     chosen = _Chosen()
-    for hit in scored:
-        if len(chosen.hits) >= k:
+    for lot in lots:
+        for hit in lot:
+            if len(chosen.hits) >= k:
+                break
+            if taken[hit.passage.document] >= MOST_PER_DOCUMENT:
+                crowd.append(hit)
+            elif chosen.take(hit):
+                taken[hit.passage.document] += 1
+        if len(chosen.hits) + len(crowd) >= k or not chosen.copies:
             break
-        if taken[hit.passage.document] >= MOST_PER_DOCUMENT:
-            crowd.append(hit)
-        elif chosen.take(hit):
-            taken[hit.passage.document] += 1
     for hit in crowd:
         if len(chosen.hits) >= k:
             break

@@ -140,13 +140,14 @@ class Retriever:
     def _rank(self, query: Query, k: int, method: Method) -> list[Scored]:
         if method in (Method.AUTO, Method.HYBRID):
             depth = max(CANDIDATES, 2 * k) if self._uses_vectors(method, query) else 0
-            scored = score_by_words(self._store, query, k, fewest=depth)
-            if depth:
-                first = list(islice(scored, depth))
-                # Every passage has some cosine; that words are found tells that any answers.
-                if first or method is Method.HYBRID:
-                    return choose(self._fused(first, query, depth), k)
-            return choose(scored, k)
+            lots = score_by_words(self._store, query, k, fewest=depth)
+            if not depth:
+                return choose(lots, k)
+            first = list(islice(next(lots, ()), depth))
+            # Every passage has some cosine; that words are found is what tells that any answers.
+            if first or method is Method.HYBRID:
+                return choose([self._fused(first, query, depth)], k)
+            return []
         if method is Method.DENSE:
             return self._by_vector(query, k)
         if method is Method.RECENCY:

@@ -17,10 +17,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from localpers.datatypes import TokenizedExample
+from localpers.errors import UnsupportedModel
 from localpers.tuning.device import import_torch
 from localpers.tuning.prompt_store import KeysValues, PromptStore, longest_of
+from localpers.tuning.recipe import Recipe
 
 Prompt = tuple[int, ...]
+TOLERANCE = 0.1
+"""Of the logits' spread, between an answer to a prompt read before and one to the whole."""
 
 
 class ReadPrompts:
@@ -97,7 +101,7 @@ class ReadPrompts:
         where causal attention never looks.
         """
         torch = self._torch
-        width = max(map(len, prompts))
+        width = max(1, *map(len, prompts))
         ids = torch.tensor([[*prompt, *[0] * (width - len(prompt))] for prompt in prompts])
         with torch.no_grad():
             cache = self._model(
@@ -184,3 +188,48 @@ class ReadByEither(ReadByBase):
             next(kept) if prompt in self._again else self._compute([prompt])[0]
             for prompt in prompts
         ]
+
+
+def choose_reader(
+    model: Any,
+    device: str,
+    recipe: Recipe,
+    checkpointing: bool,
+    store: PromptStore,
+    examples: Sequence[TokenizedExample],
+) -> ReadPrompts | None:
+    """Who reads prompts for this recipe; None where gradients have to go through them.
+
+    Raises UnsupportedModel for an activated adapter of a base that cannot be asked about a prompt
+    that it has read before.
+    """
+    if recipe.method == "activated":
+        if not _keeps_what_it_reads(model, device):
+            raise UnsupportedModel(
+                "This base cannot go on from a prompt that it has read before, as an activated "
+                "adapter has to: tune with --method lora."
+            )
+        return ReadByBase(model, device, store, examples)
+    if recipe.prompt_gradients or checkpointing or not _keeps_what_it_reads(model, device):
+        return None
+    if device == "cpu":
+        return ReadByEither(model, device, store, examples)
+    return ReadByAdapter(model, device)
+
+
+def _keeps_what_it_reads(model: Any, device: str) -> bool:
+    """Whether an answer to a prompt that was read before is the one to both as a whole.
+
+    Not so where layers keep something else than keys and values, or share them.
+    """
+    torch = import_torch()
+    model.eval()
+    example = TokenizedExample(tuple(range(2, 12)), tuple(range(12, 18)))
+    tokens = torch.tensor([[*example.prompt, *example.completion[:-1]]], device=device)
+    with torch.no_grad():
+        whole = model(input_ids=tokens, use_cache=False).logits[0, len(example.prompt) - 1 :]
+        try:
+            part = ReadByAdapter(model, device).answers([example])[0]
+        except (AttributeError, TypeError, ValueError, RuntimeError, IndexError):
+            return False
+    return bool((whole.float() - part.float()).abs().max() <= TOLERANCE * whole.float().std())

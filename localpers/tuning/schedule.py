@@ -97,7 +97,7 @@ def micro_batches(
 ) -> list[list[TokenizedExample]]:
     """The step's examples by length, in groups of at most `most_tokens` tokens, padding counted,
     and with at most `most_padding` of it; with `answers_only` prompts are not counted, since
-    they are not computed.
+    they are not computed together.
     """
 
     def length(example: TokenizedExample) -> int:

@@ -27,7 +27,7 @@ from localpers.tuning.checkpoint import TrainingState
 from localpers.tuning.device import Device, import_torch
 from localpers.tuning.fused import fused_lora
 from localpers.tuning.prompt_store import PromptStore
-from localpers.tuning.read_prompts import ReadByAdapter, ReadByBase, ReadByEither, ReadPrompts
+from localpers.tuning.read_prompts import ReadByBase, ReadPrompts, choose_reader
 from localpers.tuning.recipe import Recipe
 from localpers.tuning.schedule import Speed, Step, learning_rate, micro_batches, steps
 
@@ -85,24 +85,18 @@ class Trainer:
         checkpointing: bool = False,
         read: PromptStore | None = None,
     ) -> None:
-        """`read` holds what earlier trainers on the same base have read, and outlives this one.
+        """`read` holds what earlier trainers on the same base have read for activated adapters,
+        and outlives this one.
 
         With `checkpointing`, gradients go through prompts, whatever the recipe says: it computes
-        forward again, and finds no cache then.
+        forward again, and finds no cache then. Raises what choose_reader raises.
         """
         self._torch = import_torch()
         self._model = model.to(device.name)
+        self._shared = recipe.method == "activated" and read is not None
+        store = read if read and self._shared else PromptStore(folder)
+        self._read = choose_reader(self._model, device.name, recipe, checkpointing, store, examples)
         self._model.train()
-        self._read: ReadPrompts | None = None
-        """None where gradients go through prompts."""
-        if recipe.method == "activated":
-            self._read = ReadByBase(model, device.name, read or PromptStore(folder), examples)
-        elif recipe.prompt_gradients or checkpointing:
-            pass
-        elif device.name == "cpu":
-            self._read = ReadByEither(model, device.name, PromptStore(folder), examples)
-        else:
-            self._read = ReadByAdapter(model, device.name)
         if checkpointing and not self._read:
             self._model.enable_input_require_grads()
             self._model.gradient_checkpointing_enable()
@@ -116,7 +110,6 @@ class Trainer:
         self._optimizer = self._torch.optim.AdamW(
             self._parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay
         )
-        self._shared = read is not None
         self._losses: list[float] = []
         self._tokens = 0
         self._seconds = 0.0
@@ -141,7 +134,7 @@ class Trainer:
 
     def _groups(self, step: Step) -> list[list[TokenizedExample]]:
         padding = MOST_PADDING.get(self._device.name, math.inf)
-        answers_only = self._read is not None
+        answers_only = isinstance(self._read, ReadByBase)  # The rest reads prompts in groups, too.
         return micro_batches(step, self._examples, self._micro, padding, answers_only)
 
     def _timed(self, group: list[TokenizedExample]) -> tuple[float, int]:

@@ -66,3 +66,17 @@ def test_many_copies_do_not_shorten_the_list(cli: CommandLine, tmp_path: Path) -
     assert first.startswith("letter")
     assert len(rest) == 4
     assert all(name.startswith("other") for name in rest)
+
+
+def test_more_of_one_document_comes_before_others_that_hold_less(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    """Only copies make room for what is found later."""
+    races = [f"Harbour regatta, race {n}: {'wind ' * 220}{n}." for n in range(80)]
+    weather = [f"Day {n}: {'rain ' * 220}{n}." for n in range(200)]
+    notes = {"races.md": "\n\n".join(races), "weather.md": "\n\n".join(weather)}
+    calm = f"# Monday\n\nThe harbour was calm. {'fog ' * 220}"
+    diaries = {"calm.md": calm, "wild.md": calm.replace("calm", "wild")}
+    assert cli("ingest", write(tmp_path / "notes", notes | diaries)).code == 0
+    hits = cli("search", "harbour regatta", "-k", "5", "--json").json
+    assert [Path(hit["path"]).stem for hit in hits] == ["races"] * 5

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from localpers.datatypes import BaseModel, ServedModel, TokenizedExample
+from localpers.errors import UnsupportedModel
 from localpers.inference.engine import Engine
 
 torch = pytest.importorskip("torch")
 
 from localpers.tuning.device import Device  # noqa: E402
-from localpers.tuning.methods import adapt, detach  # noqa: E402
+from localpers.tuning.methods import adapt, adapted, detach  # noqa: E402
 from localpers.tuning.outcome import lora_adapter  # noqa: E402
 from localpers.tuning.prompt_store import PromptStore, longest_of  # noqa: E402
 from localpers.tuning.read_prompts import ReadByAdapter, ReadByBase  # noqa: E402
@@ -222,6 +223,52 @@ def test_prompts_read_by_the_adapter_are_those_of_the_whole_model(
         for row, example in enumerate(group):
             whole = model(torch.tensor([[*example.prompt, *example.completion[:-1]]])).logits[0]
             torch.testing.assert_close(answers[row], whole[-3:], rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("batch_tokens", [64, 400])
+def test_a_gpu_learns_the_same_in_groups(
+    bases: dict[str, BaseModel], examples: Examples, tmp_path: Path, batch_tokens: int
+) -> None:
+    """There the adapter reads all prompts of a group at once."""
+    recipe = RECIPE.model_copy(update={"method": "lora", "batch_tokens": batch_tokens})
+    losses = []
+    for at_once in (True, False):
+        model = adapt(load_base(bases["llama"], "float32", tmp_path), recipe)
+        trainer = Trainer(model, examples, recipe, CPU, tmp_path / str(at_once))
+        if at_once:
+            trainer._read = ReadByAdapter(model, "cpu")
+        losses.append(trainer.train(4 if batch_tokens == 64 else 1).losses)
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+@pytest.mark.parametrize("length", [1, 2])
+def test_a_prompt_may_be_one_token(
+    bases: dict[str, BaseModel], tmp_path: Path, length: int
+) -> None:
+    model = adapt(load_base(bases["llama"], "float32", tmp_path), RECIPE).eval()
+    example = TokenizedExample((5, 6)[:length], (7, 8, 9))
+    whole = model(torch.tensor([[*example.prompt, 7, 8]])).logits[0, length - 1 :]
+    for reader in (ReadByAdapter(model, "cpu"), ReadByBase(model, "cpu", PromptStore(tmp_path))):
+        torch.testing.assert_close(reader.answers([example])[0], whole, rtol=1e-3, atol=1e-4)
+
+
+def test_a_base_that_keeps_something_else_than_keys_and_values(
+    bases: dict[str, BaseModel], examples: Examples, tmp_path: Path
+) -> None:
+    """It is tuned with gradients through prompts, and not by activated adapters."""
+
+    def forgetful(_module: Any, _given: Any, kwargs: dict[str, Any]) -> Any:
+        kwargs["past_key_values"] = None
+        return _given, kwargs
+
+    base = load_base(bases["llama"], "float32", tmp_path)
+    base.model.model.register_forward_pre_hook(forgetful, with_kwargs=True)
+    lora = RECIPE.model_copy(update={"method": "lora"})
+    with adapted(base, lora) as model:
+        losses = Trainer(model, examples, lora, CPU, tmp_path / "lora").train(12).losses
+    assert losses[-1] < 0.7 * losses[0]
+    with pytest.raises(UnsupportedModel, match="--method lora"):
+        Trainer(adapt(base, RECIPE), examples, RECIPE, CPU, tmp_path / "activated")
 
 
 def test_the_longest_of_prompts_begins_with_them() -> None:

@@ -60,8 +60,9 @@ def test_a_full_disk_keeps_what_was_whole(tmp_path: Path) -> None:
     assert file.read(0, 5) == b"river"
 
 
+@pytest.mark.parametrize("method", ["lora", "activated"])
 def test_training_is_the_same_where_nothing_can_be_kept(
-    bases: dict[str, BaseModel], examples: Examples, tmp_path: Path, monkeypatch: Any
+    bases: dict[str, BaseModel], examples: Examples, tmp_path: Path, monkeypatch: Any, method: Any
 ) -> None:
     pytest.importorskip("torch")
     from localpers.tuning.device import Device
@@ -70,12 +71,12 @@ def test_training_is_the_same_where_nothing_can_be_kept(
     from localpers.tuning.torch_base import load_base
     from localpers.tuning.training import Trainer
 
-    recipe = Recipe(method="activated", rank=4, batch_tokens=64, max_length=64)
+    recipe = Recipe(method=method, rank=4, batch_tokens=64, max_length=64)
     losses = []
     for free in (1 << 30, 100_000, 0):
         monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: SimpleNamespace(free=free))
         model = adapt(load_base(bases["llama"], "float32", tmp_path), recipe)
         device = Device("cpu", "", "float32", 1 << 33)
         trainer = Trainer(model, examples, recipe, device, tmp_path / str(free))
-        losses.append(trainer.train(6).losses)
+        losses.append(trainer.train(12).losses)
     assert losses[0] == losses[1] == losses[2]
