@@ -2,7 +2,7 @@
 
 What an answer attends to in its prompt is a given there, as the segment before is in Transformer-XL
 (Dai et al., 2019, https://arxiv.org/abs/1901.02860). Prompts are the longer part of most examples,
-and a pass over them forward alone takes a third of the time and no memory.
+and a pass over them forward alone takes half of the time and no memory.
 
 The adapter at work reads them (ReadByAdapter), or the base alone (ReadByBase), for an adapter that
 is activated for answers only (Greenewald et al., 2025, https://arxiv.org/abs/2504.12397): then they
@@ -23,8 +23,10 @@ from localpers.tuning.prompt_store import KeysValues, PromptStore, longest_of
 from localpers.tuning.recipe import Recipe
 
 Prompt = tuple[int, ...]
-TOLERANCE = 0.1
-"""Of the logits' spread, between an answer to a prompt read before and one to the whole."""
+TOLERANCE = 0.2
+"""Of what a prompt changes in the logits of its answer, where it was read before (measured: 1e-5 in
+float32, 0.03 to 0.1 in bfloat16).
+"""
 
 
 class ReadPrompts:
@@ -218,18 +220,21 @@ def choose_reader(
 
 
 def _keeps_what_it_reads(model: Any, device: str) -> bool:
-    """Whether an answer to a prompt that was read before is the one to both as a whole.
+    """Whether an answer to a prompt that was read before is nearly the one to both as a whole,
+    beside how far it is from one without the prompt.
 
     Not so where layers keep something else than keys and values, or share them.
     """
     torch = import_torch()
     model.eval()
     example = TokenizedExample(tuple(range(2, 12)), tuple(range(12, 18)))
+    first = len(example.prompt) - 1
     tokens = torch.tensor([[*example.prompt, *example.completion[:-1]]], device=device)
     with torch.no_grad():
-        whole = model(input_ids=tokens, use_cache=False).logits[0, len(example.prompt) - 1 :]
+        whole = model(input_ids=tokens, use_cache=False).logits[0, first:].float()
+        alone = model(input_ids=tokens[:, first:], use_cache=False).logits[0].float()
         try:
-            part = ReadByAdapter(model, device).answers([example])[0]
+            answer = ReadByAdapter(model, device).answers([example])[0].float()
         except (AttributeError, TypeError, ValueError, RuntimeError, IndexError):
             return False
-    return bool((whole.float() - part.float()).abs().max() <= TOLERANCE * whole.float().std())
+    return bool((answer - whole).norm() <= TOLERANCE * (alone - whole).norm())
