@@ -150,7 +150,7 @@ def train_plainly(
     dtype: str, pairs: Sequence[Pair], folder: Path, seed: int
 ) -> tuple[Any, Stopwatch]:
     """(model, time) of transformers.Trainer over peft's LoRA of all linear modules, at the
-    product's learning rate and in as many steps, so that the losses compare.
+    product's learning rate and in about as many steps, so that the losses compare.
     """
     import torch
     import transformers
@@ -181,7 +181,7 @@ def train_plainly(
     settings = transformers.TrainingArguments(
         output_dir=str(folder / "out"),
         per_device_train_batch_size=max(1, round(PASSES * len(pairs) / steps)),
-        max_steps=steps,
+        num_train_epochs=PASSES,
         learning_rate=recipe.learning_rate,
         lr_scheduler_type="cosine",
         warmup_steps=max(1, round(recipe.warmup * steps)),
@@ -340,8 +340,9 @@ def show(title: str, results: dict[str, Any]) -> None:
 
 
 def _compare(us: str, name: str, ours: dict[str, float], theirs: dict[str, float]) -> None:
-    speed = theirs["seconds"] / ours["seconds"]
-    cpu = theirs["cpu_seconds"] / ours["cpu_seconds"]
+    learned = ours["learned"] / theirs["learned"]
+    speed = learned * theirs["seconds"] / ours["seconds"]
+    cpu = learned * theirs["cpu_seconds"] / ours["cpu_seconds"]
     memory = ours["peak_mb"] / theirs["peak_mb"]
     worse = ours["held_out_loss"] - theirs["held_out_loss"]
     goals = (

@@ -64,7 +64,7 @@ def test_adapters_are_trained_served_and_removed(
     pytest.importorskip("torch")
     folder = write_lamp(tmp_path, "LaMP_4", users=2, questions=1, items=12, dates=True)
     names = "base,rag,peft,rag+peft,chosen"
-    found = bench(cli, folder, "--conditions", names, "--budget", "4s", "--jobs", 1).json
+    found = bench(cli, folder, "--conditions", names, "--budget", "12s", "--jobs", 1).json
     assert list(found["conditions"]) == names.split(",")
     assert found["conditions"]["peft"]["nll"] < found["conditions"]["base"]["nll"]
     records = {(r["question"], r["condition"]): r for r in lines(found["results"])[1:]}
