@@ -206,7 +206,7 @@ def train_localpers(
     """(model, time, tokens of completions learned) of the product with one of RECIPES."""
     from localpers.tuning.device import choose_device
     from localpers.tuning.methods import adapt
-    from localpers.tuning.read_prompts import ReadByAdapter
+    from localpers.tuning.read_prompts import ReadPrompts
     from localpers.tuning.recipe import Recipe
     from localpers.tuning.schedule import steps_in_epochs, steps_in_seconds
     from localpers.tuning.training import Trainer
@@ -217,7 +217,7 @@ def train_localpers(
     examples = _examples(pairs)
     trainer = Trainer(model, examples, recipe, device, folder / "state")
     if name == "read anew":
-        trainer._read = ReadByAdapter(model, device.name)
+        trainer._read = ReadPrompts(model, device.name)
     steps = steps_in_epochs(examples, recipe)
     if seconds is not None:
         steps = steps_in_seconds(examples, recipe, seconds, trainer.calibrate())

@@ -4,7 +4,7 @@ What an answer attends to in its prompt is a given there, as the segment before 
 (Dai et al., 2019, https://arxiv.org/abs/1901.02860). Prompts are the longer part of most examples,
 and a pass over them forward alone takes half of the time and no memory.
 
-The adapter at work reads them (ReadByAdapter), or the base alone (ReadByBase), for an adapter that
+The adapter at work reads them (ReadPrompts), or the base alone (ReadByBase), for an adapter that
 is activated for answers only (Greenewald et al., 2025, https://arxiv.org/abs/2504.12397): then they
 stay the same, and are read once. To an adapter that works on both, prompts that come again are
 close enough as the base reads them (ReadByEither; docs/training-speed.md has the losses).
@@ -30,7 +30,8 @@ float32, 0.03 to 0.1 in bfloat16).
 
 
 class ReadPrompts:
-    """A model's answers to prompts that are read without gradients.
+    """A model's answers to prompts that it reads without gradients, as it is: anew in every pass,
+    all of a group at once, which suits a GPU.
 
     The last token of a prompt belongs to the answer: its output is the first that is learned.
     """
@@ -54,7 +55,7 @@ class ReadPrompts:
 
     def _read(self, prompts: Sequence[Prompt]) -> list[KeysValues]:
         """What stands in the cache after each prompt, on any device."""
-        raise NotImplementedError
+        return self._compute(prompts)
 
     def answers(self, group: Sequence[TokenizedExample]) -> Any:
         """Logits (len(group), longest completion, vocabulary) at the completions' positions.
@@ -122,13 +123,6 @@ class ReadPrompts:
             ]
             for row, prompt in enumerate(prompts)
         ]
-
-
-class ReadByAdapter(ReadPrompts):
-    """Read anew in every pass with the adapter as it is, all of a group at once, for a GPU."""
-
-    def _read(self, prompts: Sequence[Prompt]) -> list[KeysValues]:
-        return self._compute(prompts)
 
 
 class ReadByBase(ReadPrompts):
@@ -216,7 +210,7 @@ def choose_reader(
         return None
     if device == "cpu":
         return ReadByEither(model, device, store, examples)
-    return ReadByAdapter(model, device)
+    return ReadPrompts(model, device)
 
 
 def _keeps_what_it_reads(model: Any, device: str) -> bool:
@@ -234,7 +228,7 @@ def _keeps_what_it_reads(model: Any, device: str) -> bool:
         whole = model(input_ids=tokens, use_cache=False).logits[0, first:].float()
         alone = model(input_ids=tokens[:, first:], use_cache=False).logits[0].float()
         try:
-            answer = ReadByAdapter(model, device).answers([example])[0].float()
+            answer = ReadPrompts(model, device).answers([example])[0].float()
         except (AttributeError, TypeError, ValueError, RuntimeError, IndexError):
             return False
     return bool((answer - whole).norm() <= TOLERANCE * (alone - whole).norm())

@@ -19,7 +19,7 @@ from localpers.tuning.device import Device  # noqa: E402
 from localpers.tuning.methods import adapt, adapted, detach  # noqa: E402
 from localpers.tuning.outcome import lora_adapter  # noqa: E402
 from localpers.tuning.prompt_store import PromptStore, longest_of  # noqa: E402
-from localpers.tuning.read_prompts import ReadByAdapter, ReadByBase  # noqa: E402
+from localpers.tuning.read_prompts import ReadByBase, ReadPrompts  # noqa: E402
 from localpers.tuning.recipe import Recipe  # noqa: E402
 from localpers.tuning.torch_base import LoadedBase, load_base  # noqa: E402
 from localpers.tuning.training import Trainer  # noqa: E402
@@ -211,7 +211,7 @@ def test_prompts_read_by_the_adapter_are_those_of_the_whole_model(
     model = trained(load_base(bases[architecture], "float32", tmp_path), examples, tmp_path / "s")
     ids = tuple(1 + number % 90 for number in range(longest))
     group = [TokenizedExample(ids[-length:], (5, 6, 7)) for length in (12, longest, 15)]
-    prompts = ReadByAdapter(model, "cpu")
+    prompts = ReadPrompts(model, "cpu")
     one_by_one = prompts._read([example.prompt[:-1] for example in group])
     at_once = prompts._compute([example.prompt[:-1] for example in group])
     for one, other in zip(one_by_one, at_once, strict=True):
@@ -236,7 +236,7 @@ def test_a_gpu_learns_the_same_in_groups(
         model = adapt(load_base(bases["llama"], "float32", tmp_path), recipe)
         trainer = Trainer(model, examples, recipe, CPU, tmp_path / str(at_once))
         if at_once:
-            trainer._read = ReadByAdapter(model, "cpu")
+            trainer._read = ReadPrompts(model, "cpu")
         losses.append(trainer.train(4 if batch_tokens == 64 else 1).losses)
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
@@ -248,7 +248,7 @@ def test_a_prompt_may_be_one_token(
     model = adapt(load_base(bases["llama"], "float32", tmp_path), RECIPE).eval()
     example = TokenizedExample((5, 6)[:length], (7, 8, 9))
     whole = model(torch.tensor([[*example.prompt, 7, 8]])).logits[0, length - 1 :]
-    for reader in (ReadByAdapter(model, "cpu"), ReadByBase(model, "cpu", PromptStore(tmp_path))):
+    for reader in (ReadPrompts(model, "cpu"), ReadByBase(model, "cpu", PromptStore(tmp_path))):
         torch.testing.assert_close(reader.answers([example])[0], whole, rtol=1e-3, atol=1e-4)
 
 
