@@ -15,6 +15,7 @@ from typing import Any
 
 from localpers.encryption.files import replaced
 from localpers.encryption.keys import Header, MasterKey, State
+from localpers.encryption.memory import free_bytes
 from localpers.encryption.vault import Vault, keep
 from localpers.errors import LocalpersError, ProfileBusy, ProfileLocked
 from localpers.permissions import FILE_MODE as FILE_MODE
@@ -147,13 +148,8 @@ class Profile:
         return self.root if self.vault is None else self.vault.folder
 
     def free_bytes(self) -> int:
-        """What more `files` can hold; in memory no more than there is of it."""
-        free = shutil.disk_usage(self.files).free
-        if self.vault is None:
-            return free
-        import psutil
-
-        return min(free, int(psutil.virtual_memory().available))
+        """What more `files` can hold."""
+        return free_bytes(self.files)
 
     @property
     def database(self) -> Path:

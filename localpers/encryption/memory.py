@@ -64,6 +64,16 @@ def anonymous_file(name: str) -> BinaryIO:
     return os.fdopen(os.memfd_create(name, os.MFD_CLOEXEC), "w+b")
 
 
+def free_bytes(folder: Path) -> int:
+    """What more the folder can hold; in memory no more than there is of it."""
+    free = shutil.disk_usage(folder).free
+    if not is_in_memory(folder):
+        return free
+    import psutil
+
+    return min(free, int(psutil.virtual_memory().available))
+
+
 def memory_place() -> Path:
     """The memory-backed folder with the most room. Raises LocalpersError where there is none."""
     stated = os.environ.get(MEMORY)
@@ -82,9 +92,12 @@ def memory_place() -> Path:
 
 
 def is_in_memory(folder: Path) -> bool:
-    """Whether the file system of `folder` is kept in memory (proc(5), mountinfo)."""
+    """Whether the file system of `folder` is kept in memory (proc(5), mountinfo); of systems
+    other than Linux nothing is known.
+    """
+    mounts = Path("/proc/self/mountinfo")
     wanted, best, kind = folder.resolve(), -1, ""
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+    for line in mounts.read_text().splitlines() if mounts.exists() else ():
         mount, _, rest = line.partition(" - ")
         escaped = mount.split()[4]
         point = re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), escaped)

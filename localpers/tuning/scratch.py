@@ -4,13 +4,12 @@ process, and never so large that the disk is full.
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from localpers.encryption.memory import is_in_memory
+from localpers.encryption.memory import free_bytes
 from localpers.profile import make_private
 
 MOST_BYTES = 8 << 30
@@ -71,19 +70,9 @@ class ScratchFile:
         make_private(self._folder)
         # Unbuffered: what does not fit has to fail here, not at a later seek.
         self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115
-        self._most = min(MOST_BYTES, int(_free_bytes(self._folder) * FREE_SHARE))
+        self._most = min(MOST_BYTES, int(free_bytes(self._folder) * FREE_SHARE))
 
     def _write(self, view: memoryview) -> None:
         done = 0
         while done < view.nbytes:
             done += self._file.write(view[done:])
-
-
-def _free_bytes(folder: Path) -> int:
-    """In an encrypted profile the disk is memory: no more than there is of it."""
-    free = shutil.disk_usage(folder).free
-    if not is_in_memory(folder):
-        return free
-    import psutil
-
-    return min(free, int(psutil.virtual_memory().available))
