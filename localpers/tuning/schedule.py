@@ -63,6 +63,12 @@ def steps_in_epochs(examples: Sequence[TokenizedExample], recipe: Recipe) -> int
     return count
 
 
+def completion_tokens_per_step(examples: Sequence[TokenizedExample], recipe: Recipe) -> float:
+    """In the mean of all steps."""
+    learned = recipe.epochs * sum(len(example.completion) for example in examples)
+    return learned / steps_in_epochs(examples, recipe)
+
+
 def steps_in_seconds(
     examples: Sequence[TokenizedExample], recipe: Recipe, seconds: float, speed: Speed
 ) -> int:

@@ -26,10 +26,18 @@ from localpers.tuning import checkpoint
 from localpers.tuning.checkpoint import TrainingState
 from localpers.tuning.device import Device, import_torch
 from localpers.tuning.fused import fused_lora
+from localpers.tuning.loss import IGNORED, summed_loss
 from localpers.tuning.prompt_store import PromptStore
 from localpers.tuning.read_prompts import ReadByBase, ReadPrompts, choose_reader
 from localpers.tuning.recipe import Recipe
-from localpers.tuning.schedule import Speed, Step, learning_rate, micro_batches, steps
+from localpers.tuning.schedule import (
+    Speed,
+    Step,
+    completion_tokens_per_step,
+    learning_rate,
+    micro_batches,
+    steps,
+)
 
 MICRO_TOKENS = {"cpu": 512, "mps": 2048}
 """Tokens computed at once, padding counted; elsewhere GPU_MICRO_TOKENS."""
@@ -37,11 +45,9 @@ GPU_MICRO_TOKENS = 8192
 MOST_PADDING = {"cpu": 48}
 """Of these, computed for nothing, before another turn is cheaper; a GPU computes them at once."""
 LOGITS_BYTES = 1 << 30
-"""Bounds the float32 logits of the tokens computed at once: vocabularies reach 262,144 tokens."""
+"""Bounds the logits of the tokens computed at once, in float32: vocabularies reach 262,144."""
 SHAPE_STEP = 32
 """Lengths are rounded up to it: oneDNN and GPUs prepare their kernels anew for every shape."""
-IGNORED = -100
-"""The target of a position that is not learned (torch's convention)."""
 OVERRUN = 1.1
 """Share of the planned time after which training stops early, should it be slower than measured."""
 
@@ -102,6 +108,7 @@ class Trainer:
             self._model.gradient_checkpointing_enable()
         self._examples = examples
         self._recipe = recipe
+        self._tokens_per_step = completion_tokens_per_step(examples, recipe)
         self._device = device
         self._folder = folder
         most = LOGITS_BYTES // (4 * model.get_output_embeddings().weight.shape[0])
@@ -139,7 +146,7 @@ class Trainer:
 
     def _timed(self, group: list[TokenizedExample]) -> tuple[float, int]:
         began = time.monotonic()
-        self._backward(group, completion_tokens=1)
+        self._backward(group)
         self._synchronize()
         tokens = sum(len(example.prompt) + len(example.completion) for example in group)
         return time.monotonic() - began, tokens
@@ -201,12 +208,13 @@ class Trainer:
     def _step(self, number: int, total: int, groups: list[list[TokenizedExample]]) -> float | None:
         """One optimizer step; its mean loss, or None if it was abandoned for an interrupt."""
         completion_tokens = sum(len(e.completion) for group in groups for e in group)
-        loss = 0.0
+        nats = 0.0
         for group in groups:
-            loss += self._backward(group, completion_tokens)
+            nats += self._backward(group)
             if self._interrupted:
                 self._optimizer.zero_grad(set_to_none=True)
                 return None
+        loss = nats / completion_tokens
         if not math.isfinite(loss):
             raise TrainingDiverged(
                 f"Training diverged at step {number + 1} (the loss is {loss}): tune again with a "
@@ -220,21 +228,17 @@ class Trainer:
         self._tokens += completion_tokens
         return loss
 
-    def _backward(self, group: list[TokenizedExample], completion_tokens: int) -> float:
-        """Adds the gradient of the group's summed loss / `completion_tokens`; returns that loss."""
+    def _backward(self, group: list[TokenizedExample]) -> float:
+        """Adds the gradient of the group's summed loss / the completion tokens of a mean step, so
+        that each token counts the same, in long answers and in short ones; returns that sum.
+        """
         if self._read:
             self._read.keep(group)
         # Gradient checkpointing computes forward again in backward: both happen in one context.
         with fused_lora(self._model):
             logits, targets = self._logits_and_targets(group)
-            loss = self._torch.nn.functional.cross_entropy(
-                logits.float().flatten(0, 1),
-                targets.flatten().to(self._device.name),
-                ignore_index=IGNORED,
-                reduction="sum",
-            )
-            loss = loss / completion_tokens
-            loss.backward()
+            loss = summed_loss(logits, targets.to(self._device.name))
+            (loss / self._tokens_per_step).backward()
         return float(loss.detach())
 
     def _logits_and_targets(self, group: list[TokenizedExample]) -> tuple[Any, Any]:
