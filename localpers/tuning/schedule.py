@@ -11,9 +11,6 @@ from random import Random
 from localpers.datatypes import TokenizedExample
 from localpers.tuning.recipe import Recipe
 
-FINAL_RATE = 0.1
-"""Of the learning rate, reached at the last step."""
-
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -34,21 +31,23 @@ class Speed:
 def steps(examples: Sequence[TokenizedExample], recipe: Recipe) -> Iterator[Step]:
     """The steps, without end: pass after pass over the examples, each in an order of its own.
 
-    A step takes examples until the next one would exceed `recipe.batch_tokens`, and may reach from
-    one pass into the next.
+    All take so many examples that the mean step has about `recipe.batch_tokens`, at least one, and
+    may reach from one pass into the next.
     """
     lengths = [len(example.prompt) + len(example.completion) for example in examples]
-    chosen: list[int] = []
-    tokens = 0
+    number = max(1, round(recipe.batch_tokens * len(lengths) / sum(lengths)))
+    coming = _passes(len(examples), recipe.seed)
+    while True:
+        chosen = tuple(itertools.islice(coming, number))
+        yield Step(chosen, sum(lengths[index] for index in chosen))
+
+
+def _passes(examples: int, seed: int) -> Iterator[int]:
+    """The indices of one pass after another."""
     for epoch in itertools.count():
-        order = list(range(len(examples)))
-        Random(f"{recipe.seed}:{epoch}").shuffle(order)
-        for index in order:
-            if chosen and tokens + lengths[index] > recipe.batch_tokens:
-                yield Step(tuple(chosen), tokens)
-                chosen, tokens = [], 0
-            chosen.append(index)
-            tokens += lengths[index]
+        order = list(range(examples))
+        Random(f"{seed}:{epoch}").shuffle(order)
+        yield from order
 
 
 def steps_in_epochs(examples: Sequence[TokenizedExample], recipe: Recipe) -> int:
@@ -85,13 +84,14 @@ def steps_in_seconds(
 
 
 def learning_rate(step: int, total: int, recipe: Recipe) -> float:
-    """Linear warmup, then half a cosine down to FINAL_RATE of the peak, for step 0 … total - 1."""
+    """Linear warmup, then half a cosine that would reach zero after the last step, for step
+    0 … total - 1.
+    """
     warmup = max(1, round(total * recipe.warmup))
     if step < warmup:
         return recipe.learning_rate * (step + 1) / warmup
     progress = (step - warmup) / max(1, total - warmup)
-    cosine = 0.5 * (1 + math.cos(math.pi * progress))
-    return recipe.learning_rate * (FINAL_RATE + (1 - FINAL_RATE) * cosine)
+    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
 
 
 def micro_batches(
