@@ -107,9 +107,9 @@ class ReadPrompts:
         width = max(1, *map(len, prompts))
         ids = torch.tensor([[*prompt, *[0] * (width - len(prompt))] for prompt in prompts])
         with torch.no_grad():
-            cache = self._model(
-                input_ids=ids.to(self._device), use_cache=True, logits_to_keep=1
-            ).past_key_values
+            # Not the whole model: logits of one word cost as much as 40 words of a small one.
+            decoder = self._model.get_base_model().get_decoder()
+            cache = decoder(input_ids=ids.to(self._device), use_cache=True).past_key_values
         # A layer with a sliding window keeps the end of what it was given, padding included.
         if len(prompts) > 1 and any(layer.keys.shape[2] < width for layer in cache.layers):
             return [read for prompt in prompts for read in self._compute([prompt])]
