@@ -14,7 +14,7 @@ from hypothesis import settings
 
 from localpers.cli.app import main
 from localpers.privacy import airgap
-from localpers.weights.native import THREADS, threads
+from localpers.threads import THREADS, threads
 
 # How long an example takes is a matter of the machine and of who else uses it.
 settings.register_profile("localpers", deadline=None)

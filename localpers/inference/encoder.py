@@ -18,7 +18,8 @@ import numpy.typing as npt
 from localpers.datatypes import BaseModel
 from localpers.errors import ModelNotFound, OutOfMemory, UnsupportedModel
 from localpers.inference.loading import layers_to_try, model_from
-from localpers.weights.native import llama_cpp, threads
+from localpers.threads import threads
+from localpers.weights.native import llama_cpp
 
 LONGEST_TEXT = 512
 """Tokens of a text that are read, at most: twice what a passage has."""

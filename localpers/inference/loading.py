@@ -11,8 +11,9 @@ from typing import Any
 
 from localpers.datatypes import ServedModel
 from localpers.errors import LocalpersError, ModelNotFound, OutOfMemory, UnsupportedModel
+from localpers.threads import threads
 from localpers.weights.gguf_file import read_metadata
-from localpers.weights.native import forget_errors, last_error, llama_cpp, threads
+from localpers.weights.native import forget_errors, last_error, llama_cpp
 
 FIRST_WINDOW = 4096
 """Tokens that the KV cache holds at first, at most; longer prompts make it grow."""

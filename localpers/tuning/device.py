@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import platform
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 from localpers.errors import LocalpersError, MissingExtra
+from localpers.threads import stated_threads, wait_asleep
 
 DEVICES = ("cuda", "mps", "xpu", "cpu")
 DType = Literal["bfloat16", "float32"]
@@ -22,14 +24,20 @@ class Device:
     free_bytes: int
 
 
+@cache
 def import_torch() -> Any:
-    """The module torch. Raises MissingExtra where it is not installed."""
+    """The module torch, on as many cores as llama.cpp where the user has said how many. Raises
+    MissingExtra where it is not installed.
+    """
+    wait_asleep()
     try:
         import torch
     except ImportError as error:
         raise MissingExtra(
             "Tuning needs torch, transformers and peft: run pip install 'localpers[tune]'."
         ) from error
+    if stated := stated_threads():
+        torch.set_num_threads(stated)
     return torch
 
 

@@ -9,11 +9,11 @@ from localpers.datatypes import BaseModel, StoredDocument
 from localpers.encryption.memory import MEMORY
 from localpers.errors import LocalpersError, UnsupportedModel
 from localpers.profile import Profile
+from localpers.threads import threads
 from localpers.tuning.device import Device
 from localpers.tuning.examples import require_enough
 from localpers.tuning.torch_base import needs_checkpointing
 from localpers.weights.gguf_file import read_metadata
-from localpers.weights.native import threads
 from localpers.weights.quantize import check_type
 from localpers.weights.suitability import trainable
 

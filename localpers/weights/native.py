@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from functools import cache
 from typing import Any
 
+from localpers.threads import wait_asleep
+
 _ERROR_LEVEL = 4
 """`GGML_LOG_LEVEL_ERROR` of ggml.h (llama-cpp-python's own table is off by one)."""
-
-THREADS = "LOCALPERS_THREADS"
 
 _errors: deque[str] = deque(maxlen=8)
 _keep_alive: list[Any] = []
@@ -20,6 +19,7 @@ _keep_alive: list[Any] = []
 @cache
 def llama_cpp() -> Any:
     """The module `llama_cpp`, its native log routed away from stderr and its backends ready."""
+    wait_asleep()
     import llama_cpp as module
 
     def listen(level: int, text: bytes, _: Any) -> None:
@@ -31,20 +31,6 @@ def llama_cpp() -> Any:
     module.llama_log_set(callback, None)
     module.llama_backend_init()
     return module
-
-
-def threads() -> int:
-    """The physical cores that this process may use; hyperthreads slow matrix products down.
-
-    THREADS overrules it: processes that work side by side each take their part.
-    """
-    import psutil
-
-    if (stated := os.environ.get(THREADS, "")).isdigit() and int(stated):
-        return int(stated)
-    cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
-    return int(min(cores, allowed))
 
 
 def forget_errors() -> None:

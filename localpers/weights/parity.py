@@ -21,7 +21,8 @@ import numpy.typing as npt
 
 from localpers.errors import ParityFailed, UnsupportedModel
 from localpers.profile import write_atomically
-from localpers.weights.native import forget_errors, last_error, llama_cpp, threads
+from localpers.threads import threads
+from localpers.weights.native import forget_errors, last_error, llama_cpp
 from localpers.weights.tokenizer import Tokenizer
 
 _SLICE = 64

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localpers.errors import LocalpersError
+from localpers.threads import threads
 from localpers.weights.atomic import replacing
 from localpers.weights.gguf_file import read_metadata
-from localpers.weights.native import forget_errors, last_error, llama_cpp, threads
+from localpers.weights.native import forget_errors, last_error, llama_cpp
 
 TYPES = (
     *("f16", "bf16", "q8_0", "q6_k", "q5_k_m", "q5_k_s", "q5_1", "q5_0"),

@@ -24,8 +24,8 @@ from localpers.evaluation.lamp.records import Record
 from localpers.evaluation.lamp.settings import Assignment, Settings
 from localpers.evaluation.lamp.users import Session
 from localpers.privacy.airgap import seal
+from localpers.threads import THREADS, threads
 from localpers.tuning.torch_base import memory_needed
-from localpers.weights.native import THREADS, threads
 
 THREADS_PER_JOB = 2
 """More processes of fewer threads compute more, but each user's adapter gets less of its budget."""

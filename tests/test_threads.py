@@ -1,0 +1,43 @@
+"""How many cores compute, and who decides how threads wait, as a new process has it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from localpers.threads import THREADS
+
+
+def printed(code: str, **environment: str) -> str:
+    names = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "OMP_NUM_THREADS", THREADS)
+    clean = {name: value for name, value in os.environ.items() if name not in names}
+    command = [sys.executable, "-c", f"import os; {code}"]
+    run = subprocess.run(command, env=clean | environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return run.stdout.strip()
+
+
+def test_the_stated_number_of_cores_holds_for_torch_too() -> None:
+    pytest.importorskip("torch", reason="needs the extra 'tune'")
+    code = (
+        "from localpers.tuning.device import import_torch; print(import_torch().get_num_threads())"
+    )
+    assert printed(code, LOCALPERS_THREADS="3") == "3"
+    assert printed(code, LOCALPERS_THREADS="1") == "1"
+
+
+@pytest.mark.parametrize(
+    ("environment", "spins"),
+    [({}, "3000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, "None")],
+)
+def test_threads_wait_asleep_where_the_user_has_not_said_how(
+    environment: dict[str, str], spins: str
+) -> None:
+    code = (
+        "from localpers.weights.native import llama_cpp; llama_cpp(); "
+        "print(os.environ.get('GOMP_SPINCOUNT'))"
+    )
+    assert printed(code, **environment) == spins
