@@ -40,7 +40,7 @@ class Recipe(BaseModel):
     epochs: Annotated[float, Field(gt=0)] = 2.0
     """Passes over the examples; a time budget may end earlier."""
     batch_tokens: Annotated[int, Field(ge=1)] = 1024
-    """Tokens, prompts included, that one optimizer step learns from in the mean."""
+    """Tokens, prompts included, that one optimizer step learns from in the mean, at most."""
     max_length: Annotated[int, Field(ge=64)] = 768
     """Of prompt and completion together."""
     gradient_clip: Annotated[float, Field(gt=0)] = 1.0
