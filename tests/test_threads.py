@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from localpers import threads
 from localpers.threads import THREADS
 
 
@@ -41,3 +43,18 @@ def test_threads_wait_asleep_where_the_user_has_not_said_how(
         "print(os.environ.get('GOMP_SPINCOUNT'))"
     )
     assert printed(code, **environment) == spins
+
+
+@pytest.mark.parametrize(
+    ("quota", "cores"),
+    [("150000 100000", 1), ("20000 100000", 1), ("max 100000", None), ("", None)],
+)
+def test_a_container_gets_no_more_threads_than_its_share(
+    quota: str, cores: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(THREADS, raising=False)
+    monkeypatch.setattr(threads, "QUOTA", tmp_path / "none")
+    without = threads.threads()
+    monkeypatch.setattr(threads, "QUOTA", tmp_path / "cpu.max")
+    (tmp_path / "cpu.max").write_text(quota)
+    assert threads.threads() == (without if cores is None else cores)

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any, Literal
 
 from localpers.errors import LocalpersError, MissingExtra
-from localpers.threads import stated_threads, wait_asleep
+from localpers.threads import stated_threads, threads, wait_asleep
 
 DEVICES = ("cuda", "mps", "xpu", "cpu")
 DType = Literal["bfloat16", "float32"]
@@ -26,8 +26,8 @@ class Device:
 
 @cache
 def import_torch() -> Any:
-    """The module torch, on as many cores as llama.cpp where the user has said how many. Raises
-    MissingExtra where it is not installed.
+    """The module torch, on no more cores than this process may use. Raises MissingExtra where it
+    is not installed.
     """
     wait_asleep()
     try:
@@ -36,8 +36,7 @@ def import_torch() -> Any:
         raise MissingExtra(
             "Tuning needs torch, transformers and peft: run pip install 'localpers[tune]'."
         ) from error
-    if stated := stated_threads():
-        torch.set_num_threads(stated)
+    torch.set_num_threads(stated_threads() or min(torch.get_num_threads(), threads()))
     return torch
 
 
