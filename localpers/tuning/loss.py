@@ -42,13 +42,12 @@ def _function() -> Any:
             for some, into, wanted in zip(
                 logits.split(rows), gradient.split(rows), targets.split(rows), strict=True
             ):
-                learned = wanted != IGNORED
+                ignored = (wanted == IGNORED)[:, None]
                 target = wanted.clamp(min=0)[:, None]
                 scores = some.float().log_softmax(-1)
-                total -= scores.gather(1, target)[learned].sum()
+                total -= scores.gather(1, target).masked_fill(ignored, 0).sum()
                 scores.exp_().scatter_add_(1, target, scores.new_full(target.shape, -1.0))
-                scores[~learned] = 0
-                into.copy_(scores)
+                into.copy_(scores.masked_fill_(ignored, 0))
             context.save_for_backward(gradient)
             return total
 
