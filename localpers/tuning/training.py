@@ -26,7 +26,7 @@ from localpers.tuning import checkpoint
 from localpers.tuning.checkpoint import TrainingState
 from localpers.tuning.device import Device, import_torch
 from localpers.tuning.fused import fused_lora
-from localpers.tuning.loss import IGNORED, summed_loss
+from localpers.tuning.loss import IGNORED, loss_and_gradient
 from localpers.tuning.prompt_store import PromptStore
 from localpers.tuning.read_prompts import ReadByBase, ReadPrompts, choose_reader
 from localpers.tuning.recipe import Recipe
@@ -237,9 +237,9 @@ class Trainer:
         # Gradient checkpointing computes forward again in backward: both happen in one context.
         with fused_lora(self._model):
             logits, targets = self._logits_and_targets(group)
-            loss = summed_loss(logits, targets.to(self._device.name))
-            (loss / self._tokens_per_step).backward()
-        return float(loss.detach())
+            nats, gradient = loss_and_gradient(logits, targets.to(self._device.name))
+            logits.backward(gradient.div_(self._tokens_per_step))
+        return nats
 
     def _logits_and_targets(self, group: list[TokenizedExample]) -> tuple[Any, Any]:
         torch, device = self._torch, self._device.name
