@@ -207,7 +207,7 @@ def train_localpers(
     """(model, time, tokens of completions learned) of the product with one of RECIPES."""
     from localpers.tuning.device import choose_device
     from localpers.tuning.methods import adapt
-    from localpers.tuning.read_prompts import ReadPrompts
+    from localpers.tuning.read_prompts import LEARNED_END, ReadPrompts
     from localpers.tuning.recipe import Recipe
     from localpers.tuning.schedule import steps_in_epochs, steps_in_seconds
     from localpers.tuning.training import Trainer
@@ -218,7 +218,7 @@ def train_localpers(
     examples = _examples(pairs)
     trainer = Trainer(model, examples, recipe, device, folder / "state")
     if name == "read anew":
-        trainer._read = ReadPrompts(model, device.name)
+        trainer._read = ReadPrompts(model, device.name, LEARNED_END)
     steps = steps_in_epochs(examples, recipe)
     if seconds is not None:
         steps = steps_in_seconds(examples, recipe, seconds, trainer.calibrate())
@@ -249,7 +249,7 @@ def held_out_loss(model: Any, pairs: Sequence[Pair], folder: Path, activated: bo
             ids = torch.tensor([[*example.prompt, *example.completion]])
             keep = torch.arange(len(example.prompt) - 1, ids.shape[1] - 1)
             logits = (
-                read.answers([example])
+                read.answers([example])[0]
                 if read
                 else model(input_ids=ids, logits_to_keep=keep, use_cache=False).logits
             )

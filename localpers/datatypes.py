@@ -193,6 +193,11 @@ class TokenizedExample:
     prompt: tuple[int, ...]
     completion: tuple[int, ...]
 
+    @property
+    def length(self) -> int:
+        """Tokens of both."""
+        return len(self.prompt) + len(self.completion)
+
 
 class Reporter(Protocol):
     """Where long work tells what it is doing. Nothing depends on what becomes of it."""

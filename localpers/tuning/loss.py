@@ -9,14 +9,30 @@ https://arxiv.org/abs/2410.10989).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from localpers.datatypes import TokenizedExample
 from localpers.tuning.device import import_torch
 
 IGNORED = -100
 """The target of a position that is not learned (torch's convention)."""
 AT_ONCE_BYTES = 16 << 20
 """Of float32 logits."""
+
+
+def completion_targets(group: Sequence[TokenizedExample], begins: Sequence[int]) -> tuple[Any, int]:
+    """(targets, first): row n holds what is to be learned at the positions `first` … of example n
+    without its `begins`[n] first tokens, IGNORED where that is nothing. At `first` one of the
+    completions begins.
+    """
+    torch = import_torch()
+    starts = [len(e.prompt) - 1 - begin for e, begin in zip(group, begins, strict=True)]
+    ends = [start + len(e.completion) for e, start in zip(group, starts, strict=True)]
+    targets = torch.full((len(group), max(ends)), IGNORED, dtype=torch.long)
+    for row, start, end, example in zip(targets, starts, ends, group, strict=True):
+        row[start:end] = torch.tensor(example.completion)
+    return targets[:, min(starts) :], min(starts)
 
 
 def loss_and_gradient(logits: Any, targets: Any) -> tuple[float, Any]:

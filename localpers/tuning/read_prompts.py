@@ -7,7 +7,8 @@ and a pass over them forward alone takes half of the time and no memory.
 The adapter at work reads them (ReadPrompts), or the base alone (ReadByBase), for an adapter that
 is activated for answers only (Greenewald et al., 2025, https://arxiv.org/abs/2504.12397): then they
 stay the same, and are read once. To an adapter that works on both, prompts that come again are
-close enough as the base reads them (ReadByEither; docs/training-speed.md has the losses).
+close enough as the base reads them (ReadByEither; docs/training-speed.md has the losses), but for
+their last words, which it learns through.
 """
 
 from __future__ import annotations
@@ -19,10 +20,16 @@ from typing import Any
 from localpers.datatypes import TokenizedExample
 from localpers.errors import UnsupportedModel
 from localpers.tuning.device import import_torch
+from localpers.tuning.loss import completion_targets
 from localpers.tuning.prompt_store import KeysValues, PromptStore, longest_of
 from localpers.tuning.recipe import Recipe
 
 Prompt = tuple[int, ...]
+LEARNED_END = 32
+"""Tokens at a prompt's end that an adapter of prompts and answers learns through: the question, in
+most prompts. It gains most of what gradients through all of the prompt do, at a tenth of the price
+(docs/training-speed.md).
+"""
 TOLERANCE = 0.2
 """Of what a prompt changes in the logits of its answer, where it was read before (measured: 1e-5 in
 float32, 0.03 to 0.1 in bfloat16).
@@ -33,13 +40,20 @@ class ReadPrompts:
     """A model's answers to prompts that it reads without gradients, as it is: anew in every pass,
     all of a group at once, which suits a GPU.
 
-    The last token of a prompt belongs to the answer: its output is the first that is learned.
+    The end of a prompt belongs to the answer, one token at least: the last one's output is the
+    first that is learned.
     """
 
-    def __init__(self, model: Any, device: str) -> None:
+    def __init__(self, model: Any, device: str, end: int = 1) -> None:
+        """`end` is the number of such tokens."""
         self._torch = import_torch()
         self._model = model
         self._device = device
+        self._end = end
+
+    def width(self, example: TokenizedExample) -> int:
+        """Tokens that are computed together with those of other examples."""
+        return example.length
 
     def expect(self, coming: Iterable[TokenizedExample]) -> None:
         """Told what is to be answered, repeats included."""
@@ -57,30 +71,37 @@ class ReadPrompts:
         """What stands in the cache after each prompt, on any device."""
         return self._compute(prompts)
 
-    def answers(self, group: Sequence[TokenizedExample]) -> Any:
-        """Logits (len(group), longest completion, vocabulary) at the completions' positions.
+    def _given(self, example: TokenizedExample) -> Prompt:
+        """What of its prompt is read before."""
+        return example.prompt[: -self._end]
 
-        Rows are padded at the end; prompts are aligned at their ends.
+    def answers(self, group: Sequence[TokenizedExample]) -> tuple[Any, Any]:
+        """Logits (len(group), positions, vocabulary) and targets (len(group), positions), from the
+        first position of a completion on.
+
+        Rows are padded at the end; what was read is aligned at its ends.
         """
         torch = self._torch
-        read = self._read([example.prompt[:-1] for example in group])
-        lengths = [len(example.prompt) - 1 for example in group]
-        width, longest = max(lengths), max(len(example.completion) for example in group)
+        lengths = [len(self._given(example)) for example in group]
+        targets, skipped = completion_targets(group, lengths)
+        width, longest = max(lengths), skipped + targets.shape[1]
         ids = torch.zeros((len(group), longest), dtype=torch.long)
         mask = torch.ones((len(group), width + longest), dtype=torch.long)
         positions = torch.zeros((len(group), longest), dtype=torch.long)
-        for row, example in enumerate(group):
-            tokens = torch.tensor([example.prompt[-1], *example.completion[:-1]])
+        for row, (example, length) in enumerate(zip(group, lengths, strict=True)):
+            tokens = torch.tensor([*example.prompt[length:], *example.completion[:-1]])
             ids[row, : len(tokens)] = tokens
-            mask[row, : width - lengths[row]] = 0
-            positions[row] = torch.arange(lengths[row], lengths[row] + longest)
-        return self._model(
+            mask[row, : width - length] = 0
+            positions[row] = torch.arange(length, length + longest)
+        logits = self._model(
             input_ids=ids.to(self._device),
             attention_mask=mask.to(self._device),
             position_ids=positions.to(self._device),
-            past_key_values=self._cache(read, width),
+            past_key_values=self._cache(self._read([self._given(e) for e in group]), width),
             use_cache=True,
+            logits_to_keep=targets.shape[1],
         ).logits
+        return logits, targets
 
     def _cache(self, read: Sequence[KeysValues], width: int) -> Any:
         """One cache of all prompts, zeros before the beginnings of the shorter ones."""
@@ -136,22 +157,26 @@ class ReadByBase(ReadPrompts):
         device: str,
         store: PromptStore,
         examples: Sequence[TokenizedExample] = (),
+        end: int = 1,
     ) -> None:
         """`examples` are those to come: prompts that begin another one's are read with it."""
-        super().__init__(model, device)
+        super().__init__(model, device, end)
         self._store = store
-        self._longest = longest_of(example.prompt[:-1] for example in examples)
+        self._longest = longest_of(self._given(example) for example in examples)
+
+    def width(self, example: TokenizedExample) -> int:
+        return min(self._end, len(example.prompt)) + len(example.completion)
 
     def keep(self, group: Sequence[TokenizedExample]) -> None:
         for example in group:
-            prompt = example.prompt[:-1]
+            prompt = self._given(example)
             for wanted in (self._longest.get(prompt, prompt), prompt):
-                if prompt not in self._store and not self._store.full:
+                if prompt and prompt not in self._store and not self._store.full:
                     self._store.put(wanted, self._by_base(wanted))
 
     def read_again(self, group: Sequence[TokenizedExample]) -> None:
         for example in group:
-            self._by_base(example.prompt[:-1])
+            self._by_base(self._given(example))
 
     def forget(self) -> None:
         self._store.forget()
@@ -172,11 +197,11 @@ class ReadByEither(ReadByBase):
     _again: frozenset[Prompt] = frozenset()
 
     def expect(self, coming: Iterable[TokenizedExample]) -> None:
-        counts = Counter(example.prompt[:-1] for example in coming)
+        counts = Counter(self._given(example) for example in coming)
         self._again = frozenset(prompt for prompt, count in counts.items() if count > 1)
 
     def keep(self, group: Sequence[TokenizedExample]) -> None:
-        super().keep([example for example in group if example.prompt[:-1] in self._again])
+        super().keep([example for example in group if self._given(example) in self._again])
 
     def _read(self, prompts: Sequence[Prompt]) -> list[KeysValues]:
         kept = iter(super()._read([prompt for prompt in prompts if prompt in self._again]))
@@ -209,8 +234,8 @@ def choose_reader(
     if recipe.prompt_gradients or checkpointing or not _keeps_what_it_reads(model, device):
         return None
     if device == "cpu":
-        return ReadByEither(model, device, store, examples)
-    return ReadPrompts(model, device)
+        return ReadByEither(model, device, store, examples, LEARNED_END)
+    return ReadPrompts(model, device, LEARNED_END)
 
 
 def _keeps_what_it_reads(model: Any, device: str) -> bool:
@@ -228,7 +253,8 @@ def _keeps_what_it_reads(model: Any, device: str) -> bool:
         whole = model(input_ids=tokens, use_cache=False).logits[0, first:].float()
         alone = model(input_ids=tokens[:, first:], use_cache=False).logits[0].float()
         try:
-            answer = ReadPrompts(model, device).answers([example])[0].float()
+            logits, _ = ReadPrompts(model, device).answers([example])
+            answer = logits[0].float()
         except (AttributeError, TypeError, ValueError, RuntimeError, IndexError):
             return False
     return bool((answer - whole).norm() <= TOLERANCE * (alone - whole).norm())

@@ -36,6 +36,10 @@ class Recipe(BaseModel):
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = 1e-3
     warmup: Share = 0.1
     """Share of the steps during which the learning rate rises."""
+    final_rate: Share = 0.0
+    """Of the learning rate, reached after the last step: some, and few steps learn more, but what
+    is seen again is learned by heart (docs/training-speed.md).
+    """
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     epochs: Annotated[float, Field(gt=0)] = 2.0
     """Passes over the examples; a time budget may end earlier."""

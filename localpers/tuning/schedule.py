@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
 from localpers.datatypes import TokenizedExample
 from localpers.tuning.recipe import Recipe
-
-FINAL_RATE = 0.1
-"""Of the learning rate, reached after the last step: short runs learn more than with none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +34,7 @@ def steps(examples: Sequence[TokenizedExample], recipe: Recipe) -> Iterator[Step
     All take so many examples that the mean step has at most `recipe.batch_tokens`, at least one,
     and may reach from one pass into the next.
     """
-    lengths = [len(example.prompt) + len(example.completion) for example in examples]
+    lengths = [example.length for example in examples]
     number = max(1, recipe.batch_tokens * len(lengths) // sum(lengths))
     coming = _passes(len(examples), recipe.seed)
     while True:
@@ -87,38 +84,36 @@ def steps_in_seconds(
 
 
 def learning_rate(step: int, total: int, recipe: Recipe) -> float:
-    """Linear warmup, then half a cosine down to FINAL_RATE of the peak, for step 0 … total - 1."""
+    """Linear warmup, then half a cosine from `recipe.learning_rate` to `recipe.final_rate` of it,
+    for step 0 … total - 1.
+    """
     warmup = max(1, round(total * recipe.warmup))
     if step < warmup:
         return recipe.learning_rate * (step + 1) / warmup
     progress = (step - warmup) / max(1, total - warmup)
     cosine = 0.5 * (1 + math.cos(math.pi * progress))
-    return recipe.learning_rate * (FINAL_RATE + (1 - FINAL_RATE) * cosine)
+    return recipe.learning_rate * (recipe.final_rate + (1 - recipe.final_rate) * cosine)
 
 
 def micro_batches(
     step: Step,
     examples: Sequence[TokenizedExample],
     most_tokens: int,
-    most_padding: float = math.inf,
-    answers_only: bool = False,
+    most_padding: float,
+    width: Callable[[TokenizedExample], int],
 ) -> list[list[TokenizedExample]]:
     """The step's examples by length, in groups of at most `most_tokens` tokens, padding counted,
-    and with at most `most_padding` of it; with `answers_only` prompts are not counted, since
-    they are not computed together.
+    and with at most `most_padding` of it; `width` tells how many tokens of an example are computed
+    together with those of others.
     """
-
-    def length(example: TokenizedExample) -> int:
-        return len(example.completion) + (0 if answers_only else len(example.prompt))
-
     groups: list[list[TokenizedExample]] = []
     filled = 0
-    for example in sorted((examples[index] for index in step.examples), key=length):
-        width = (len(groups[-1]) + 1) * length(example) if groups else 0
-        filled += length(example)
-        if groups and width <= most_tokens and width - filled <= most_padding:
+    for example in sorted((examples[index] for index in step.examples), key=width):
+        computed = (len(groups[-1]) + 1) * width(example) if groups else 0
+        filled += width(example)
+        if groups and computed <= most_tokens and computed - filled <= most_padding:
             groups[-1].append(example)
         else:
             groups.append([example])
-            filled = length(example)
+            filled = width(example)
     return groups

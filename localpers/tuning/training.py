@@ -9,6 +9,7 @@ with the weights of an uninterrupted one, bit for bit on a CPU with the same num
 from __future__ import annotations
 
 import math
+import operator
 import signal
 import threading
 import time
@@ -26,9 +27,9 @@ from localpers.tuning import checkpoint
 from localpers.tuning.checkpoint import TrainingState
 from localpers.tuning.device import Device, import_torch
 from localpers.tuning.fused import fused_lora
-from localpers.tuning.loss import IGNORED, loss_and_gradient
+from localpers.tuning.loss import IGNORED, completion_targets, loss_and_gradient
 from localpers.tuning.prompt_store import PromptStore
-from localpers.tuning.read_prompts import ReadByBase, ReadPrompts, choose_reader
+from localpers.tuning.read_prompts import ReadPrompts, choose_reader
 from localpers.tuning.recipe import Recipe
 from localpers.tuning.schedule import (
     Speed,
@@ -141,14 +142,14 @@ class Trainer:
 
     def _groups(self, step: Step) -> list[list[TokenizedExample]]:
         padding = MOST_PADDING.get(self._device.name, math.inf)
-        answers_only = isinstance(self._read, ReadByBase)  # The rest reads prompts in groups, too.
-        return micro_batches(step, self._examples, self._micro, padding, answers_only)
+        width = self._read.width if self._read else operator.attrgetter("length")
+        return micro_batches(step, self._examples, self._micro, padding, width)
 
     def _timed(self, group: list[TokenizedExample]) -> tuple[float, int]:
         began = time.monotonic()
         self._backward(group)
         self._synchronize()
-        tokens = sum(len(example.prompt) + len(example.completion) for example in group)
+        tokens = sum(example.length for example in group)
         return time.monotonic() - began, tokens
 
     def _reading(self, prompts: ReadPrompts, group: list[TokenizedExample]) -> float:
@@ -244,26 +245,22 @@ class Trainer:
     def _logits_and_targets(self, group: list[TokenizedExample]) -> tuple[Any, Any]:
         torch, device = self._torch, self._device.name
         if self._read:
-            longest = max(len(example.completion) for example in group)
-            targets = torch.full((len(group), longest), IGNORED, dtype=torch.long)
-            for row, example in enumerate(group):
-                targets[row, : len(example.completion)] = torch.tensor(example.completion)
-            return self._read.answers(group), targets
-        ids = torch.zeros((len(group), _width(group)), dtype=torch.long)
-        targets = torch.full_like(ids, IGNORED)
+            return self._read.answers(group)
+        longest = max(example.length for example in group)
+        ids = torch.zeros((len(group), _rounded(longest)), dtype=torch.long)
         for row, example in enumerate(group):
             tokens = torch.tensor([*example.prompt, *example.completion])
-            start = len(example.prompt) - 1
             ids[row, : len(tokens)] = tokens
-            targets[row, start : len(tokens) - 1] = tokens[start + 1 :]
-        first = min(len(e.prompt) for e in group) - 1
-        last = max(len(e.prompt) + len(e.completion) for e in group) - 1
-        wanted = torch.arange(max(0, last - _rounded(last - first)), last)
+        targets, first = completion_targets(group, [0] * len(group))
+        last = first + targets.shape[1]
+        begin = max(0, last - _rounded(last - first))
         # No attention mask: padding stands at the end, where causal attention never looks.
         logits = self._model(
-            input_ids=ids.to(device), logits_to_keep=wanted.to(device), use_cache=False
+            input_ids=ids.to(device),
+            logits_to_keep=torch.arange(begin, last, device=device),
+            use_cache=False,
         ).logits
-        return logits, targets[:, wanted]
+        return logits, torch.nn.functional.pad(targets, (first - begin, 0), value=IGNORED)
 
     def _progress(self, step: int, total: int) -> TrainingProgress:
         recent = self._losses[-8:]
@@ -331,11 +328,6 @@ class Trainer:
             yield
         finally:
             signal.signal(signal.SIGINT, previous)
-
-
-def _width(group: Sequence[TokenizedExample]) -> int:
-    """Tokens in a row of the group's batch."""
-    return _rounded(max(len(e.prompt) + len(e.completion) for e in group))
 
 
 def _rounded(length: int) -> int:

@@ -16,6 +16,7 @@ from localpers.inference.engine import Engine
 torch = pytest.importorskip("torch")
 
 from localpers.tuning.device import Device  # noqa: E402
+from localpers.tuning.loss import IGNORED  # noqa: E402
 from localpers.tuning.methods import adapt, adapted, detach  # noqa: E402
 from localpers.tuning.outcome import lora_adapter  # noqa: E402
 from localpers.tuning.prompt_store import PromptStore, longest_of  # noqa: E402
@@ -43,9 +44,9 @@ def trained(base: LoadedBase, examples: Examples, folder: Path, steps: int = 12)
 def log_probabilities(model: Any, group: Examples, folder: Path) -> list[Any]:
     """Of each completion's tokens, by example."""
     with torch.no_grad():
-        logits = ReadByBase(model, "cpu", PromptStore(folder)).answers(group).log_softmax(-1)
+        logits, _ = ReadByBase(model, "cpu", PromptStore(folder)).answers(group)
     return [
-        logits[row, range(len(example.completion)), list(example.completion)]
+        logits.log_softmax(-1)[row, range(len(example.completion)), list(example.completion)]
         for row, example in enumerate(group)
     ]
 
@@ -195,7 +196,8 @@ def test_a_prompt_that_begins_another_is_read_with_it(
         with torch.no_grad():
             for one, (expected,) in zip(nested, alone, strict=True):
                 prompts.keep([one])
-                found = prompts.answers([one])[0].log_softmax(-1)[range(3), list(one.completion)]
+                logits, _ = prompts.answers([one])
+                found = logits[0].log_softmax(-1)[range(3), list(one.completion)]
                 assert torch.allclose(found, expected, atol=2e-4)
         monkeypatch.undo()
         assert reads[0] == longest - 1
@@ -203,15 +205,22 @@ def test_a_prompt_that_begins_another_is_read_with_it(
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-@pytest.mark.parametrize("longest", [20, 300])
+@pytest.mark.parametrize(("longest", "end"), [(20, 1), (300, 1), (300, 13), (20, 13)])
 def test_prompts_read_by_the_adapter_are_those_of_the_whole_model(
-    bases: dict[str, BaseModel], examples: Examples, tmp_path: Path, architecture: str, longest: int
+    bases: dict[str, BaseModel],
+    examples: Examples,
+    tmp_path: Path,
+    architecture: str,
+    longest: int,
+    end: int,
 ) -> None:
-    """Of unlike lengths together as well, and where a layer's window is shorter than the prompt."""
+    """Of unlike lengths together as well, where a layer's window is shorter than the prompt, and
+    where nothing is read before the end that belongs to the answer.
+    """
     model = trained(load_base(bases[architecture], "float32", tmp_path), examples, tmp_path / "s")
     ids = tuple(1 + number % 90 for number in range(longest))
     group = [TokenizedExample(ids[-length:], (5, 6, 7)) for length in (12, longest, 15)]
-    prompts = ReadPrompts(model, "cpu")
+    prompts = ReadPrompts(model, "cpu", end)
     one_by_one = prompts._read([example.prompt[:-1] for example in group])
     at_once = prompts._compute([example.prompt[:-1] for example in group])
     for one, other in zip(one_by_one, at_once, strict=True):
@@ -219,24 +228,49 @@ def test_prompts_read_by_the_adapter_are_those_of_the_whole_model(
             for part, alike in zip(pair, same, strict=True):
                 torch.testing.assert_close(part, alike, rtol=1e-3, atol=1e-4)
     with torch.no_grad():
-        answers = prompts.answers(group)
-        for row, example in enumerate(group):
+        answers, targets = prompts.answers(group)
+        for example, answer, target in zip(group, answers, targets, strict=True):
             whole = model(torch.tensor([[*example.prompt, *example.completion[:-1]]])).logits[0]
-            torch.testing.assert_close(answers[row], whole[-3:], rtol=1e-3, atol=1e-3)
+            learned = target != IGNORED
+            assert target[learned].tolist() == list(example.completion)
+            torch.testing.assert_close(answer[learned], whole[-3:], rtol=1e-3, atol=1e-3)
+
+
+def test_a_prompt_that_is_all_end_is_learned_through(
+    bases: dict[str, BaseModel], examples: Examples, tmp_path: Path, monkeypatch: Any
+) -> None:
+    lora = RECIPE.model_copy(update={"method": "lora"})
+    losses = []
+    for end, recipe in (
+        (1000, lora),
+        (1000, lora.model_copy(update={"prompt_gradients": True})),
+        (1, lora),
+    ):
+        monkeypatch.setattr("localpers.tuning.read_prompts.LEARNED_END", end)
+        model = adapt(load_base(bases["llama"], "float32", tmp_path), recipe)
+        folder = tmp_path / str(len(losses))
+        losses.append(Trainer(model, examples, recipe, CPU, folder).train(12).losses)
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+    assert losses[0] != pytest.approx(losses[2], rel=1e-3)
 
 
 @pytest.mark.parametrize("batch_tokens", [64, 400])
 def test_a_gpu_learns_the_same_in_groups(
-    bases: dict[str, BaseModel], examples: Examples, tmp_path: Path, batch_tokens: int
+    bases: dict[str, BaseModel],
+    examples: Examples,
+    tmp_path: Path,
+    batch_tokens: int,
+    monkeypatch: Any,
 ) -> None:
     """There the adapter reads all prompts of a group at once."""
+    monkeypatch.setattr("localpers.tuning.read_prompts.LEARNED_END", 4)
     recipe = RECIPE.model_copy(update={"method": "lora", "batch_tokens": batch_tokens})
     losses = []
     for at_once in (True, False):
         model = adapt(load_base(bases["llama"], "float32", tmp_path), recipe)
         trainer = Trainer(model, examples, recipe, CPU, tmp_path / str(at_once))
         if at_once:
-            trainer._read = ReadPrompts(model, "cpu")
+            trainer._read = ReadPrompts(model, "cpu", 4)
         losses.append(trainer.train(4 if batch_tokens == 64 else 1).losses)
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
@@ -249,7 +283,8 @@ def test_a_prompt_may_be_one_token(
     example = TokenizedExample((5, 6)[:length], (7, 8, 9))
     whole = model(torch.tensor([[*example.prompt, 7, 8]])).logits[0, length - 1 :]
     for reader in (ReadPrompts(model, "cpu"), ReadByBase(model, "cpu", PromptStore(tmp_path))):
-        torch.testing.assert_close(reader.answers([example])[0], whole, rtol=1e-3, atol=1e-4)
+        logits, _ = reader.answers([example])
+        torch.testing.assert_close(logits[0], whole, rtol=1e-3, atol=1e-4)
 
 
 def test_a_base_that_keeps_something_else_than_keys_and_values(

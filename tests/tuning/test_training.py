@@ -17,6 +17,7 @@ torch = pytest.importorskip("torch")
 
 from localpers.tuning.device import Device  # noqa: E402
 from localpers.tuning.methods import adapt  # noqa: E402
+from localpers.tuning.read_prompts import LEARNED_END  # noqa: E402
 from localpers.tuning.recipe import Recipe  # noqa: E402
 from localpers.tuning.torch_base import LoadedBase, load_base  # noqa: E402
 from localpers.tuning.training import Trainer, TrainingProgress  # noqa: E402
@@ -135,7 +136,8 @@ def test_what_works_on_answers_alone_has_the_whole_gradient(
     load: Load, examples: Examples, tmp_path: Path
 ) -> None:
     """Of the last layer only keys and values reach from prompts to answers."""
-    example = examples[:1]
+    example = [TokenizedExample(examples[0].prompt * 4, examples[0].completion)]
+    assert len(example[0].prompt) > LEARNED_END
     answers = gradient(load, example, example, tmp_path, RECIPE)
     whole = gradient(load, example, example, tmp_path, THROUGH_PROMPTS)
     last = [name for name in whole if "layers.1." in name]

@@ -89,7 +89,7 @@ def _room(desk: Desk, tokenizer: Tokenizer, pair: Pair) -> int:
 
 
 def _fits(desk: Desk, example: TokenizedExample) -> bool:
-    return len(example.prompt) + len(example.completion) <= desk.settings.recipe.max_length
+    return example.length <= desk.settings.recipe.max_length
 
 
 def _pair(desk: Desk, number: int) -> Pair | None:

@@ -16,7 +16,9 @@ from localpers.evaluation.lamp.retrieval import SOURCES
 from localpers.evaluation.lamp.tasks import Task
 from localpers.tuning.recipe import Recipe
 
-RECIPE = Recipe(method="activated", learning_rate=1e-3, epochs=1.5, batch_tokens=1200)
+RECIPE = Recipe(
+    method="activated", learning_rate=1e-3, final_rate=0.1, epochs=1.5, batch_tokens=1200
+)
 """Unless the user names another: an answer is short beside its prompt, which is read once."""
 CONTRAST = 0.5
 """What the base's liking counts against a text of the tuned model with items in its prompt."""

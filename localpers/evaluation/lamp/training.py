@@ -147,7 +147,7 @@ class AdapterTrainer:
         first = again + missing * (self._speed.first - again)
         taken, left = 0, seconds
         for example in examples:
-            tokens = len(example.prompt) + len(example.completion)
+            tokens = example.length
             left -= tokens * (first + (recipe.epochs - 1) * again)
             if left < 0 and taken >= FEWEST_EXAMPLES:
                 break
@@ -190,7 +190,7 @@ def _better(known: Speed | None, found: Speed) -> Speed:
 
 def _fitted(recipe: Recipe, examples: Sequence[TokenizedExample], seed: int) -> Recipe:
     """The recipe with steps small and passes many enough for a small profile."""
-    lengths = [len(example.prompt) + len(example.completion) for example in examples]
+    lengths = [example.length for example in examples]
     share = max(max(lengths), sum(lengths) // STEPS_PER_PASS)
     batch = min(recipe.batch_tokens, share)
     steps_per_pass = max(1.0, sum(lengths) / batch)
