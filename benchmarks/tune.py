@@ -221,7 +221,8 @@ def train_localpers(
         trainer._read = ReadPrompts(model, device.name, LEARNED_END)
     steps = steps_in_epochs(examples, recipe)
     if seconds is not None:
-        steps = steps_in_seconds(examples, recipe, seconds, trainer.calibrate())
+        costs = trainer.costs(trainer.calibrate())
+        steps = steps_in_seconds(examples, recipe, seconds, costs)
     with Stopwatch() as watch:
         result = trainer.train(steps)
     return model, watch, result.tokens

@@ -97,9 +97,10 @@ def _train(
     device = bench.device
     trainer = Trainer(model, examples, recipe, device, bench.folder.checkpoint, bench.checkpointing)
     reporter.stage(f"Measuring the speed of {device.name} ({device.description})")
-    speed = trainer.calibrate()
+    costs = trainer.costs(trainer.calibrate())
     total, seconds = plan_steps(
-        speed.first, lambda limit: steps_in_seconds(examples, recipe, limit, speed)
+        sum(costs.first) / sum(example.length for example in examples),
+        lambda limit: steps_in_seconds(examples, recipe, limit, costs),
     )
     reporter.stage(f"Training {total} steps")
 

@@ -51,6 +51,13 @@ class ReadPrompts:
         self._device = device
         self._end = end
 
+    anew = True
+    """Whether what is read is read in every pass."""
+
+    def learned(self, example: TokenizedExample) -> int:
+        """Tokens that are computed with gradients; the others are only read."""
+        return min(self._end, len(example.prompt)) + len(example.completion)
+
     def width(self, example: TokenizedExample) -> int:
         """Tokens that are computed together with those of other examples."""
         return example.length
@@ -62,7 +69,8 @@ class ReadPrompts:
         """Read the group's prompts that were not read yet, if what is read can be kept."""
 
     def read_again(self, group: Sequence[TokenizedExample]) -> None:
-        """Read what would be kept of the group, whatever is kept already."""
+        """Read the group's prompts, whatever is kept already."""
+        self._compute([self._given(example) for example in group])
 
     def forget(self) -> None:
         """Let go of what is kept; it is computed anew if asked for."""
@@ -164,8 +172,10 @@ class ReadByBase(ReadPrompts):
         self._store = store
         self._longest = longest_of(self._given(example) for example in examples)
 
+    anew = False
+
     def width(self, example: TokenizedExample) -> int:
-        return min(self._end, len(example.prompt)) + len(example.completion)
+        return self.learned(example)
 
     def keep(self, group: Sequence[TokenizedExample]) -> None:
         for example in group:

@@ -22,10 +22,18 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Seconds per token, prompts included: in the first pass over the examples, and later."""
+    """Seconds per token: of those that are learned through, and of those that are only read."""
 
-    first: float
-    again: float
+    learned: float
+    read: float
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Seconds that each example takes, in the first pass over them and in later ones."""
+
+    first: tuple[float, ...]
+    again: tuple[float, ...]
 
 
 def steps(examples: Sequence[TokenizedExample], recipe: Recipe) -> Iterator[Step]:
@@ -69,14 +77,15 @@ def completion_tokens_per_step(examples: Sequence[TokenizedExample], recipe: Rec
 
 
 def steps_in_seconds(
-    examples: Sequence[TokenizedExample], recipe: Recipe, seconds: float, speed: Speed
+    examples: Sequence[TokenizedExample], recipe: Recipe, seconds: float, costs: Costs
 ) -> int:
     """How many steps fit into `seconds`, at least one and at most what the epochs take."""
     most = steps_in_epochs(examples, recipe)
     spent, count, seen = 0.0, 0, 0
     for step in steps(examples, recipe):
-        spent += step.tokens * (speed.first if seen < len(examples) else speed.again)
-        seen += len(step.examples)
+        for index in step.examples:
+            spent += (costs.first if seen < len(examples) else costs.again)[index]
+            seen += 1
         if count == most or (count and spent > seconds):
             break
         count += 1

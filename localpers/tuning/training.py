@@ -29,9 +29,10 @@ from localpers.tuning.device import Device, import_torch
 from localpers.tuning.fused import fused_lora
 from localpers.tuning.loss import IGNORED, completion_targets, loss_and_gradient
 from localpers.tuning.prompt_store import PromptStore
-from localpers.tuning.read_prompts import ReadPrompts, choose_reader
+from localpers.tuning.read_prompts import choose_reader
 from localpers.tuning.recipe import Recipe
 from localpers.tuning.schedule import (
+    Costs,
     Speed,
     Step,
     completion_tokens_per_step,
@@ -126,36 +127,49 @@ class Trainer:
     def calibrate(self) -> Speed:
         """How fast this device is: measured, leaving no trace."""
         random = self._torch.get_rng_state()
-        step = next(steps(self._examples, self._recipe))
-        *_, group = self._groups(step)
+        groups = self._groups(next(steps(self._examples, self._recipe)))
+        step = [example for group in groups for example in group]
         if self._read:
-            self._read.expect([*group, *group])
-        self._timed(group)  # Warms up: kernels are prepared for this shape.
-        again, tokens = self._timed(group)
-        first = again
+            self._read.expect([*step, *step])
+        for group in groups:  # Kernels are prepared, and prompts kept.
+            self._backward(group)
+        seconds = sum(self._timed(self._backward, group) for group in groups)
+        reading = 0.0
         if self._read:
-            first += self._reading(self._read, group)
+            reading = sum(self._timed(self._read.read_again, group) for group in groups)
+            seconds -= reading if self._read.anew else 0.0
         self._forget()
         self._optimizer.zero_grad(set_to_none=True)
         self._torch.set_rng_state(random)
-        return Speed(first / tokens, again / tokens)
+        learned = sum(map(self._learned, step))
+        read = sum(example.length for example in step) - learned
+        return Speed(max(seconds, 0.0) / learned, reading / max(read, 1))
+
+    def costs(self, speed: Speed, missing: float = 1.0) -> Costs:
+        """What the examples cost at this speed, if the share `missing` of what is read for them is
+        still to be read.
+        """
+        learned = [self._learned(example) * speed.learned for example in self._examples]
+        read = [(e.length - self._learned(e)) * speed.read for e in self._examples]
+        anew = self._read is not None and self._read.anew
+        first = tuple(a + b * missing for a, b in zip(learned, read, strict=True))
+        return Costs(first, first if anew else tuple(learned))
+
+    def _learned(self, example: TokenizedExample) -> int:
+        return self._read.learned(example) if self._read else example.length
 
     def _groups(self, step: Step) -> list[list[TokenizedExample]]:
         padding = MOST_PADDING.get(self._device.name, math.inf)
         width = self._read.width if self._read else operator.attrgetter("length")
         return micro_batches(step, self._examples, self._micro, padding, width)
 
-    def _timed(self, group: list[TokenizedExample]) -> tuple[float, int]:
-        began = time.monotonic()
-        self._backward(group)
+    def _timed(
+        self, work: Callable[[list[TokenizedExample]], object], group: list[TokenizedExample]
+    ) -> float:
+        """Seconds."""
         self._synchronize()
-        tokens = sum(example.length for example in group)
-        return time.monotonic() - began, tokens
-
-    def _reading(self, prompts: ReadPrompts, group: list[TokenizedExample]) -> float:
-        """Seconds that the group's prompts take to be read, though they are kept already."""
         began = time.monotonic()
-        prompts.read_again(group)
+        work(group)
         self._synchronize()
         return time.monotonic() - began
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from localpers.datatypes import TokenizedExample
 from localpers.tuning.recipe import Recipe
 from localpers.tuning.schedule import (
-    Speed,
+    Costs,
     learning_rate,
     micro_batches,
     steps,
@@ -79,9 +79,12 @@ def test_answers_are_grouped_by_their_own_length() -> None:
 @given(PAIRS, st.floats(0, 50))
 def test_steps_fit_the_time_and_the_epochs(pairs: list[TokenizedExample], seconds: float) -> None:
     recipe = Recipe(batch_tokens=64)
-    count = steps_in_seconds(pairs, recipe, seconds, Speed(0.1, 0.1))
+    again = tuple(0.1 * length(pair) for pair in pairs)
+    first = tuple(3 * cost for cost in again)
+    count = steps_in_seconds(pairs, recipe, seconds, Costs(first, again))
     assert 1 <= count <= steps_in_epochs(pairs, recipe)
-    spent = sum(step.tokens for step in islice(steps(pairs, recipe), count)) * 0.1
+    order = [index for step in islice(steps(pairs, recipe), count) for index in step.examples]
+    spent = sum(first[n] for n in order[: len(pairs)]) + sum(again[n] for n in order[len(pairs) :])
     assert count == 1 or spent <= seconds + 1e-6
 
 

@@ -22,7 +22,7 @@ from localpers.tuning.methods import adapt, detach
 from localpers.tuning.outcome import lora_adapter
 from localpers.tuning.prompt_store import PromptStore
 from localpers.tuning.recipe import Recipe
-from localpers.tuning.schedule import Speed, steps_in_seconds
+from localpers.tuning.schedule import Costs, Speed, steps_in_seconds
 from localpers.tuning.torch_base import load_base, needs_checkpointing
 from localpers.tuning.training import Trainer
 from localpers.weights.adapter import write_adapter_gguf
@@ -88,10 +88,10 @@ class AdapterTrainer:
             return None
         model = adapt(self._base, self._settings.recipe.model_copy(update={"seed": self._seed}))
         try:
-            examples, speed = self._affordable(model, examples, seconds - _since(began))
+            examples, costs = self._affordable(model, examples, seconds - _since(began))
             recipe = _fitted(self._settings.recipe, examples, self._seed)
             left = max(1.0, seconds - _since(began))
-            total = steps_in_seconds(examples, recipe, left, speed)
+            total = steps_in_seconds(examples, recipe, left, costs)
             result = self._trainer(model, examples, recipe).train(total, planned_seconds=left)
             adapter = lora_adapter(model, self._base, self._settings.base.sha256)
         finally:
@@ -136,23 +136,22 @@ class AdapterTrainer:
 
     def _affordable(
         self, model: Any, examples: list[TokenizedExample], seconds: float
-    ) -> tuple[list[TokenizedExample], Speed]:
-        """As many of the examples as `seconds` allow to be learned in whole passes, and the speed
-        of doing so: what is seen in half a pass, at a rate that never comes down, helps little.
+    ) -> tuple[list[TokenizedExample], Costs]:
+        """As many of the examples as `seconds` allow to be learned in whole passes, and what they
+        cost: what is seen in half a pass, at a rate that never comes down, helps little.
         """
         recipe = _fitted(self._settings.recipe, examples, self._seed)
         missing = self._read.missing_share(examples)
-        self._speed = _better(self._speed, self._trainer(model, examples, recipe).calibrate())
-        again = self._speed.again
-        first = again + missing * (self._speed.first - again)
+        trainer = self._trainer(model, examples, recipe)
+        self._speed = _better(self._speed, trainer.calibrate())
+        costs = trainer.costs(self._speed, missing)
         taken, left = 0, seconds
-        for example in examples:
-            tokens = example.length
-            left -= tokens * (first + (recipe.epochs - 1) * again)
+        for first, again in zip(costs.first, costs.again, strict=True):
+            left -= first + (recipe.epochs - 1) * again
             if left < 0 and taken >= FEWEST_EXAMPLES:
                 break
             taken += 1
-        return examples[:taken], Speed(first, again)
+        return examples[:taken], Costs(costs.first[:taken], costs.again[:taken])
 
     def _examples(self, desk: Desk, began: float, seconds: float) -> Iterator[TokenizedExample]:
         """What the profile teaches, until making it has taken its share of `seconds`."""
@@ -185,7 +184,7 @@ def _kept(path: Path) -> Trained | None:
 def _better(known: Speed | None, found: Speed) -> Speed:
     if known is None:
         return found
-    return Speed(min(known.first, found.first), min(known.again, found.again))
+    return Speed(min(known.learned, found.learned), min(known.read, found.read))
 
 
 def _fitted(recipe: Recipe, examples: Sequence[TokenizedExample], seed: int) -> Recipe:
