@@ -44,15 +44,15 @@ class ReadPrompts:
     first that is learned.
     """
 
+    anew = True
+    """Whether what is read is read in every pass."""
+
     def __init__(self, model: Any, device: str, end: int = 1) -> None:
         """`end` is the number of such tokens."""
         self._torch = import_torch()
         self._model = model
         self._device = device
         self._end = end
-
-    anew = True
-    """Whether what is read is read in every pass."""
 
     def learned(self, example: TokenizedExample) -> int:
         """Tokens that are computed with gradients; the others are only read."""
@@ -159,6 +159,8 @@ class ReadByBase(ReadPrompts):
     same base, is not read again.
     """
 
+    anew = False
+
     def __init__(
         self,
         model: Any,
@@ -171,8 +173,6 @@ class ReadByBase(ReadPrompts):
         super().__init__(model, device, end)
         self._store = store
         self._longest = longest_of(self._given(example) for example in examples)
-
-    anew = False
 
     def width(self, example: TokenizedExample) -> int:
         return self.learned(example)

@@ -30,8 +30,8 @@ class Recipe(BaseModel):
     layers: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Share of the layers that are adapted, the upper ones."""
     prompt_gradients: bool = False
-    """Whether what the adapter does to prompts is learned, too, at twice the time and memory
-    (docs/training-speed.md). An activated adapter does nothing to them.
+    """Whether what the adapter does to all of a prompt is learned, not to its end alone, in half as
+    much time again or twice (docs/training-speed.md). An activated adapter does nothing to prompts.
     """
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = 1e-3
     warmup: Share = 0.1
