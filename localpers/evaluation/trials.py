@@ -106,7 +106,7 @@ def as_example(
     while True:
         messages = (*build_messages(trial.request, used), answer)
         ids = tokenizer.example_ids(messages)
-        if not used or len(ids.prompt) + len(ids.completion) <= min(n_ctx, LONGEST):
+        if not used or ids.length <= min(n_ctx, LONGEST):
             break
         used = used[:-1]
     return Example(

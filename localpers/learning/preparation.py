@@ -121,7 +121,7 @@ def _examples(
     for number, document in enumerate(order, 1):
         for example in maker.training([document]):
             ids = tokenizer.example_ids(example.messages)
-            tokens += len(ids.prompt) + len(ids.completion)
+            tokens += ids.length
             examples.append(example)
         reporter.progress(number, len(order), "", None)
         if tokens >= enough:

@@ -116,7 +116,7 @@ class ExampleMaker:
         prompt = build_messages(text)
         for words in (completion, _shortened(completion)):
             ids = self._tokenizer.example_ids((*prompt, Message("assistant", words)))
-            if len(ids.prompt) + len(ids.completion) <= most:
+            if ids.length <= most:
                 short = task is not Task.TITLE and len(ids.completion) < SHORTEST_COMPLETION
                 return None if short else words
         return None
@@ -191,7 +191,7 @@ class ExampleMaker:
             for words in (completion, _shortened(completion)):
                 messages = (*prompt, Message("assistant", words))
                 ids = self._tokenizer.example_ids(messages)
-                if len(ids.prompt) + len(ids.completion) > self._recipe.max_length:
+                if ids.length > self._recipe.max_length:
                     continue
                 if task is not Task.TITLE and len(ids.completion) < SHORTEST_COMPLETION:
                     return None

@@ -43,7 +43,9 @@ class PromptStore:
         return self._found(prompt) is not None
 
     def missing_share(self, examples: Sequence[TokenizedExample]) -> float:
-        """Tokens that are yet to be read for these examples, of those that their prompts have."""
+        """Tokens that are yet to be read for these examples, of those that their prompts have, for
+        an activated adapter: all but the last one of each prompt.
+        """
         prompts = [example.prompt[:-1] for example in examples]
         longest = set(longest_of(prompts).values())
         missing = sum(len(prompt) for prompt in longest if prompt not in self)
@@ -55,6 +57,13 @@ class PromptStore:
         offset = self._file.append([part.view(self._torch.uint8).numpy() for part in parts])
         if offset is not None:
             self._kept[prompt] = _Kept(offset, tuple(tuple(part.shape) for part in parts))
+
+    def cut(self, prompt: tuple[int, ...], longer: tuple[int, ...]) -> None:
+        """Have `prompt` from `longer`, which begins with it, if that is kept: of several that do,
+        each was computed in a length of its own, and may differ in the last bits.
+        """
+        if longer in self._kept and self._whole(longer):
+            self._kept[prompt] = self._kept[longer]
 
     def get(self, prompt: tuple[int, ...], dtype: Any) -> KeysValues | None:
         """They in `dtype`, which they were kept in; None where the prompt was not kept."""
@@ -73,12 +82,14 @@ class PromptStore:
     def _found(self, prompt: tuple[int, ...]) -> _Kept | None:
         if prompt not in self._kept:
             for longer, kept in self._kept.items():
-                # A layer with a sliding window keeps only the end of a long prompt.
-                whole = all(shape[2] == len(longer) for shape in kept.shapes)
-                if whole and longer[: len(prompt)] == prompt:
+                if longer[: len(prompt)] == prompt and self._whole(longer):
                     self._kept[prompt] = kept
                     break
         return self._kept.get(prompt)
+
+    def _whole(self, prompt: tuple[int, ...]) -> bool:
+        """A layer with a sliding window keeps only the end of a long prompt."""
+        return all(shape[2] >= len(prompt) for shape in self._kept[prompt].shapes)
 
     def forget(self) -> None:
         """Let go of everything."""

@@ -1,4 +1,4 @@
-"""Prompts that are read without gradients, so that only answers cost a backward pass.
+"""Prompts that are read without gradients, so that answers and little else cost a backward pass.
 
 What an answer attends to in its prompt is a given there, as the segment before is in Transformer-XL
 (Dai et al., 2019, https://arxiv.org/abs/1901.02860). Prompts are the longer part of most examples,
@@ -70,13 +70,14 @@ class ReadPrompts:
 
     def read_again(self, group: Sequence[TokenizedExample]) -> None:
         """Read the group's prompts, whatever is kept already."""
-        self._compute([self._given(example) for example in group])
+        if given := [self._given(example) for example in group if self._given(example)]:
+            self._compute(given)
 
     def forget(self) -> None:
         """Let go of what is kept; it is computed anew if asked for."""
 
     def _read(self, prompts: Sequence[Prompt]) -> list[KeysValues]:
-        """What stands in the cache after each prompt, on any device."""
+        """What stands in the cache after each prompt, none of them empty, on any device."""
         return self._compute(prompts)
 
     def _given(self, example: TokenizedExample) -> Prompt:
@@ -90,7 +91,8 @@ class ReadPrompts:
         Rows are padded at the end; what was read is aligned at its ends.
         """
         torch = self._torch
-        lengths = [len(self._given(example)) for example in group]
+        given = [self._given(example) for example in group]
+        lengths = list(map(len, given))
         targets, skipped = completion_targets(group, lengths)
         width, longest = max(lengths), skipped + targets.shape[1]
         ids = torch.zeros((len(group), longest), dtype=torch.long)
@@ -105,25 +107,30 @@ class ReadPrompts:
             input_ids=ids.to(self._device),
             attention_mask=mask.to(self._device),
             position_ids=positions.to(self._device),
-            past_key_values=self._cache(self._read([self._given(e) for e in group]), width),
+            past_key_values=self._cache(given),
             use_cache=True,
             logits_to_keep=targets.shape[1],
         ).logits
         return logits, targets
 
-    def _cache(self, read: Sequence[KeysValues], width: int) -> Any:
+    def _cache(self, prompts: Sequence[Prompt]) -> Any:
         """One cache of all prompts, zeros before the beginnings of the shorter ones."""
         from transformers import DynamicCache
 
         cache = DynamicCache()
+        rows = [row for row, prompt in enumerate(prompts) if prompt]
+        if not rows:
+            return cache
+        read = self._read([prompts[row] for row in rows])
+        width = max(map(len, prompts))
         for layer in range(len(read[0])):
             both = []
             for part in (0, 1):
                 first = read[0][layer][part]
-                together = first.new_zeros(len(read), first.shape[1], width, first.shape[3])
-                for row, prompt in zip(together, read, strict=True):
+                together = first.new_zeros(len(prompts), first.shape[1], width, first.shape[3])
+                for row, prompt in zip(rows, read, strict=True):
                     found = prompt[layer][part][0]
-                    row[:, width - found.shape[1] :] = found
+                    together[row, :, width - found.shape[1] :] = found
                 both.append(together.to(self._device))
             cache.update(both[0], both[1], layer)
         return cache
@@ -133,7 +140,7 @@ class ReadPrompts:
         where causal attention never looks.
         """
         torch = self._torch
-        width = max(1, *map(len, prompts))
+        width = max(map(len, prompts))
         ids = torch.tensor([[*prompt, *[0] * (width - len(prompt))] for prompt in prompts])
         with torch.no_grad():
             # Not the whole model: logits of one word cost as much as 40 words of a small one.
@@ -180,13 +187,21 @@ class ReadByBase(ReadPrompts):
     def keep(self, group: Sequence[TokenizedExample]) -> None:
         for example in group:
             prompt = self._given(example)
-            for wanted in (self._longest.get(prompt, prompt), prompt):
-                if prompt and prompt not in self._store and not self._store.full:
-                    self._store.put(wanted, self._by_base(wanted))
+            if not prompt:
+                continue
+            longest = self._longest.get(prompt, prompt)
+            self._keep(longest)
+            self._store.cut(prompt, longest)
+            self._keep(prompt)
+
+    def _keep(self, prompt: Prompt) -> None:
+        if prompt not in self._store and not self._store.full:
+            self._store.put(prompt, self._by_base(prompt))
 
     def read_again(self, group: Sequence[TokenizedExample]) -> None:
         for example in group:
-            self._by_base(self._given(example))
+            if prompt := self._given(example):
+                self._by_base(prompt)
 
     def forget(self) -> None:
         self._store.forget()
@@ -209,6 +224,7 @@ class ReadByEither(ReadByBase):
     def expect(self, coming: Iterable[TokenizedExample]) -> None:
         counts = Counter(self._given(example) for example in coming)
         self._again = frozenset(prompt for prompt, count in counts.items() if count > 1)
+        self._longest = longest_of(self._again)
 
     def keep(self, group: Sequence[TokenizedExample]) -> None:
         super().keep([example for example in group if self._given(example) in self._again])
@@ -244,7 +260,7 @@ def choose_reader(
     if recipe.prompt_gradients or checkpointing or not _keeps_what_it_reads(model, device):
         return None
     if device == "cpu":
-        return ReadByEither(model, device, store, examples, LEARNED_END)
+        return ReadByEither(model, device, store, end=LEARNED_END)
     return ReadPrompts(model, device, LEARNED_END)
 
 

@@ -14,10 +14,9 @@ from localpers.tuning.recipe import Recipe
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Indices of the examples of one optimizer step, and their tokens, prompts included."""
+    """Indices of the examples of one optimizer step."""
 
     examples: tuple[int, ...]
-    tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +45,7 @@ def steps(examples: Sequence[TokenizedExample], recipe: Recipe) -> Iterator[Step
     number = max(1, recipe.batch_tokens * len(lengths) // sum(lengths))
     coming = _passes(len(examples), recipe.seed)
     while True:
-        chosen = tuple(itertools.islice(coming, number))
-        yield Step(chosen, sum(lengths[index] for index in chosen))
+        yield Step(tuple(itertools.islice(coming, number)))
 
 
 def _passes(examples: int, seed: int) -> Iterator[int]:

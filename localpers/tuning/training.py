@@ -131,29 +131,37 @@ class Trainer:
         step = [example for group in groups for example in group]
         if self._read:
             self._read.expect([*step, *step])
-        for group in groups:  # Kernels are prepared, and prompts kept.
-            self._backward(group)
+            self._read.keep(step)
+        self._backward(groups[0])  # Warms up.
         seconds = sum(self._timed(self._backward, group) for group in groups)
-        reading = 0.0
-        if self._read:
-            reading = sum(self._timed(self._read.read_again, group) for group in groups)
-            seconds -= reading if self._read.anew else 0.0
+        per_read = self._reading()
         self._forget()
         self._optimizer.zero_grad(set_to_none=True)
         self._torch.set_rng_state(random)
         learned = sum(map(self._learned, step))
-        read = sum(example.length for example in step) - learned
-        return Speed(max(seconds, 0.0) / learned, reading / max(read, 1))
+        if self._read and self._read.anew:
+            seconds -= per_read * (sum(example.length for example in step) - learned)
+        return Speed(max(seconds / learned, per_read), per_read)
+
+    def _reading(self) -> float:
+        """Seconds per token that is only read, of the longest prompt."""
+        example = max(self._examples, key=lambda example: len(example.prompt))
+        if not self._read:
+            return 0.0
+        with fused_lora(self._model):
+            seconds = self._timed(self._read.read_again, [example])
+        return seconds / max(1, example.length - self._learned(example))
 
     def costs(self, speed: Speed, missing: float = 1.0) -> Costs:
-        """What the examples cost at this speed, if the share `missing` of what is read for them is
-        still to be read.
+        """What the examples cost at this speed, where the share `missing` of what is read for them
+        and kept is not kept yet.
         """
-        learned = [self._learned(example) * speed.learned for example in self._examples]
+        learned = tuple(self._learned(example) * speed.learned for example in self._examples)
         read = [(e.length - self._learned(e)) * speed.read for e in self._examples]
         anew = self._read is not None and self._read.anew
-        first = tuple(a + b * missing for a, b in zip(learned, read, strict=True))
-        return Costs(first, first if anew else tuple(learned))
+        share = 1.0 if anew else missing
+        first = tuple(a + b * share for a, b in zip(learned, read, strict=True))
+        return Costs(first, first if anew else learned)
 
     def _learned(self, example: TokenizedExample) -> int:
         return self._read.learned(example) if self._read else example.length

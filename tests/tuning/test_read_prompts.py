@@ -15,12 +15,18 @@ from localpers.inference.engine import Engine
 
 torch = pytest.importorskip("torch")
 
+from localpers.tuning import schedule  # noqa: E402
 from localpers.tuning.device import Device  # noqa: E402
 from localpers.tuning.loss import IGNORED  # noqa: E402
 from localpers.tuning.methods import adapt, adapted, detach  # noqa: E402
 from localpers.tuning.outcome import lora_adapter  # noqa: E402
 from localpers.tuning.prompt_store import PromptStore, longest_of  # noqa: E402
-from localpers.tuning.read_prompts import ReadByBase, ReadPrompts  # noqa: E402
+from localpers.tuning.read_prompts import (  # noqa: E402
+    LEARNED_END,
+    ReadByBase,
+    ReadPrompts,
+    choose_reader,
+)
 from localpers.tuning.recipe import Recipe  # noqa: E402
 from localpers.tuning.torch_base import LoadedBase, load_base  # noqa: E402
 from localpers.tuning.training import Trainer  # noqa: E402
@@ -139,6 +145,7 @@ def test_a_first_pass_is_measured_as_one_that_reads_though_prompts_are_kept(
         trainer = Trainer(model, examples, RECIPE, CPU, state, read=store)
         speed = trainer.calibrate()
         assert speed.read >= SLOW / max(len(example.prompt) for example in examples)
+        assert speed.learned >= speed.read
         costs = trainer.costs(speed, store.missing_share(examples))
         assert all(first > again for first, again in zip(*astuple(costs), strict=True)) == (
             number == 0
@@ -146,6 +153,42 @@ def test_a_first_pass_is_measured_as_one_that_reads_though_prompts_are_kept(
         trainer.train(12)
         detach(model)
     assert store.missing_share(examples) == 0
+
+
+def test_what_reading_costs_is_known_though_the_first_step_has_nothing_to_read(
+    bases: dict[str, BaseModel], tmp_path: Path
+) -> None:
+    recipe = RECIPE.model_copy(update={"method": "lora", "batch_tokens": 1})
+    short = [TokenizedExample((5 + n, 6), (7, 8, 9)) for n in range(40)]
+    examples = [*short, TokenizedExample(tuple(range(10, 60)), (7, 8, 9))]
+    assert next(schedule.steps(examples, recipe)).examples != (len(short),)
+    model = adapt(load_base(bases["llama"], "float32", tmp_path), recipe)
+    trainer = Trainer(model, examples, recipe, CPU, tmp_path / "state")
+    costs = trainer.costs(trainer.calibrate())
+    assert costs.first[-1] > costs.again[-1] > costs.first[0] == costs.again[0] > 0
+
+
+def test_a_prompt_is_the_beginning_of_the_same_longer_one_whatever_is_read_first(
+    bases: dict[str, BaseModel], tmp_path: Path
+) -> None:
+    """Else a run that is resumed would go on from other numbers than one that was not."""
+    recipe = RECIPE.model_copy(update={"method": "lora"})
+    shared = tuple(range(5, 15))
+    coming = [
+        TokenizedExample((*shared, *more, *range(50, 50 + LEARNED_END)), (7, 8))
+        for more in ((), range(20, 30), range(30, 37))
+    ]
+    model = adapt(load_base(bases["llama"], "float32", tmp_path), recipe).eval()
+    read = [example.prompt[:-LEARNED_END] for example in coming]
+    for first in (1, 2):
+        store = PromptStore(tmp_path / str(first))
+        reader = choose_reader(model, "cpu", recipe, False, store, coming)
+        assert reader is not None
+        reader.expect([*coming, *coming])
+        reader.keep([coming[first]])
+        reader.keep([coming[0]])
+        found = store._found(shared)
+        assert found and found == store._found(longest_of(read)[shared])
 
 
 def slowly(compute: Any) -> Any:
