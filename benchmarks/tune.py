@@ -2,10 +2,12 @@
 
     python benchmarks/tune.py [FOLDER_OF_NOTES | --headlines LAMP_4_FOLDER] [--examples N]
     python benchmarks/tune.py … --seconds S
+    python benchmarks/tune.py … --recipe FILE
 
 Every contender runs in a process of its own, so that its peak memory is its own, and learns the
 same examples in as many passes, or with --seconds what it can in that time (recipes of localpers
-alone); what each made is judged in float32 on the same examples held out.
+alone); what each made is judged in float32 on the same examples held out. A recipe file changes
+what localpers does, whatever the contender.
 Notes come from FOLDER_OF_NOTES, else from LOCALPERS_TEST_DATA/til, else they are this project's own
 docs. Prints a table and, last, one JSON document.
 """
@@ -21,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -202,9 +205,14 @@ def train_plainly(
 
 
 def train_localpers(
-    name: str, pairs: Sequence[Pair], folder: Path, seconds: float | None, seed: int
+    name: str,
+    pairs: Sequence[Pair],
+    folder: Path,
+    seconds: float | None,
+    seed: int,
+    changes: dict[str, Any],
 ) -> tuple[Any, Stopwatch, int]:
-    """(model, time, tokens of completions learned) of the product with one of RECIPES."""
+    """(model, time, tokens of completions learned) of the product with one of RECIPES, changed."""
     from localpers.tuning.device import choose_device
     from localpers.tuning.methods import adapt
     from localpers.tuning.read_prompts import LEARNED_END, ReadPrompts
@@ -213,7 +221,7 @@ def train_localpers(
     from localpers.tuning.training import Trainer
 
     device = choose_device()
-    recipe = Recipe.of({"epochs": PASSES, "seed": seed} | RECIPES[name])
+    recipe = Recipe.of({"epochs": PASSES, "seed": seed} | RECIPES[name] | changes)
     model = adapt(_base(device.dtype, folder), recipe)
     examples = _examples(pairs)
     trainer = Trainer(model, examples, recipe, device, folder / "state")
@@ -260,7 +268,9 @@ def held_out_loss(model: Any, pairs: Sequence[Pair], folder: Path, activated: bo
     return total / count
 
 
-def compete(name: str, data: Path, seconds: float | None, seed: int) -> None:
+def compete(
+    name: str, data: Path, seconds: float | None, seed: int, changes: dict[str, Any]
+) -> None:
     """A child's work: train, measure, print one JSON document."""
     found = json.loads(data.read_text())
     pairs = found["training"]
@@ -270,7 +280,7 @@ def compete(name: str, data: Path, seconds: float | None, seed: int) -> None:
         if name == "base":
             model, watch = _base("float32", path).model, Stopwatch()
         elif name in RECIPES:
-            model, watch, learned = train_localpers(name, pairs, path, seconds, seed)
+            model, watch, learned = train_localpers(name, pairs, path, seconds, seed, changes)
         else:
             dtype = {"trainer-fp32": "float32", "trainer-bf16": "bfloat16"}[name]
             model, watch = train_plainly(dtype, pairs, path, seed)
@@ -307,6 +317,7 @@ def contest(
     seconds: float | None,
     seed: int,
     busy: int,
+    recipe: Path | None,
 ) -> dict[str, Any]:
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder, busy_cores(busy):
@@ -316,6 +327,7 @@ def contest(
             command = [sys.executable, __file__, "--contender", name, "--data", str(data)]
             command += ["--seed", str(seed)]
             command += [] if seconds is None else ["--seconds", str(seconds)]
+            command += [] if recipe is None else ["--recipe", str(recipe)]
             output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
             found = json.loads(output.stdout.splitlines()[-1])
             if found["seconds"]:
@@ -365,6 +377,7 @@ def main() -> None:
     )
     parser.add_argument("--examples", type=int, default=60)
     parser.add_argument("--seconds", type=float, help="train for so long instead of two passes")
+    parser.add_argument("--recipe", type=Path, help="TOML, for every contender of localpers")
     parser.add_argument("--seed", type=int, default=0, help="of every contender")
     parser.add_argument("--threads", type=int, help="of torch; default: all cores")
     parser.add_argument("--busy", type=int, default=0, help="cores that other programs want")
@@ -375,7 +388,8 @@ def main() -> None:
     if options.threads:
         os.environ["OMP_NUM_THREADS"] = str(options.threads)
     if options.contender:
-        compete(options.contender, options.data, options.seconds, options.seed)
+        changes = tomllib.loads(options.recipe.read_text()) if options.recipe else {}
+        compete(options.contender, options.data, options.seconds, options.seed, changes)
         return
     with tempfile.TemporaryDirectory() as home:
         os.environ["LOCALPERS_HOME"] = home
@@ -387,7 +401,8 @@ def main() -> None:
             else note_pairs(notes_folder(options.notes), *counts)
         )
     names = [n for n in options.only if options.seconds is None or n in RECIPES]
-    results = contest(names, training, held_out, options.seconds, options.seed, options.busy)
+    how_long, recipe = options.seconds, options.recipe
+    results = contest(names, training, held_out, how_long, options.seed, options.busy, recipe)
     how = f"{PASSES} passes" if options.seconds is None else f"{options.seconds:.0f} seconds"
     show(f"{title}: {len(training)} examples, {how}", results)
     print(json.dumps({title: results}))

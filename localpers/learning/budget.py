@@ -18,7 +18,7 @@ TRIAL_TOKENS = 900
 MOST_TRIALS_READ = 240
 """By a verdict that has all the time it can use, all settings together."""
 LEAST_TRAINING_SECONDS = 5.0
-READING = {True: 0.8, False: 1.3}
+READING = {True: 0.8, False: 1.0}
 """What reading a token costs llama.cpp, of what training on one costs torch, by whether gradients
 go through prompts; about, measured on two cores.
 """
