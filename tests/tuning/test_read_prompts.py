@@ -143,10 +143,11 @@ def test_a_first_pass_is_measured_as_one_that_reads_though_prompts_are_kept(
         model = adapt(base, RECIPE)
         state = tmp_path / str(number)
         trainer = Trainer(model, examples, RECIPE, CPU, state, read=store)
+        missing = store.missing_share(examples)
         speed = trainer.calibrate()
         assert speed.read >= SLOW / max(len(example.prompt) for example in examples)
         assert speed.learned >= speed.read
-        costs = trainer.costs(speed, store.missing_share(examples))
+        costs = trainer.costs(speed, missing)
         assert all(first > again for first, again in zip(*astuple(costs), strict=True)) == (
             number == 0
         )
