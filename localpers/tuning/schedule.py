@@ -11,12 +11,8 @@ from random import Random
 from localpers.datatypes import TokenizedExample
 from localpers.tuning.recipe import Recipe
 
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Indices of the examples of one optimizer step."""
-
-    examples: tuple[int, ...]
+Step = tuple[int, ...]
+"""Indices of the examples of one optimizer step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +41,7 @@ def steps(examples: Sequence[TokenizedExample], recipe: Recipe) -> Iterator[Step
     number = max(1, recipe.batch_tokens * len(lengths) // sum(lengths))
     coming = _passes(len(examples), recipe.seed)
     while True:
-        yield Step(tuple(itertools.islice(coming, number)))
+        yield tuple(itertools.islice(coming, number))
 
 
 def _passes(examples: int, seed: int) -> Iterator[int]:
@@ -62,7 +58,7 @@ def steps_in_epochs(examples: Sequence[TokenizedExample], recipe: Recipe) -> int
     seen = count = 0
     for step in steps(examples, recipe):
         count += 1
-        seen += len(step.examples)
+        seen += len(step)
         if seen >= wanted:
             break
     return count
@@ -81,7 +77,7 @@ def steps_in_seconds(
     most = steps_in_epochs(examples, recipe)
     spent, count, seen = 0.0, 0, 0
     for step in steps(examples, recipe):
-        for index in step.examples:
+        for index in step:
             spent += (costs.first if seen < len(examples) else costs.again)[index]
             seen += 1
         if count == most or (count and spent > seconds):
@@ -115,7 +111,7 @@ def micro_batches(
     """
     groups: list[list[TokenizedExample]] = []
     filled = 0
-    for example in sorted((examples[index] for index in step.examples), key=width):
+    for example in sorted((examples[index] for index in step), key=width):
         computed = (len(groups[-1]) + 1) * width(example) if groups else 0
         filled += width(example)
         if groups and computed <= most_tokens and computed - filled <= most_padding:

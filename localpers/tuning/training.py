@@ -207,7 +207,7 @@ class Trainer:
         before = self._seconds
         if self._read:
             planned = islice(steps(self._examples, self._recipe), total)
-            self._read.expect(self._examples[n] for step in planned for n in step.examples)
+            self._read.expect(self._examples[n] for step in planned for n in step)
         with self._catching_interrupts():
             for number, step in islice(enumerate(steps(self._examples, self._recipe)), done, total):
                 loss = self._step(number, total, self._groups(step))

@@ -162,7 +162,7 @@ def test_what_reading_costs_is_known_though_the_first_step_has_nothing_to_read(
     recipe = RECIPE.model_copy(update={"method": "lora", "batch_tokens": 1})
     short = [TokenizedExample((5 + n, 6), (7, 8, 9)) for n in range(40)]
     examples = [*short, TokenizedExample(tuple(range(10, 60)), (7, 8, 9))]
-    assert next(schedule.steps(examples, recipe)).examples != (len(short),)
+    assert next(schedule.steps(examples, recipe)) != (len(short),)
     model = adapt(load_base(bases["llama"], "float32", tmp_path), recipe)
     trainer = Trainer(model, examples, recipe, CPU, tmp_path / "state")
     costs = trainer.costs(trainer.calibrate())

@@ -42,11 +42,11 @@ def test_two_epochs_show_every_example_twice_in_steps_of_like_size(
     recipe = Recipe(batch_tokens=batch, epochs=2, seed=seed)
     total = steps_in_epochs(pairs, recipe)
     taken = list(islice(steps(pairs, recipe), total))
-    seen = Counter(index for step in taken for index in step.examples)
+    seen = Counter(index for step in taken for index in step)
     # The last step may reach into a third pass; without it the second is not complete.
     assert len(seen) == len(pairs) and min(seen.values()) >= 2
-    assert seen.total() - len(taken[-1].examples) < 2 * len(pairs)
-    (number,) = {len(step.examples) for step in taken}
+    assert seen.total() - len(taken[-1]) < 2 * len(pairs)
+    (number,) = {len(step) for step in taken}
     mean = sum(map(length, pairs)) / len(pairs)
     assert number == 1 or number * mean <= batch + 1e-6
     assert (number + 1) * mean > batch - 1e-6
@@ -59,7 +59,7 @@ def test_micro_batches_hold_the_step_once_and_keep_the_limits(
 ) -> None:
     step = next(steps(pairs, Recipe(batch_tokens=500)))
     groups = micro_batches(step, pairs, most, padding, length)
-    chosen = [pairs[index] for index in step.examples]
+    chosen = [pairs[index] for index in step]
     assert Counter(e for group in groups for e in group) == Counter(chosen)
     for group in groups:
         computed = len(group) * max(map(length, group))
@@ -81,11 +81,11 @@ def test_steps_fit_the_time_and_the_epochs(pairs: list[TokenizedExample], second
     first = tuple(3 * cost for cost in again)
     count = steps_in_seconds(pairs, recipe, seconds, Costs(first, again))
     assert 1 <= count <= steps_in_epochs(pairs, recipe)
-    order = [index for step in islice(steps(pairs, recipe), count) for index in step.examples]
+    order = [index for step in islice(steps(pairs, recipe), count) for index in step]
     spent = sum(first[n] for n in order[: len(pairs)]) + sum(again[n] for n in order[len(pairs) :])
     assert count == 1 or spent <= seconds + 1e-6
     if count < steps_in_epochs(pairs, recipe):
-        one_more = list(islice(steps(pairs, recipe), count + 1))[-1].examples
+        one_more = list(islice(steps(pairs, recipe), count + 1))[-1]
         seen = len(order)
         spent += sum((first if seen + n < len(pairs) else again)[i] for n, i in enumerate(one_more))
         assert spent > seconds - 1e-6
