@@ -147,11 +147,11 @@ def _document(
 
 
 def _explained(explanation: Explanation, reason: Reason) -> dict[str, Any]:
-    query = explanation.query
+    query, content = explanation.query, explanation.query.content_terms
     return {
         "query": {
             "terms": [
-                {"term": term, "idf": idf, "content": term in query.content}
+                {"term": term, "idf": idf, "content": term in content}
                 for term, idf in explanation.idf.items()
             ],
             "ignored": list(query.ignored),

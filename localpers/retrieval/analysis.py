@@ -1,8 +1,9 @@
 """Text → terms, for the index and for queries alike. Any change of the terms, or of
 what they are kept under, bumps VERSION.
 
-Words are folded (NFKC, case folding) and stemmed by the Snowball algorithm of the document's
-language; compounds (`getUserName`, `foo_bar.baz`, `2024-05-17`) are kept whole and in parts;
+Words are folded (NFKC, case folding, with one letter for the Turkish i with and without dot; what
+is invisible goes) and stemmed by the Snowball algorithm of the document's language;
+compounds (`getUserName`, `foo_bar.baz`, `2024-05-17`) are kept whole and in parts;
 runs of scripts without blanks (Chinese, Japanese, Korean, Thai, Lao, Khmer, Burmese) become
 overlapping bigrams and, in the index, their last character: so every character begins some term,
 and a query of one is looked up as all that begin with it (retrieval.bm25); numbers lose the commas
@@ -18,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
-VERSION = 4
+VERSION = 5
 
 SNOWBALL = {
     "ar": "arabic",
@@ -59,14 +60,19 @@ _WORD = (
 _EMOJI = r"[\u2190-\u21ff\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]"
 _GROUPED = r"(?<![\w.,])\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\w,])"
 _TOKEN = re.compile(
-    rf"[A-Za-z](?:\+\+|\#)(?!\w)|{_GROUPED}|{_WORD}+(?:[.\-_/:@+&]{_WORD}+)*|{_EMOJI}"
+    rf"[A-Za-z](?:\+\+|\#)(?![A-Za-z_])|{_GROUPED}|{_WORD}+(?:[.\-_/:@+&]{_WORD}+)*|{_EMOJI}"
 )
-_UNSPACED = re.compile(
+_UNSPACED_RUN = (
     r"[\u1100-\u11ff\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u3130-\u318f\u31f0-\u31ff"
     r"\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003134f"
     r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]+"
 )
-_JOINER = re.compile(r"[.\-_/:@+&]+")
+_UNSPACED = re.compile(_UNSPACED_RUN)
+_SCRIPTS = re.compile(rf"{_UNSPACED_RUN}|{_UNSPACED_RUN.replace('[', '[^', 1)}")
+_JOINERS = ".-_/:@+&"
+_JOINER = re.compile(rf"[{re.escape(_JOINERS)}]+")
+_INVISIBLE = re.compile("[\u00ad\u200b\u200d\u2060\ufeff]")
+"""Soft hyphens, zero-width spaces and joiners, which a reader does not see in the word."""
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 LONGEST_TERM = 64
 """Characters; longer runs (base64, say) are cut, so that no key grows without bound."""
@@ -75,7 +81,7 @@ LONGEST_TERM = 64
 def analyse(text: str, language: str = "") -> list[str]:
     """The terms of `text`, repeats included, stemmed for `language` (ISO 639-1; "" for none)."""
     terms: list[str] = []
-    for token in _TOKEN.findall(unicodedata.normalize("NFKC", text)):
+    for token in _tokens(text):
         terms.extend(_terms_of(token, language, True))
     return terms
 
@@ -95,16 +101,43 @@ def query_compounds(query: str, languages: Iterable[str]) -> list[tuple[str, lis
     return [(terms[0], terms[1:]) for token, terms in found if _is_compound(token)]
 
 
+def query_languages(query: str, languages: Iterable[str]) -> dict[str, frozenset[str]]:
+    """term of a query → the languages (as `stemmed_as` has them) whose documents are meant by it:
+    the German stem of "starter" is no form of an English word.
+    """
+    found: dict[str, set[str]] = {}
+    for language in set(map(stemmed_as, languages)):
+        for term in query_terms(query, [language]):
+            found.setdefault(term, set()).add(language)
+    return {term: frozenset(some) for term, some in found.items()}
+
+
+def stemmed_as(language: str) -> str:
+    """The language whose stemmer its words pass, "" for none."""
+    return language if language in SNOWBALL else ""
+
+
 def _query_tokens(query: str, languages: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
     """(token, its terms in all languages) for each token of a query."""
-    known = sorted({language if language in SNOWBALL else "" for language in languages}) or [""]
-    for token in _TOKEN.findall(unicodedata.normalize("NFKC", query)):
+    known = sorted(set(map(stemmed_as, languages))) or [""]
+    for token in _tokens(query):
         first, *others = (_terms_of(token, language, False) for language in known)
         terms = list(first)
         for form in others:
             seen = set(terms)
             terms.extend(term for term in form if term not in seen)
         yield token, terms
+
+
+def _tokens(text: str) -> Iterator[str]:
+    """Words and compounds, each in scripts with blanks or without: `GitHubで` are two."""
+    normal = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).replace("\u2010", "-")
+    for token in _TOKEN.findall(normal):
+        if token.isascii() or not _UNSPACED.search(token):
+            yield token
+        else:
+            pieces = (piece.strip(_JOINERS) for piece in _SCRIPTS.findall(token))
+            yield from filter(None, pieces)
 
 
 def is_unspaced_character(term: str) -> bool:
@@ -126,17 +159,17 @@ def _parts(token: str) -> list[str]:
 def _terms_of(token: str, language: str, indexed: bool) -> tuple[str, ...]:
     """The terms under which a token is `indexed`, or looked for."""
     if not token[-1].isalnum() and token[-1] in "+#":
-        return (token.casefold(),)
+        return (_folded(token),)
     if "," in token:
         token = token.replace(",", "")
     parts = _parts(token)
     terms: list[str] = []
     if len(parts) > 1:
-        terms.append(token.casefold()[:LONGEST_TERM])
+        terms.append(_folded(token)[:LONGEST_TERM])
     for part in parts:
         humps = _CAMEL.split(part)
         if len(humps) > 1:
-            terms.append(part.casefold()[:LONGEST_TERM])
+            terms.append(_folded(part)[:LONGEST_TERM])
         for hump in humps:
             terms.extend(_word_terms(hump, language, indexed))
     return tuple(terms)
@@ -159,10 +192,23 @@ def _word_terms(word: str, language: str, indexed: bool) -> list[str]:
 def _stemmed(word: str, language: str) -> list[str]:
     if not word:
         return []
+    if language == "tr":
+        word = word.replace("I", "ı").replace("İ", "i")
     folded = word.casefold()[:LONGEST_TERM]
     if language in SNOWBALL and "_" not in folded and not any(map(str.isdigit, folded)):
-        return [_stemmer(language).stemWord(folded)]
-    return [folded]
+        folded = _stemmer(language).stemWord(folded)
+    return [_dotted(folded)]
+
+
+def _folded(word: str) -> str:
+    return _dotted(word.casefold())
+
+
+def _dotted(folded: str) -> str:
+    """With one letter for the Turkish i with and without dot, which keyboards and languages fold
+    differently.
+    """
+    return folded if folded.isascii() else folded.replace("i\u0307", "i").replace("ı", "i")
 
 
 _stemmers = threading.local()

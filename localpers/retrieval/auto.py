@@ -10,8 +10,9 @@ Passage-Level Evidence in Document Retrieval, SIGIR 1994); how a document begins
 is about. `share` is how much of the query's idf the fields hold: a title that a long
 question touches with one word tells little, one that says all that is asked tells more than any
 body. Closeness is of the document's date to the time that the query names; recency halves every
-HALF_LIFE_DAYS before the newest document, and its prior is RECENCY_WEIGHT, or RECENT_WEIGHT where
-the query asks for what is new. Of a query by date alone the dates decide.
+HALF_LIFE_DAYS before the newest document of today or earlier, and its prior is RECENCY_WEIGHT, or
+RECENT_WEIGHT where the query asks for what is new. Of a query by date alone the dates decide: the
+first factor is 1 + DATE_WORDS · s / (s + HALF_OF_WORDS), with s as above.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
+from localpers.retrieval.analysis import stemmed_as
 from localpers.retrieval.bm25 import Lookup, Scores
 from localpers.retrieval.dates import closeness, day_of
-from localpers.retrieval.query import Query
+from localpers.retrieval.query import Query, Sought
 from localpers.store import Store
 from localpers.store.documents import Documents, Placed, StoredPassage
 from localpers.store.postings import Collection
@@ -59,6 +61,11 @@ RECENCY_WEIGHT = 0.05
 RECENT_WEIGHT = 1.0
 """Of recency, where the query asks for what is new."""
 HALF_LIFE_DAYS = 180
+DATE_WORDS = 0.25
+"""What the words of a date add at most, where no topic is named: less than any distance of dates,
+so that they order notes of one day."""
+HALF_OF_WORDS = 10.0
+"""A score by words that adds half of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +137,15 @@ def _scored(
     store: Store, query: Query, told: _Told, candidates: Mapping[int, Placed], at_once: int
 ) -> Iterator[Scored]:
     """Best first; the texts of so many at once are read."""
-    newest = day_of(store.documents.newest_date()) or date.max
+    newest = day_of(store.documents.newest_date(query.today)) or date.max
     totals = told.scores.sum(axis=0).tolist()
     hits = []
     for at, (id, place) in enumerate(candidates.items()):
         time, recency = _of_date(place.date, query, newest)
         if told.held[at] or (query.by_date_alone and (query.recent or time >= TIME_WEIGHT)):
-            base = 1.0 + totals[at] if query.by_date_alone else totals[at]
+            base = totals[at]
+            if query.by_date_alone:
+                base = 1.0 + DATE_WORDS * base / (base + HALF_OF_WORDS)
             hits.append((-base * (1 + time + recency), id, at, time, recency))
     hits.sort()
     for start in range(0, len(hits), max(at_once, 1)):
@@ -220,6 +229,9 @@ def _told(
     titled = fields.among(sections)
     in_fields = titled.alone(sections)
     idf = fields.idf | text.idf
+    meant, titles_meant = (_meant(query, some, candidates) for some in (found.terms, titled.terms))
+    own, document, opening = own * meant, document * meant, opening * meant
+    in_fields = in_fields * titles_meant
     share = _idf_of(titled.terms, idf) @ (in_fields > 0) / (sum(idf.values()) or 1.0)
     topical = fading(len(found.terms))
     parts = (
@@ -228,8 +240,11 @@ def _told(
         ("opening", found.terms, OPENING_WEIGHT * topical * opening),
         ("fields", titled.terms, FIELD_WEIGHT * share**3 * in_fields),
     )
-    held = _any_of(query.content, found.terms, own) | _any_of(
-        query.content, titled.terms, in_fields
+    held = _held(
+        query.content,
+        _by_term(found.terms, own),
+        _by_term(titled.terms, in_fields),
+        len(candidates),
     )
     terms = [(term, part) for part, some, _ in parts for term in some]
     return _Told(terms, np.concatenate([scores for *_, scores in parts]), held)
@@ -244,10 +259,45 @@ def _idf_of(terms: Iterable[str], idf: Mapping[str, float]) -> Scores:
     return np.array([idf[term] for term in terms], np.float64)
 
 
-def _any_of(content: frozenset[str], terms: Sequence[str], scores: Scores) -> npt.NDArray[np.bool_]:
-    """Which columns have a score by any of the terms that are `content`."""
-    rows = np.array([term in content for term in terms], bool)
-    return np.asarray((scores[rows] > 0).any(axis=0))
+def _meant(
+    query: Query, terms: Sequence[str], candidates: Mapping[int, Placed]
+) -> npt.NDArray[np.bool_] | Scores:
+    """[terms, candidates]: whether a term is a form that words of the document's language take.
+    One of another language is there by chance.
+    """
+    spoken = [stemmed_as(placed.language) for placed in candidates.values()]
+    languages = {language: place for place, language in enumerate(sorted(set(spoken)))}
+    forms = [query.languages.get(term) for term in terms]
+    if all(some is None or some >= languages.keys() for some in forms):
+        return np.ones((1, 1))
+    meant = np.array(
+        [[some is None or language in some for language in languages] for some in forms], np.bool_
+    )
+    return np.asarray(meant[:, [languages[language] for language in spoken]])
+
+
+_Holding = Mapping[str, npt.NDArray[np.bool_]]
+"""term → which of the candidates hold it."""
+
+
+def _by_term(terms: Sequence[str], scores: Scores) -> _Holding:
+    return dict(zip(terms, scores > 0, strict=True))
+
+
+def _held(
+    content: Sequence[Sought], text: _Holding, fields: _Holding, number: int
+) -> npt.NDArray[np.bool_]:
+    """Which of the candidates, of which there are `number`, hold something of the content, in
+    themselves or their fields.
+    """
+    nothing = np.zeros(number, np.bool_)
+    held = nothing
+    for sought in content:
+        counted = np.zeros(number, np.int64)
+        for term in sought.terms:
+            counted += text.get(term, nothing) | fields.get(term, nothing)
+        held = held | (counted >= sought.needed)
+    return held
 
 
 def _opening(lengths: npt.NDArray[np.uint32], passages: Sequence[int]) -> int:

@@ -9,27 +9,35 @@ told apart with certainty is left to the search: a word too many costs little, a
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from localpers.retrieval import request_words as words
+from localpers.retrieval.date_words import MONTHS, WEEKDAYS
+from localpers.retrieval.stop_words import ANY
 
 Span = tuple[int, int]
 
 _WORD = re.compile(r"\w+(?:[-'’]\w+)*")
+_BESIDE = re.compile(r"\([^()]*\)")
+"""What is said in parentheses of a text that is to be written: "(at most 280 characters)"."""
+MOST_DESCRIBING = 4
+"""Words that may stand before a kind of text without being known."""
+DAYS = WEEKDAYS.keys() | MONTHS.keys()
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7ff]")
 
 
-def instruction_spans(request: str) -> list[Span]:
-    """The (start, end) of a request's instruction; none where it is a plain query."""
+def instruction_spans(
+    request: str, tells_nothing: Callable[[str], bool] | None = None
+) -> list[Span]:
+    """The (start, end) of a request's instruction; none where it is a plain query, or where nothing
+    would be left but words that tell nothing of a topic (by default, the stop words of any
+    language).
+    """
     spans = _cjk_spans(request) if _CJK.search(request) else _spans(request)
+    nothing = tells_nothing or _is_stop_word
     kept = _without(request, spans)
-    return spans if any(_tells(word.group()) for word in _WORD.finditer(kept)) else []
-
-
-def is_stop_word(word: str) -> bool:
-    """Whether a word, folded, tells nothing of a topic."""
-    return word in words.STOP_WORDS
+    return spans if any(not nothing(word.group()) for word in _WORD.finditer(kept)) else []
 
 
 def is_of_notes(word: str) -> bool:
@@ -37,8 +45,8 @@ def is_of_notes(word: str) -> bool:
     return word in words.QUERYING or word in words.NOTES
 
 
-def _tells(word: str) -> bool:
-    return not is_stop_word(_folded(word))
+def _is_stop_word(word: str) -> bool:
+    return _folded(word) in ANY
 
 
 def _without(request: str, spans: Sequence[Span]) -> str:
@@ -50,11 +58,14 @@ def _without(request: str, spans: Sequence[Span]) -> str:
 def _spans(request: str) -> list[Span]:
     found = list(_WORD.finditer(request))
     said = [_folded(word.group()) for word in found]
-    opening = _opening(said)
-    closing = _closing(said, opening)
+    beside = [span.span() for span in _BESIDE.finditer(request)]
+    spoken = [word for word in found if not any(a <= word.start() < b for a, b in beside)]
+    opening = _opening([_folded(word.group()) for word in spoken]) or _heading(request, spoken)
+    after = spoken[opening - 1].end() if opening else 0
+    closing = _closing(said, sum(word.start() < after for word in found))
     spans = []
     if opening:
-        spans.append((found[0].start(), found[opening - 1].end()))
+        spans.append((found[0].start(), after))
     if closing < len(said):
         spans.append((found[closing].start(), found[-1].end()))
     return spans
@@ -64,18 +75,65 @@ def _opening(said: Sequence[str]) -> int:
     """How many words at the beginning are the instruction."""
     verb = kind = False
     for place, word in enumerate(said):
-        if word in words.TOPIC and (verb or kind) and not _asks_how(said):
+        if (verb or kind) and not _asks_how(said) and _leads_to_topic(said, place, verb):
             return place + 1
         if word in words.TYPES:
             kind = True
         elif word in words.VERBS or word in words.QUERYING:
             verb = verb or word in words.VERBS or place > 0
-        elif not (word in words.MANNERS or is_stop_word(word) or word.isdecimal()):
+        elif not (_is_manner(word) or (verb and _describes_kind(said, place))):
             # "write an email to Bob": no "about", but both an act and a kind of text.
             bare = said[0] in words.VERBS | words.MANNERS | words.MANNER_STARTS
             # "create a message structure" names a thing: a kind before a noun is part of it.
             named = place > 0 and said[place - 1] in words.TYPES
             return place if verb and kind and bare and not named else 0
+    return 0
+
+
+def _leads_to_topic(said: Sequence[str], place: int, verb: bool) -> bool:
+    word = said[place]
+    if word in words.TOPIC:
+        return True
+    following = said[place + 1] if place + 1 < len(said) else ""
+    if word in words.TOPIC_OR_DAY:
+        # "talk on gardens" is a title, and "a talk on Monday" was given then.
+        return verb and not (following in DAYS or following.isdecimal())
+    return verb and word in words.FOR and said[place - 1] in words.TYPES
+
+
+def _is_manner(word: str) -> bool:
+    return word in words.MANNERS or _is_stop_word(word) or word[:1].isdecimal()
+
+
+def _describes_kind(said: Sequence[str], place: int) -> bool:
+    """Whether an unknown word says what the text is to be like: "a catchy and short caption about"
+    has it between an article and a kind of text, before what leads to the topic.
+    """
+    articles = [at for at in range(place) if _is_stop_word(said[at])]
+    if not articles or said[articles[-1]] not in words.ARTICLES | words.AND:
+        return False
+    kind = place + 1
+    while kind < len(said) and said[kind] not in words.TYPES:
+        if _is_stop_word(said[kind]) and said[kind] not in words.AND:
+            return False
+        kind += 1
+    after = kind
+    while after < len(said) and said[after] in words.TYPES:
+        after += 1
+    leading = words.TOPIC | words.TOPIC_OR_DAY | words.FOR
+    return kind - place <= MOST_DESCRIBING and after < len(said) and said[after] in leading
+
+
+def _heading(request: str, found: Sequence[re.Match[str]]) -> int:
+    """How many words stand before a colon that ends an instruction: "draft tweet: the talk"."""
+    kind = False
+    for place, match in enumerate(found):
+        word = _folded(match.group())
+        kind = kind or word in words.TYPES
+        if not (word in words.TYPES | words.VERBS or _is_manner(word)):
+            return 0
+        if request[match.end() : match.end() + 1] in (":", "："):
+            return place + 1 if kind and place + 1 < len(found) else 0
     return 0
 
 
@@ -97,7 +155,7 @@ def _closing(said: Sequence[str], opening: int) -> int:
 
 def _is_form(form: Sequence[str], instructed: bool) -> bool:
     kinds = words.TYPES | words.MANNER_NOUNS
-    if not all(word in kinds | words.MANNERS or is_stop_word(word) for word in form):
+    if not all(word in kinds | words.MANNERS or _is_stop_word(word) for word in form):
         return all(word.isdecimal() or word in kinds for word in form) and form[-1] in kinds
     # "bees as a haiku" asks for one, "settings in email" does not.
     return form[-1] in kinds and (instructed or len(form) > 1)

@@ -4,81 +4,147 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 
-from localpers.retrieval.analysis import query_compounds, query_terms
+from localpers.retrieval.analysis import query_compounds, query_languages, query_terms
 from localpers.retrieval.dates import TimeExpression, recent, time_expressions
-from localpers.retrieval.instructions import Span, instruction_spans, is_of_notes, is_stop_word
+from localpers.retrieval.function_words import loanwords, without_function_words
+from localpers.retrieval.instructions import Span, instruction_spans, is_of_notes
+from localpers.retrieval.stop_words import stop_words_of
 
 MOST_WORDS = 40
+MOST_CHARACTERS = 400
 """Longer texts (an opening to go on from, say) are no requests: every word counts as it is."""
 
 _WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
+class Sought:
+    """What a hit may hold to be one: at least `needed` of these terms."""
+
+    terms: frozenset[str]
+    needed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
-    """A query understood. `content` are those of its `terms` of which a hit must hold one.
+    """A query understood. A hit must hold something of its `content`.
 
     A query `by_date_alone` names a time and no topic: a hit of that time need hold none. `ignored`
     is the instruction, `topic` the text without it and without relative times, which is what gets
-    embedded; `recent` says whether what is new is asked for. `compounds` are the terms that are
-    wholes, each time with their parts.
+    embedded; `recent` says whether what is new is asked for, up to `today`. `compounds` are the
+    terms that are wholes, each time with their parts; `languages` those whose documents may hold a
+    term.
     """
 
     terms: Mapping[str, int]
-    content: frozenset[str]
+    content: Sequence[Sought]
     topic: str = ""
     compounds: Sequence[tuple[str, Sequence[str]]] = ()
+    languages: Mapping[str, frozenset[str]] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     times: tuple[TimeExpression, ...] = ()
     recent: bool = False
     by_date_alone: bool = False
+    today: date = date.max
+
+    @property
+    def content_terms(self) -> frozenset[str]:
+        return frozenset().union(*(sought.terms for sought in self.content))
 
 
 def plain(text: str, languages: Sequence[str]) -> Query:
     """Every word looked for as it is."""
     terms = Counter(query_terms(text, languages))
-    return Query(terms, frozenset(terms), text, query_compounds(text, languages))
+    content = (Sought(frozenset(terms)),)
+    compounds = query_compounds(text, languages)
+    return Query(terms, content, text, compounds, query_languages(text, languages))
 
 
 def understand(text: str, languages: Sequence[str], today: date) -> Query:
     """Separate the topic of a request from its instruction and its time."""
-    if len(_WORD.findall(text)) > MOST_WORDS:
+    words = [word.casefold() for word in _WORD.findall(text)]
+    if len(words) > MOST_WORDS or len(text) > MOST_CHARACTERS:
         return plain(text, languages)
-    instruction = instruction_spans(text)
+    tells_nothing = _telling_nothing(text, stop_words_of(words, languages))
+    instruction = instruction_spans(text, tells_nothing)
     rest = _without(text, instruction)
     times = tuple(time_expressions(rest, today))
     recents = recent(rest)
     in_words = [(time.start, time.end) for time in times]
     told = _without(_without(rest, in_words), recents)
     # Cut out of the text, so that what joins words ("foo_bar.baz", "1,234") still does.
-    telling = _cut(told, is_stop_word)
-    if (times or recents) and not _WORD.search(_cut(telling, is_of_notes)):
-        telling = ""
-    content = frozenset(query_terms(telling, languages))
+    telling = _telling(_cut(told, tells_nothing), bool(times or recents))
+    content = tuple(_sought(telling, languages))
     if not content and not times and not recents:
         return plain(text, languages)
     absolute = [rest[time.start : time.end] for time in times if not time.relative]
     relative = [(time.start, time.end) for time in times if time.relative]
     unsought = [*relative, *(span for span in recents if not _overlaps(span, relative))]
-    topic = _without(rest, unsought)
+    topic = _without(rest, unsought) if content else " ".join(absolute)
+    looked_for = _or_whole(without_function_words(topic), topic)
     return Query(
-        terms=Counter(query_terms(topic, languages)),
-        content=content or frozenset(query_terms(" ".join(absolute), languages)),
+        terms=Counter(query_terms(looked_for, languages)),
+        content=content or tuple(_sought_dates(absolute, languages)),
         topic=" ".join(topic.split()),
-        compounds=query_compounds(topic, languages),
+        compounds=query_compounds(looked_for, languages),
+        languages=query_languages(looked_for, languages),
         ignored=tuple(text[start:end].strip() for start, end in instruction),
         times=times,
         recent=bool(recents),
         by_date_alone=not content,
+        today=today,
     )
 
 
+def _telling_nothing(text: str, stop_words: frozenset[str]) -> Callable[[str], bool]:
+    """Whether a word of `text` says nothing of a topic; what stands in capitals is a name."""
+    shouted = text.isupper()
+
+    def tells_nothing(word: str) -> bool:
+        name = len(word) > 1 and word.isupper() and not shouted
+        return word.casefold() in stop_words and not name
+
+    return tells_nothing
+
+
+def _telling(text: str, dated: bool) -> str:
+    """What of a text without stop words tells a topic; nothing where it is `dated` and says only
+    that there is a note, or that something happened.
+    """
+    cut = without_function_words(text)
+    if not dated:
+        return _or_whole(cut, text)
+    return cut if _WORD.search(_cut(cut, lambda word: is_of_notes(word.casefold()))) else ""
+
+
+def _or_whole(cut: str, text: str) -> str:
+    return cut if _WORD.search(cut) else text
+
+
+def _sought(text: str, languages: Sequence[str]) -> Iterator[Sought]:
+    """Any term of the text, but of a word in katakana more than half."""
+    for word in loanwords(text):
+        pairs = frozenset(query_terms(word, languages))
+        yield Sought(pairs, len(pairs) // 2 + 1)
+        text = text.replace(word, " ")
+    if terms := frozenset(query_terms(text, languages)):
+        yield Sought(terms)
+
+
+def _sought_dates(texts: Iterable[str], languages: Sequence[str]) -> Iterator[Sought]:
+    """All parts of a date: its day alone is a number like any other."""
+    for text in texts:
+        wholes = {whole for whole, _ in query_compounds(text, languages)}
+        if parts := frozenset(query_terms(text, languages)) - wholes:
+            yield Sought(parts, len(parts))
+
+
 def _cut(text: str, cut: Callable[[str], bool]) -> str:
-    return _WORD.sub(lambda word: "" if cut(word.group().casefold()) else word.group(), text)
+    return _WORD.sub(lambda word: "" if cut(word.group()) else word.group(), text)
 
 
 def _without(text: str, spans: Sequence[Span]) -> str:

@@ -1,4 +1,4 @@
-"""The words in which tasks are put, in ten languages, and words that tell nothing of a topic."""
+"""The words in which tasks are put, in ten languages."""
 
 from __future__ import annotations
 
@@ -41,13 +41,15 @@ QUERYING = _words(
     """
 know say said wrote written write note noted mention mentioned think thought learn learned have
 has do
-does did is are there everything anything something all what which information info
-weiß weiss wissen steht stehen sagen geschrieben habe haben hat gibt es alles etwas
-sais dit écrit ai avons a tout quelque chose y
-sé saben dicen escribí escrito he hay todo algo
-so dicono scritto ho c'è tutto qualcosa
-sei dizem escrevi escrito há tudo algo
-weet staat zeggen schreef geschreven heb heeft alles iets
+does did is are there everything anything something all what which information info happen happened
+happening done doing
+weiß weiss wissen steht stehen sagen geschrieben habe haben hat gibt es alles etwas gemacht getan
+passiert geschehen los war
+sais dit écrit ai avons a tout quelque chose y fait passé s'est arrivé qu'ai ai-je qu'est-ce
+sé saben dicen escribí escrito he hay todo algo hice pasó hecho
+so dicono scritto ho c'è tutto qualcosa fatto successo
+sei dizem escrevi escrito há tudo algo fiz aconteceu feito
+weet staat zeggen schreef geschreven heb heeft alles iets gedaan gebeurde gebeurd
 """
 )
 NOTES = _words("note notes notiz notizen nota notas appunti notitie notities document documents")
@@ -96,6 +98,7 @@ MANNERS = _words(
     """
 short brief long quick concise friendly formal informal funny nice good great new simple single
 first
+catchy enthusiastic engaging witty punchy clever creative persuasive warm cheerful humorous sincere
 short detailed polite professional casual little small one two three four five six seven eight
 nine ten
 kurz kurze kurzen kurzer kurzes lange langen freundliche freundlichen formelle formellen lustige
@@ -120,7 +123,7 @@ erstellen machen übersetzen schrijven samen samenvatten uitleggen beschrijven m
 """Those that end a request where the verb comes last."""
 TOPIC = _words(
     """
-about on regarding concerning covering explaining describing announcing
+about regarding concerning covering explaining describing announcing
 über zu zum zur von bezüglich
 sur concernant concernant
 sobre acerca
@@ -129,6 +132,13 @@ over
 """
 )
 """What stands before the topic of a text."""
+TOPIC_OR_DAY = _words("on")
+FOR = _words("for für pour para per voor")
+"""What stands between a text and its occasion: "a tweet for the launch"."""
+ARTICLES = _words(
+    "a an another some ein eine einen einem einer un une uno una um uma een my mein meine meinen"
+)
+AND = _words("and und et y e en or oder ou o of but aber")
 MANNER_STARTS = _words("in as into for als en comme como come con mit with using im auf zu em para")
 """What stands before the form of a text, at the end: "as a haiku", "in two sentences"."""
 MANNER_NOUNS = _words(
@@ -140,59 +150,6 @@ MANNER_NOUNS = _words(
 HOW = _words("how wie comment cómo como come hoe why warum pourquoi waarom perché")
 """Who begins so asks for what is then named, a task as well."""
 
-STOP_WORDS = _words(
-    """
-a an the this that these those my your his her its our their me i you he she it we they us them
-him
-and or but not no nor so if then than too very just also only is am are was were be been being do
-does
-did doing have has had having can could will would shall should may might must of in on at to from
-by
-with for about into over under between through during before after above below up down out off
-again
-what which who whom whose when where why how there here all any both each few more most other some
-such
-don doesn didn isn aren wasn weren won wouldn couldn shouldn t s re ve ll d m get got go going
-der die das den dem des ein eine einen einem einer eines und oder aber nicht kein keine ist sind
-war
-waren sein bin bist wird werden wurde wurden hat habe haben hatte hatten kann können konnte soll
-sollte
-muss ich du er sie es wir ihr mich mir dich dir uns euch ihm ihn ihnen mein meine meinen meiner
-meinem
-dein deine unser unsere in im an am auf aus bei mit nach von vom vor zu zum zur für über unter um
-durch
-als wie was wer wo wann warum welche welcher welches wenn dass da so auch nur noch schon sehr denn
-le la les un une des du de d l et ou mais ne pas est sont était étaient être suis es a ai as avons
-avez
-ont avait je tu il elle nous vous ils elles on me te se mon ma mes ton ta tes son sa ses notre nos
-votre
-leur leurs ce cet cette ces qui que quoi quel quelle quels quelles où quand comment pourquoi dans
-sur
-sous avec sans pour par en au aux y si plus qu c j n s m t
-el los las lo una unos unas y e o u pero no es son era eran ser soy eres está están fue fueron ha
-han he
-hemos había yo tú él ella nosotros ellos ellas me te se nos mi mis tu tus su sus nuestro nuestra
-este
-esta estos estas ese esa que quién quien cuál cual cuándo cuando dónde donde cómo como por para
-con sin
-sobre entre en del al qué más muy
-il lo gli i uno ed ma non è sono era erano essere ho hai ha abbiamo hanno io lui lei noi voi loro
-mi ti
-si ci mio mia miei mie tuo tua suo sua nostro questo questa questi queste che chi cosa quale
-quando dove
-come perché per con da di nel nella nei del della dei delle al alla su tra fra più
-os as um uma ou mas não são foi foram ser estou está eu ele ela nós eles elas meu minha meus
-minhas seu
-sua que quem qual quando onde como porque por para com sem em no na nos nas do da dos das ao à
-mais
-het een van en maar niet is zijn was waren ben bent heeft heb had ik jij hij zij wij jullie mij
-hem haar
-ons mijn jouw dit dat deze die wat wie waar wanneer waarom hoe welke in op aan bij met naar uit
-voor over
-onder door als dan ook nog om te er
-"""
-)
-
 CJK_TYPE = (
     "ツイート|投稿|メール|手紙|記事|ブログ|要約|まとめ|メモ|文章|一覧|リスト|俳句|詩|返信|説明|紹介文|報告"
     "|推文|微博|邮件|郵件|电子邮件|信|文章|博客|总结|總結|摘要|笔记|筆記|报告|報告|帖子|消息|介绍|列表|诗"
@@ -200,6 +157,6 @@ CJK_TYPE = (
 )
 CJK_VERB = (
     "書い|書き|書く|作成|作っ|作り|作る|教え|説明|要約|まとめ|翻訳|紹介し|下書き|起草|考え"
-    "|写|寫|起草|撰写|撰寫|总结|總結|概括|解释|解釋|介绍一下|翻译|翻譯|列出|告诉|告訴|描述|生成"
+    "|写|寫|发|發|起草|撰写|撰寫|总结|總結|概括|解释|解釋|介绍一下|翻译|翻譯|列出|告诉|告訴|描述|生成"
     "|써|쓰|작성|요약|설명|정리|알려|만들|번역|말해"
 )

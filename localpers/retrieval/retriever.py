@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
-from itertools import islice
+from itertools import chain, islice
 
 from localpers.datatypes import RetrievedPassage
 from localpers.errors import LocalpersError
@@ -42,7 +42,7 @@ class Method(StrEnum):
     RECENCY = "recency"
 
 
-RANKING = 4
+RANKING = 5
 """Of the order of hits. Whatever moves one bumps it: figures of other rankings do not mix."""
 VECTOR_WEIGHT = 0.7
 """Of the ranking by vectors beside that by words, in short queries."""
@@ -120,14 +120,14 @@ class Retriever:
 
     def _understood(self, query: str, method: Method, today: date | None) -> Query:
         if method is Method.RECENCY:
-            return Query({}, frozenset())
+            return Query({}, ())
         languages = self._store.documents.languages()
         if method is Method.BM25:
             return plain(query, languages)
         understood = understand(query, languages, today or date.today())
         if method is Method.DENSE:
             topic = understood.topic or query
-            return Query({}, frozenset(), topic, ignored=understood.ignored)
+            return Query({}, (), topic, ignored=understood.ignored)
         return understood
 
     def _uses_vectors(self, method: Method, query: Query) -> bool:
@@ -143,11 +143,13 @@ class Retriever:
             lots = score_by_words(self._store, query, k, fewest=depth)
             if not depth:
                 return choose(lots, k)
-            first = list(islice(next(lots, ()), depth))
+            lot = iter(next(lots, ()))
+            first = list(islice(lot, depth))
             # Every passage has some cosine; that words are found is what tells that any answers.
-            if first or method is Method.HYBRID:
-                return choose([self._fused(first, query, depth)], k)
-            return []
+            if not first and method is not Method.HYBRID:
+                return []
+            fused = self._fused(first, query, depth)
+            return choose(self._with_rest(fused, chain([lot], lots)), k)
         if method is Method.DENSE:
             return self._by_vector(query, k)
         if method is Method.RECENCY:
@@ -185,6 +187,18 @@ class Retriever:
             ([hit.passage.id for hit in by_vector], VECTOR_WEIGHT * fading(len(query.terms))),
         )
         return [replace(hits[id], score=score) for id, score in fuse(rankings)]
+
+    def _with_rest(
+        self, fused: list[Scored], lots: Iterable[Iterable[Scored]]
+    ) -> Iterator[list[Scored]]:
+        """The fused hits, then in lots what ranks by words behind all of them."""
+        yield fused
+        given = {hit.passage.id for hit in fused}
+        lowest = fused[-1].score if fused else 0.0
+        for lot in lots:
+            others = [hit for hit in lot if hit.passage.id not in given]
+            given.update(hit.passage.id for hit in others)
+            yield [replace(hit, score=lowest / (2 + n)) for n, hit in enumerate(others)]
 
     def _with_terms(self, query: Query, hits: list[Scored]) -> list[Scored]:
         ids = [hit.passage.id for hit in hits]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from localpers.datatypes import Block, BlockKind, Document, Kind, Passage, StoredDocument
@@ -41,12 +42,13 @@ class AnalysedDocument:
 @dataclass(frozen=True, slots=True)
 class Placed:
     """Where a passage stands: `section` is the first passage of its document under the same
-    headings, `date` the document's.
+    headings, `date` and `language` the document's.
     """
 
     section: int
     document: int
     date: str
+    language: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +262,7 @@ class Documents:
     def placed(self, passages: Iterable[int]) -> dict[int, Placed]:
         """passage → where it stands, by passage, for those that there are."""
         query = (
-            "SELECT p.id, p.section, d.id, d.date FROM passages p"
+            "SELECT p.id, p.section, d.id, d.date, d.language FROM passages p"
             " JOIN documents d ON d.id = p.document WHERE p.id IN ({values}) ORDER BY p.id"
         )
         rows = rows_among(self._db.conn, query, sorted(passages))
@@ -304,9 +306,11 @@ class Documents:
         )
         return [id for (id,) in rows]
 
-    def newest_date(self) -> str:
-        """The date of the newest document, empty where there is none."""
-        (newest,) = self._db.conn.execute("SELECT MAX(date) FROM documents").fetchone()
+    def newest_date(self, until: date = date.max) -> str:
+        """The date of the newest document of that day or before, empty where there is none."""
+        (newest,) = self._db.conn.execute(
+            "SELECT MAX(date) FROM documents WHERE date < ?", [f"{until.isoformat()}~"]
+        ).fetchone()
         return newest or ""
 
     def totals(self) -> Totals:

@@ -66,6 +66,21 @@ def test_dense_ranks_all_by_cosine_and_hybrid_fuses_it_with_words(cli: CommandLi
     assert hybrid[0]["score"] == pytest.approx(1 / (K + 1) + by_vector)
 
 
+@pytest.mark.usefixtures("models")
+def test_hybrid_finds_what_stands_behind_a_window_full_of_copies(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    text = " ".join(f"The walnut tree in yard {n} bears nuts this autumn." for n in range(9))
+    files = {f"copy{n}.md": f"# News\n\n{text} Number {n}.\n" for n in range(110)}
+    files |= {f"own{n}.md": f"# Own {n}\n\n{'stone bridge ' * 60} walnut\n" for n in range(3)}
+    files["own2.md"] = f"# Own 2\n\n{'deep river ' * 60} walnut\n"
+    files["own1.md"] = f"# Own 1\n\n{'old letter ' * 60} walnut\n"
+    assert cli("ingest", write(tmp_path / "walnuts", files)).code == 0
+    for retriever in ("auto", "hybrid"):
+        found = titles(cli, "walnut", "--retriever", retriever, "-k", "10")
+        assert set(found) == {"News", "Own 0", "Own 1", "Own 2"}, retriever
+
+
 @pytest.mark.usefixtures("models", "notes")
 def test_explain_tells_where_a_hit_stands_by_words_and_by_vectors(cli: CommandLine) -> None:
     asked = "write a tweet about bread"

@@ -10,7 +10,7 @@ from localpers.retrieval.instructions import instruction_spans
 def topic(request: str) -> str:
     for start, end in reversed(instruction_spans(request)):
         request = request[:start] + " " * (end - start) + request[end:]
-    return " ".join(request.split()).strip("?. ")
+    return " ".join(request.split()).strip("?.: ")
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,15 @@ def topic(request: str) -> str:
         ("In two sentences, explain photosynthesis", "photosynthesis"),
         ("Turn my notes on bees into a blog post", "bees"),
         ("bees as a haiku", "bees"),
+        ("draft a catchy tweet about last week's talk", "last week's talk"),
+        ("write an enthusiastic tweet about quantum chromodynamics", "quantum chromodynamics"),
+        ("write a tweet (max 280 characters) about bees", "bees"),
+        ("write a bold and memorable Instagram caption about bees", "bees"),
+        ("write a 200-word blog post about bees", "bees"),
+        ("draft tweet: beekeeping talk", "beekeeping talk"),
+        ("I need a tweet for the beekeeping talk", "the beekeeping talk"),
+        ("Schreibe einen begeisterten Tweet über den Vortrag", "den Vortrag"),
+        ("发一条关于养蜂的微博", "养蜂"),
         ("Schreibe einen Tweet über den Vortrag", "den Vortrag"),
         ("Kannst du mir einen Beitrag über die Mühle schreiben?", "die Mühle"),
         ("Écris un tweet sur la conférence", "la conférence"),
@@ -50,6 +59,9 @@ def test_the_topic_remains_of_a_task(request_text: str, expected: str) -> None:
         "Create a message structure from binary data",
         "Write message contents to the queue",
         "explain query plan",
+        "talk on Monday",
+        "talk on gardens",
+        "describe the security of a message about keys",
         "email settings",
         "draft contract",
         "draft a tweet",
