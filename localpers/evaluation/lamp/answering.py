@@ -9,11 +9,18 @@ from localpers.datatypes import Message
 from localpers.evaluation.lamp.answers import is_complete, labels_of, prediction_of, scores_of
 from localpers.evaluation.lamp.data import Item, Question, User
 from localpers.evaluation.lamp.drafts import best_draft
-from localpers.evaluation.lamp.prompts import Prompter
+from localpers.evaluation.lamp.labelling import (
+    ANYTHING,
+    ask_for_reference,
+    likeliest,
+    nats_of,
+    preferences,
+)
+from localpers.evaluation.lamp.prompts import Pair, Prompter
 from localpers.evaluation.lamp.records import Record
 from localpers.evaluation.lamp.retrieval import Retrieval
 from localpers.evaluation.lamp.settings import Settings
-from localpers.evaluation.lamp.tasks import Answer, Task
+from localpers.evaluation.lamp.tasks import Answer, Task, references_in
 from localpers.evaluation.metrics import tokens
 from localpers.inference.engine import Engine
 from localpers.inference.experts import Expert
@@ -38,6 +45,8 @@ class Desk:
     """The mean length in words of the person's own answers."""
     room: int
     """The most tokens of a prompt."""
+    protocol: Desk | None = None
+    """Where the items are other pairs than the protocol's own: one with those."""
 
     @classmethod
     def of(
@@ -57,6 +66,16 @@ class Desk:
             room=room,
         )
 
+    def pair(self, number: int) -> Pair | None:
+        """What item `number` of the profile teaches, None where it teaches nothing: as far as it
+        can be, what a question asks for.
+        """
+        item = self.user.profile[number]
+        if self.settings.task.cites:
+            other = self.user.profile[number - 1].given
+            return self.prompter.stated(ask_for_reference(other), item.given, item.given)
+        return self.prompter.pair(number, item, self.settings.seed)
+
     def answer(self, engine: Engine, question: Question, source: str, condition: str) -> Record:
         """The record of `question` with items from `source` ("" for none) in its prompt.
 
@@ -64,8 +83,12 @@ class Desk:
         longer than the place that every prompt leaves, so that all conditions are asked for the
         same tokens.
         """
+        if source == "paper" and self.protocol:
+            return self.protocol.answer(engine, question, source, condition)
         task = self.settings.task
         items = self.retrieval.for_question(source, question, self.settings.form.passages)
+        if task.cites and source != "paper" and references_in(question.input)[1]:
+            return self._decided(engine, question, items, condition)
         prompt = self.prompter.messages(question.input, items, paper=source == "paper")
         # The best prompt that was found for the plain model; examples and training do better.
         untaught = not source and not (engine.has_adapter and engine.adapted)
@@ -77,6 +100,8 @@ class Desk:
         predictions = [prediction_of(task, text, labels) for text in texts]
         kept = best_draft(predictions, question.query, self.usual)
         text, prediction = texts[kept], predictions[kept]
+        if task.answer is Answer.LABEL and labels and prediction not in labels:
+            prediction = likeliest(engine, prompt, labels)
         nats, length = self._likelihood(engine, prompt, question.gold, label)
         return Record(
             user=self.user.id,
@@ -89,6 +114,29 @@ class Desk:
             nats=nats,
             tokens=length,
             details={"drafts": texts} if len(texts) > 1 else {},
+        )
+
+    def _decided(
+        self, engine: Engine, question: Question, items: Sequence[Item], condition: str
+    ) -> Record:
+        """The record of a question that asks which of two titles the author refers to."""
+        title, references = references_in(question.input)
+        prompt = self.prompter.messages(ask_for_reference(title), items)
+        anybody = self.prompter.messages(ask_for_reference(ANYTHING), ())
+        preferred = preferences(engine, prompt, anybody, references)
+        prediction = f"[{preferred.index(max(preferred)) + 1}]"
+        right = min(int(question.gold.strip("[] ") == "2"), len(references) - 1)
+        return Record(
+            user=self.user.id,
+            question=question.id,
+            condition=condition,
+            text=prediction,
+            prediction=prediction,
+            gold=question.gold,
+            scores=scores_of(self.settings.task, prediction, question.gold),
+            nats=nats_of(preferred, right),
+            tokens=1,
+            details={"preferences": [round(nats, 4) for nats in preferred]},
         )
 
     def _likelihood(

@@ -7,14 +7,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from localpers.errors import TrainingDiverged
 from localpers.evaluation.lamp.answering import Desk
 from localpers.evaluation.lamp.data import Question, User
 from localpers.evaluation.lamp.records import Record
 from localpers.evaluation.lamp.settings import condition_called
-from localpers.evaluation.lamp.tasks import Answer
 from localpers.evaluation.lamp.training import AdapterTrainer, served_with
 from localpers.inference.engine import Engine
 
@@ -84,8 +83,11 @@ def measure(
     desk: Desk, base: Engine, trainer: AdapterTrainer, seconds: float
 ) -> dict[Candidate, list[float]]:
     """Every candidate's values on the items held out, after `seconds` of training; empty where the
-    profile is too small.
+    profile is too small, and no values where it cannot tell.
     """
+    if desk.settings.task.cites:
+        # What others have written, and so what is to be told apart, no profile holds.
+        return {USUAL: []}
     held_desk = _held_out(desk, base)
     if held_desk is None:
         return {}
@@ -132,15 +134,10 @@ def _held_out(desk: Desk, engine: Engine) -> Desk | None:
     earlier = profile[:-number]
     questions = []
     for at in range(len(earlier), len(profile)):
-        pair = desk.prompter.pair(at, profile[at], desk.settings.seed)
+        pair = desk.pair(at)
         if pair is not None:
             questions.append(Question(str(at), pair.input, pair.query, pair.answer))
     if len(questions) < FEWEST_HELD_OUT:
         return None
-    task = desk.settings.task
-    if task.listed:
-        # What such a profile can be asked for is not the task itself, but always a text.
-        task = replace(task, answer=Answer.TEXT)
     user = User(f"{desk.user.id}, earlier", earlier, tuple(questions[-MOST_HELD_OUT:]))
-    settings = replace(desk.settings, task=task)
-    return Desk.of(settings, user, None, engine.tokenizer, engine.n_ctx)
+    return Desk.of(desk.settings, user, None, engine.tokenizer, engine.n_ctx)

@@ -38,7 +38,7 @@ def examples_of(desk: Desk, tokenizer: Tokenizer) -> Iterator[TokenizedExample]:
 def _lessons(desk: Desk, tokenizer: Tokenizer) -> Iterator[TokenizedExample]:
     learned: set[int] = set()
     for number in _order(desk):
-        pair = _pair(desk, number)
+        pair = desk.pair(number)
         if number in learned or pair is None:
             continue
         taught = {number}
@@ -74,7 +74,7 @@ def _with_items(
 
 def _alone(desk: Desk, tokenizer: Tokenizer, number: int) -> Iterator[TokenizedExample]:
     """The answer of item `number` after its question and nothing else, where it is one."""
-    pair = _pair(desk, number)
+    pair = desk.pair(number)
     if pair is None:
         return
     messages = desk.prompter.messages(pair.input, (), room=_room(desk, tokenizer, pair))
@@ -90,10 +90,6 @@ def _room(desk: Desk, tokenizer: Tokenizer, pair: Pair) -> int:
 
 def _fits(desk: Desk, example: TokenizedExample) -> bool:
     return example.length <= desk.settings.recipe.max_length
-
-
-def _pair(desk: Desk, number: int) -> Pair | None:
-    return desk.prompter.pair(number, desk.user.profile[number], desk.settings.seed)
 
 
 def _order(desk: Desk) -> list[int]:

@@ -168,6 +168,11 @@ class Prompter:
         begin, rest = _split_tweet(text, Random(f"{seed}:{number}"))
         return Pair(self._task.request + begin, begin, rest) if begin and rest else None
 
+    def stated(self, input: str, query: str, answer: str) -> Pair | None:
+        """A pair in these words, None where there is no answer."""
+        answer = self.shortened(answer, self._form.answer)
+        return Pair(input, query, answer) if answer else None
+
     @property
     def _pair_instruction(self) -> str:
         return self._instruction or self._task.request

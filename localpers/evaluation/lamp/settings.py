@@ -22,7 +22,7 @@ RECIPE = Recipe(
 """Unless the user names another: an answer is short beside its prompt, which is read once."""
 CONTRAST = 0.5
 """What the base's liking counts against a text of the tuned model with items in its prompt."""
-PROCEDURE = 2
+PROCEDURE = 3
 """Of asking, writing, choosing and scoring. Whatever changes an answer of the same settings bumps
 it: older results are not gone on with.
 """

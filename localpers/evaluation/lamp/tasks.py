@@ -33,6 +33,9 @@ class Task:
     introduces the items where they are no pairs of the task itself. `longest` is the length of an
     answer in tokens, more where the profile's own are longer. `label` is put into the mouth of a
     model that has seen no answer of the kind: else a small one goes on with the article.
+
+    A task that `cites` asks which of two titles the author refers to; one that `restates` gives the
+    person's text in other words.
     """
 
     name: str
@@ -46,6 +49,8 @@ class Task:
     paper_join: str = ". "
     listed: str = ""
     label: str = ""
+    cites: bool = False
+    restates: bool = False
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -71,6 +76,7 @@ TASKS = {
             answer=Answer.LABEL,
             longest=16,
             listed="Papers that this author has written:",
+            cites=True,
         ),
         Task(
             name="LaMP_2",
@@ -139,6 +145,7 @@ TASKS = {
             answer=Answer.TEXT,
             longest=96,
             listed="Tweets that I have written:",
+            restates=True,
         ),
     )
 }
@@ -201,6 +208,15 @@ def after_first_title(text: str, more: str) -> str:
     if not found:
         return f"{more}. {text}"
     return f"{text[: found.end()]}, and {more}{text[found.end() :]}"
+
+
+def references_in(text: str) -> tuple[str, tuple[str, ...]]:
+    """Of an input of LaMP_1, the author's title and the titles to choose from; ("", ()) where it
+    does not have that form.
+    """
+    found = _QUOTED.search(text)
+    references = tuple(reference for _, reference in _REFERENCE.findall(text))
+    return (found[1], references) if found and len(references) == 2 else ("", ())
 
 
 def labels_in(task: Task, text: str) -> tuple[str, ...]:

@@ -19,6 +19,8 @@ from localpers.evaluation.lamp.answering import Desk
 from localpers.evaluation.lamp.choice import Candidate, Values, choose, measure
 from localpers.evaluation.lamp.data import Question
 from localpers.evaluation.lamp.records import Record
+from localpers.evaluation.lamp.restating import SHARE as RESTATING_SHARE
+from localpers.evaluation.lamp.restating import in_pairs, restated
 from localpers.evaluation.lamp.settings import (
     CHOSEN,
     Assignment,
@@ -26,7 +28,7 @@ from localpers.evaluation.lamp.settings import (
     condition_called,
     needs_adapter,
 )
-from localpers.evaluation.lamp.training import AdapterTrainer, Trained, served_with
+from localpers.evaluation.lamp.training import FEWEST_EXAMPLES, AdapterTrainer, Trained, served_with
 from localpers.inference.engine import Engine
 
 CHOICE_SHARE = 0.4
@@ -67,6 +69,8 @@ class Session:
             self._base.n_ctx,
         )
         names = {name for missing in assignment.missing.values() for name in missing}
+        if self._settings.task.restates and names != {"base"}:
+            desk = self._restated(desk, assignment)
         if needs_adapter(tuple(names)):
             yield from self._tuned(desk, assignment, names)
         else:
@@ -76,6 +80,8 @@ class Session:
         """All answers, where an adapter takes part in some, or may."""
         trainer = self._trainer_ready()
         budget, choice = self._settings.budget, Candidate()
+        if self._settings.task.restates:
+            budget *= 1 - RESTATING_SHARE
         measured: Values = {}
         if CHOSEN in names:
             measured = measure(desk, self._base, trainer, budget * CHOICE_SHARE)
@@ -134,6 +140,23 @@ class Session:
                     facts = trained.details if trained else None
                     record = replace(record, details={**record.details, "adapter": facts})
                 yield record
+
+    def _restated(self, desk: Desk, assignment: Assignment) -> Desk:
+        """One whose items are pairs: each text and what the base says in its stead. The same where
+        the base has no words of its own.
+        """
+        seconds = self._settings.budget * RESTATING_SHARE
+        own, other = (
+            restated(self._base, self._settings.instruction, user, seconds, self._settings.seed)
+            for user in (assignment.user, assignment.other)
+        )
+        # What has been read meanwhile depends on the clock; answers must not depend on it.
+        self._base.forget()
+        if own is None or len(own.profile) < FEWEST_EXAMPLES:
+            return desk
+        settings = replace(self._settings, task=in_pairs(desk.settings))
+        paired = Desk.of(settings, own, other, self._base.tokenizer, self._base.n_ctx)
+        return replace(paired, protocol=desk)
 
     def _trainer_ready(self) -> AdapterTrainer:
         if self._trainer is None:
