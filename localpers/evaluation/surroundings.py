@@ -18,7 +18,7 @@ from localpers.datatypes import RetrievedPassage, StoredDocument
 from localpers.errors import LocalpersError
 from localpers.profile import Profile, home
 from localpers.prompts import PASSAGES
-from localpers.retrieval.dates import newest_day
+from localpers.retrieval.dates.expressions import newest_day
 from localpers.retrieval.retriever import Retriever
 from localpers.store import Store
 from localpers.tuning.context import LONGEST_QUERY

@@ -28,7 +28,7 @@ import numpy.typing as npt
 
 from localpers.retrieval.analysis import stemmed_as
 from localpers.retrieval.bm25 import Lookup, Scores
-from localpers.retrieval.dates import closeness, day_of
+from localpers.retrieval.dates.expressions import closeness, day_of
 from localpers.retrieval.query import Query, Sought
 from localpers.store import Store
 from localpers.store.documents import Documents, Placed, StoredPassage

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 from localpers.retrieval import request_words as words
-from localpers.retrieval.date_words import MONTHS, WEEKDAYS
+from localpers.retrieval.dates.words import MONTHS, WEEKDAYS
 from localpers.retrieval.stop_words import ANY
 
 Span = tuple[int, int]

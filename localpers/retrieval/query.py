@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from localpers.retrieval.analysis import query_compounds, query_languages, query_terms
-from localpers.retrieval.dates import TimeExpression, recent, time_expressions
+from localpers.retrieval.dates.expressions import TimeExpression, recent, time_expressions
 from localpers.retrieval.function_words import loanwords, without_function_words
 from localpers.retrieval.instructions import Span, instruction_spans, is_of_notes
 from localpers.retrieval.stop_words import stop_words_of

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Protocol
 
 from localpers.datatypes import RetrievedPassage, StoredDocument
-from localpers.retrieval.dates import newest_day
+from localpers.retrieval.dates.expressions import newest_day
 
 ENOUGH = 6
 """Times as many passages are looked at as are wanted: most may lie in documents not allowed."""

@@ -28,7 +28,9 @@ def titles(cli: CommandLine, *arguments: object) -> list[str]:
 @pytest.fixture
 def english(cli: CommandLine, tmp_path: Path) -> None:
     files = {
-        "ai.md": note("Machines", "AI will change how we work and what our jobs are.", "2020-01-01"),
+        "ai.md": note(
+            "Machines", "AI will change how we work and what our jobs are.", "2020-01-01"
+        ),
         "war.md": note("History", "The war began when the treaty failed.", "2020-02-01"),
         "van.md": note("Holidays", "Our van broke down near the coast.", "2020-03-01"),
         "dan.md": note("Talks", "Dan told us to plant early.", "2020-04-01"),
@@ -74,9 +76,7 @@ def test_of_a_query_by_date_alone_the_date_decides(cli: CommandLine) -> None:
 
 
 @pytest.mark.usefixtures("english")
-def test_a_note_from_the_future_does_not_hide_what_is_new(
-    cli: CommandLine, tmp_path: Path
-) -> None:
+def test_a_note_from_the_future_does_not_hide_what_is_new(cli: CommandLine, tmp_path: Path) -> None:
     before = cli("search", "latest conference", "--json").json
     far = write(tmp_path / "future", {"far.md": note("Plans", "A comet returns.", "2099-01-01")})
     assert cli("ingest", far).code == 0
