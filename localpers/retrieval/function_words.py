@@ -84,11 +84,8 @@ _PARTICLE_KO = re.compile(
 
 
 def without_function_words(text: str) -> str:
-    """`text` with blanks for the function words in its unspaced runs; as it is, where nothing else
-    would be left of them.
-    """
-    cut = UNSPACED.sub(_within(text), text)
-    return cut if UNSPACED.search(cut) or not UNSPACED.search(text) else text
+    """`text` with blanks for the function words in its unspaced runs."""
+    return UNSPACED.sub(_within(text), text)
 
 
 def loanwords(text: str) -> list[str]:

@@ -118,6 +118,8 @@ def test_grammar_of_scripts_without_blanks_is_not_looked_for(cli: CommandLine) -
     assert titles(cli, "先週の発表についてツイートを書いて")[0] == "発表"
     assert titles(cli, "지난주의 회의") == ["회의"]
     assert titles(cli, "编译器的演讲") == ["编译器"]
+    for query in ("上周做了什么", "지난주에 뭐 했어?", "先週何をしましたか"):
+        assert sorted(titles(cli, query)) == ["発表", "회의"], query
     nothing = (
         "宇宙船の燃料は何でしたか",
         "パスワードは何ですか",
