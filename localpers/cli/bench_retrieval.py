@@ -13,6 +13,7 @@ from localpers.cli.progress import TerminalReporter, duration
 if TYPE_CHECKING:
     from localpers.evaluation.bootstrap import Interval
     from localpers.evaluation.effectiveness.bench import Options, Report
+    from localpers.evaluation.effectiveness.known_item import Known
     from localpers.evaluation.effectiveness.measure import Effectiveness
     from localpers.profile import Profile
 
@@ -55,15 +56,12 @@ def retrieval(
         bench_known_items,
     )
     from localpers.evaluation.effectiveness.known_item import Known
-    from localpers.evaluation.effectiveness.rankings import parse_names, use_reranker
+    from localpers.evaluation.effectiveness.rankings import use_reranker
 
-    wanted = [kind.strip() for kind in kinds.split(",")]
-    if odd := [kind for kind in wanted if kind not in set(Known)]:
-        raise typer.BadParameter(f"'{odd[0]}' is no kind: {', '.join(Known)}.")
+    known = _kinds(kinds)
+    names = _retrievers(_usual(folder) if retrievers is None else retrievers)
     profile = open_profile(context)
-    usual = WITH_VECTORS if _has_encoder() else WITHOUT_VECTORS
-    names = parse_names(retrievers or (usual if folder is not None else OWN_NOTES + usual))
-    needs_base = use_reranker(names) or (folder is None and Known.PARAPHRASE.value in wanted)
+    needs_base = use_reranker(names) or (folder is None and Known.PARAPHRASE in known)
     options = Options(
         names=names,
         encoder=encoder,
@@ -78,7 +76,6 @@ def retrieval(
         if folder is not None:
             report = bench_collection(folder, split, options, reporter)
         else:
-            known = [Known(kind) for kind in wanted]
             report = bench_known_items(profile, known, options, reporter)
     finally:
         reporter.clear()
@@ -88,10 +85,38 @@ def retrieval(
         _tell(report)
 
 
-def _has_encoder() -> bool:
+def _kinds(given: str) -> tuple[Known, ...]:
+    from localpers.evaluation.effectiveness.known_item import Known
+
+    names = _parts(given)
+    if odd := [name for name in names if name not in set(Known)]:
+        raise typer.BadParameter(f"'{odd[0]}' is no kind: {', '.join(Known)}.")
+    return tuple(Known(name) for name in names)
+
+
+def _retrievers(given: str) -> tuple[str, ...]:
+    from localpers.evaluation.effectiveness.rankings import BASELINE, RERANKED, is_ranking
+    from localpers.retrieval.retriever import Method
+
+    names = _parts(given)
+    if odd := [name for name in names if not is_ranking(name)]:
+        raise typer.BadParameter(
+            f"'{odd[0]}' is no retriever: {', '.join(Method)}, each with {RERANKED} if wanted, "
+            f"and {BASELINE}."
+        )
+    return names
+
+
+def _parts(given: str) -> tuple[str, ...]:
+    """Names separated by commas, each once."""
+    return tuple(dict.fromkeys(name.strip() for name in given.split(",")))
+
+
+def _usual(folder: Path | None) -> str:
     from localpers.weights.catalog import installed
 
-    return any(model.embeds for model in installed())
+    usual = WITH_VECTORS if any(model.embeds for model in installed()) else WITHOUT_VECTORS
+    return usual if folder is not None else OWN_NOTES + usual
 
 
 def _base(profile: Profile, name: str | None) -> Any:
@@ -113,7 +138,7 @@ def _as_record(report: Report, options: Options, folder: Path | None) -> dict[st
     if folder is None:
         return {"collection": None, **head, "kinds": kinds, **tail}
     ((split, measured),) = kinds.items()
-    return {"collection": folder.name, "split": split, **head, **measured, **tail}
+    return {"collection": folder.resolve().name, "split": split, **head, **measured, **tail}
 
 
 def _retriever_as_record(found: Effectiveness) -> dict[str, Any]:

@@ -130,10 +130,24 @@ def test_a_damaged_collection_is_one_line(
     assert outcome.code == 1 and said in complaint and complaint.startswith("localpers: ")
 
 
-def test_unknown_names_are_refused(cli: CommandLine, beir: Path) -> None:
-    outcome = cli("bench", "retrieval", beir, "--retrievers", "oracle")
-    assert outcome.code == 1 and "rank_bm25" in outcome.err
-    assert cli("bench", "retrieval", "--kinds", "rhyme").code == 2
+@pytest.mark.parametrize(
+    ("option", "names", "said"),
+    [
+        ("--retrievers", "oracle", "'oracle' is no retriever: auto, bm25, dense, hybrid, recency"),
+        ("--retrievers", "bm25,rank_bm25+rerank", "'rank_bm25+rerank' is no retriever"),
+        ("--retrievers", "", "'' is no retriever"),
+        ("--kinds", "title,rhyme", "'rhyme' is no kind: title, sentence, paraphrase"),
+    ],
+)
+def test_unknown_names_are_wrong_usage(
+    cli: CommandLine, beir: Path, option: str, names: str, said: str
+) -> None:
+    for folder in ([], [beir]):
+        outcome = cli("bench", "retrieval", *folder, option, names)
+        assert outcome.code == 2 and said in outcome.err and outcome.err.count("\n") == 1
+
+
+def test_nothing_to_search_is_one_line(cli: CommandLine) -> None:
     outcome = cli("bench", "retrieval")
     assert outcome.code == 1 and "ingest" in outcome.err
 

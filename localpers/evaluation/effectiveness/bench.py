@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,7 +36,7 @@ from localpers.evaluation.effectiveness.rankings import Rankings, use_reranker, 
 from localpers.evaluation.results import Ledger
 from localpers.profile import FILE_MODE, Profile, home, make_private
 from localpers.retrieval.analysis import VERSION as ANALYSIS
-from localpers.retrieval.dates import newest_day
+from localpers.retrieval.dates.expressions import newest_day
 from localpers.retrieval.dense import embed_passages, encoder_note, reuse_vectors, use_encoder
 from localpers.retrieval.retriever import RANKING, Method, Retriever
 from localpers.store import Store
@@ -88,13 +89,15 @@ def bench_collection(
     """
     reporter.stage("Reading the collection")
     collection = read_collection(folder, split)
+    for remark in collection.remarks:
+        reporter.warn(remark)
     collection = replace(collection, queries=_sampled(collection, options))
     parent = make_private(make_private(home()) / "benchmarks")
     place = parent / f"retrieval-{collection.fingerprint[:16]}"
     with _held(parent / f".{place.name}.lock"):
         if options.again:
             shutil.rmtree(place, ignore_errors=True)
-        return _measured(place, {split or "test": collection}, options, reporter)
+        return _measured(place, {collection.split: collection}, options, reporter)
 
 
 def bench_known_items(
@@ -282,13 +285,18 @@ def _encoder(
 
 
 def _settings(collection: Collection, encoder: str | None, options: Options) -> dict[str, object]:
-    """What decides the figures: rows under other settings are not gone on with."""
-    queries = "\n".join(f"{query.id}\t{query.text}" for query in collection.queries)
+    """What decides the figures, beside the documents, by whose fingerprint the rows' folder is
+    called: rows under other settings are not gone on with.
+    """
+    asked = hashlib.sha256()
+    for query in collection.queries:
+        judged = sorted(query.judgements.items())
+        asked.update(json.dumps([query.id, query.text, judged]).encode())
     return {
         "version": __version__,
         "analysis": ANALYSIS,
         "ranking": RANKING,
-        "queries": hashlib.sha256(queries.encode("utf-8", "surrogatepass")).hexdigest(),
+        "queries": asked.hexdigest(),
         "encoder": encoder,
         "base": options.base.base.sha256 if options.base else None,
     }

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 
 from localpers.datatypes import Document, RetrievedPassage
-from localpers.errors import LocalpersError
 from localpers.evaluation.effectiveness.collection import Query, Unit
 from localpers.evaluation.effectiveness.known_item import passage_id
 from localpers.evaluation.effectiveness.metrics import DEPTH
@@ -23,16 +22,8 @@ _MOST_PASSAGES = 3200
 """Asked for to find DEPTH documents, at most."""
 
 
-def parse_names(names: str) -> tuple[str, ...]:
-    """The retrievers in a list separated by commas, each once. Raises LocalpersError."""
-    found = tuple(dict.fromkeys(name.strip() for name in names.split(",")))
-    for name in found:
-        if name != BASELINE and name.removesuffix(RERANKED) not in set(Method):
-            raise LocalpersError(
-                f"There is no retriever '{name}': choose among {', '.join(Method)}, each with "
-                f"{RERANKED} if wanted, and {BASELINE}."
-            )
-    return found
+def is_ranking(name: str) -> bool:
+    return name == BASELINE or name.removesuffix(RERANKED) in set(Method)
 
 
 def use_vectors(names: Iterable[str]) -> bool:
@@ -67,9 +58,12 @@ class Rankings:
         return name != BASELINE or self._unit is Unit.DOCUMENT
 
     def of(self, name: str, query: Query) -> list[str]:
-        """At most DEPTH ids, best first. What is called as the query is left out, as BEIR does."""
+        """At most DEPTH ids, best first. What is called as the query is left out, as BEIR does, but
+        not where it is relevant: then both were just numbered alike.
+        """
         ranked = self._by_baseline(query) if name == BASELINE else self._by_retriever(name, query)
-        return [id for id in ranked if id != query.id][:DEPTH]
+        itself = query.id if query.judgements.get(query.id, 0) <= 0 else None
+        return [id for id in ranked if id != itself][:DEPTH]
 
     def _by_retriever(self, name: str, query: Query) -> list[str]:
         hits = self._hits(query.text, name.removesuffix(RERANKED))
