@@ -130,7 +130,7 @@ def _heading(request: str, found: Sequence[re.Match[str]]) -> int:
     for place, match in enumerate(found):
         word = _folded(match.group())
         kind = kind or word in words.TYPES
-        if not (word in words.TYPES | words.VERBS or _is_manner(word)):
+        if word.isdecimal() or not (word in words.TYPES | words.VERBS or _is_manner(word)):
             return 0
         if request[match.end() : match.end() + 1] in (":", "："):
             return place + 1 if kind and place + 1 < len(found) else 0
@@ -179,7 +179,7 @@ def _cjk_patterns() -> tuple[re.Pattern[str], ...]:
         re.compile(rf"^(.+?)を{verb}(?:して|て|で)?(?:ください|下さい|くれ|ほしい)?[。!！?？]?$"),
         re.compile(rf"^(.+?)\s*에\s*(?:대한|대해서?|관한|관해)\s*.*?(?:{kind}|{verb}).*$"),
         re.compile(
-            rf"^{polite}{verb}(?:一下)?{count}(?:关于|關於|有关|有關)(.+?)的?{kind}?[。!！?？吗吧]*$"
+            rf"^{polite}(?:{verb}|发|發)(?:一下)?{count}(?:关于|關於|有关|有關)(.+?)的?{kind}?[。!！?？吗吧]*$"
         ),
         re.compile(rf"^{polite}{verb}(?:一下)?{count}(.+?)的{kind}[。!！?？吗吧]*$"),
         re.compile(rf"^{polite}{verb}一下(.+?)[。!！?？吗吧]*$"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -17,6 +17,9 @@ from localpers.retrieval.stop_words import stop_words_of
 MOST_WORDS = 40
 MOST_CHARACTERS = 400
 """Longer texts (an opening to go on from, say) are no requests: every word counts as it is."""
+
+FEWEST_SHOUTED = 3
+"""Words in capitals, of which a text must consist, for capitals to mean nothing."""
 
 _WORD = re.compile(r"\w+")
 
@@ -74,35 +77,46 @@ def understand(text: str, languages: Sequence[str], today: date) -> Query:
     rest = _without(text, instruction)
     times = tuple(time_expressions(rest, today))
     recents = recent(rest)
-    in_words = [(time.start, time.end) for time in times]
-    told = _without(_without(rest, in_words), recents)
+    told = _without(rest, [*((time.start, time.end) for time in times if not time.loose), *recents])
+    dated = bool(times or recents)
     # Cut out of the text, so that what joins words ("foo_bar.baz", "1,234") still does.
-    telling = _telling(_cut(told, tells_nothing), bool(times or recents))
-    content = tuple(_sought(telling, languages))
-    if not content and not times and not recents:
-        return plain(text, languages)
-    absolute = [rest[time.start : time.end] for time in times if not time.relative]
-    relative = [(time.start, time.end) for time in times if time.relative]
+    telling = _telling(_cut(told, tells_nothing), languages, dated)
+    untimed = _without(told, [(time.start, time.end) for time in times])
+    by_date_alone = dated and not _WORD.search(
+        _telling(_cut(untimed, tells_nothing), languages, dated)
+    )
+    certain = [time for time in times if not time.loose]
+    absolute = [rest[time.start : time.end] for time in certain if not time.relative]
+    relative = [(time.start, time.end) for time in certain if time.relative]
     unsought = [*relative, *(span for span in recents if not _overlaps(span, relative))]
-    topic = _without(rest, unsought) if content else " ".join(absolute)
-    looked_for = _or_whole(without_function_words(topic), topic)
+    topic = _without(rest, unsought)
+    looked_for = _or_whole(without_function_words(topic, languages), "" if dated else topic)
+    terms = Counter(query_terms(looked_for, languages))
+    content = tuple(_sought(telling, languages, terms.keys()))
+    if not content and by_date_alone:
+        content = tuple(_sought_dates([_cut(date, tells_nothing) for date in absolute], languages))
+    elif not content:
+        return plain(text, languages)
     return Query(
-        terms=Counter(query_terms(looked_for, languages)),
-        content=content or tuple(_sought_dates(absolute, languages)),
+        terms=terms,
+        content=content,
         topic=" ".join(topic.split()),
         compounds=query_compounds(looked_for, languages),
         languages=query_languages(looked_for, languages),
         ignored=tuple(text[start:end].strip() for start, end in instruction),
         times=times,
         recent=bool(recents),
-        by_date_alone=not content,
+        by_date_alone=by_date_alone,
         today=today,
     )
 
 
 def _telling_nothing(text: str, stop_words: frozenset[str]) -> Callable[[str], bool]:
-    """Whether a word of `text` says nothing of a topic; what stands in capitals is a name."""
-    shouted = text.isupper()
+    """Whether a word of `text` says nothing of a topic; what stands in capitals is a name, unless
+    everything does.
+    """
+    spelled = [word for word in _WORD.findall(text) if word.upper() != word.lower()]
+    shouted = len(spelled) >= FEWEST_SHOUTED and all(map(str.isupper, spelled))
 
     def tells_nothing(word: str) -> bool:
         name = len(word) > 1 and word.isupper() and not shouted
@@ -111,28 +125,35 @@ def _telling_nothing(text: str, stop_words: frozenset[str]) -> Callable[[str], b
     return tells_nothing
 
 
-def _telling(text: str, dated: bool) -> str:
+def _telling(text: str, languages: Sequence[str], dated: bool) -> str:
     """What of a text without stop words tells a topic; nothing where it is `dated` and says only
     that there is a note, or that something happened.
     """
-    cut = without_function_words(text)
+    cut = without_function_words(text, languages)
     if not dated:
         return _or_whole(cut, text)
-    return cut if _WORD.search(_cut(cut, lambda word: is_of_notes(word.casefold()))) else ""
+    return cut if _WORD.search(_cut(cut, _is_of_notes)) else ""
+
+
+def _is_of_notes(word: str) -> bool:
+    return is_of_notes(word.casefold()) and not (len(word) > 1 and word.isupper())
 
 
 def _or_whole(cut: str, text: str) -> str:
     return cut if _WORD.search(cut) else text
 
 
-def _sought(text: str, languages: Sequence[str]) -> Iterator[Sought]:
-    """Any term of the text, but of a word in katakana more than half."""
+def _sought(text: str, languages: Sequence[str], terms: Collection[str]) -> Iterator[Sought]:
+    """Any of the `terms` that the text has, but of a word in katakana more than half; all of them
+    where it has none: what is cut out of an unspaced run may leave other pairs than were asked for.
+    """
     for word in loanwords(text):
         pairs = frozenset(query_terms(word, languages))
-        yield Sought(pairs, len(pairs) // 2 + 1)
-        text = text.replace(word, " ")
-    if terms := frozenset(query_terms(text, languages)):
-        yield Sought(terms)
+        if pairs <= set(terms):
+            yield Sought(pairs, len(pairs) // 2 + 1)
+            text = text.replace(word, " ")
+    if told := frozenset(query_terms(text, languages)):
+        yield Sought(told.intersection(terms) or frozenset(terms))
 
 
 def _sought_dates(texts: Iterable[str], languages: Sequence[str]) -> Iterator[Sought]:

@@ -19,6 +19,7 @@ def _words(lines: str) -> frozenset[str]:
 STOP_WORDS: Mapping[str, frozenset[str]] = {
     "en": _words(
         """
+        since until till
         a an the this that these those my your his her its our their me i you he she it we they
         us them him and or but not no nor so if then than too very just also only is am are was
         were be been being do does did doing have has had having can could will would shall
@@ -31,6 +32,7 @@ STOP_WORDS: Mapping[str, frozenset[str]] = {
     ),
     "de": _words(
         """
+        seit bis
         der die das den dem des ein eine einen einem einer eines und oder aber nicht kein keine
         ist sind war waren sein bin bist wird werden wurde wurden hat habe haben hatte hatten
         kann können konnte soll sollte muss ich du er sie es wir ihr mich mir dich dir uns euch
@@ -166,6 +168,10 @@ STOP_WORDS: Mapping[str, frozenset[str]] = {
 }
 """ISO 639-1 → the closed classes: articles, pronouns, prepositions, auxiliaries, question words."""
 
+ARTICLES = _words(
+    "the an der die das den dem des ein eine les une des el los las il lo gli uma het"
+)
+"""Which tell more of a language than other words do."""
 ANY = frozenset().union(*STOP_WORDS.values())
 """Of any of the languages."""
 
@@ -177,8 +183,9 @@ def stop_words_of(words: Sequence[str], languages: Sequence[str]) -> frozenset[s
     known = [language for language in languages if language in STOP_WORDS]
     ranked = [*known, *(language for language in STOP_WORDS if language not in known)]
 
-    def evidence(language: str) -> int:
-        held = sum(word in STOP_WORDS[language] for word in words)
-        return held - (FOREIGN - 1) * bool(known and language not in known)
+    def evidence(language: str) -> float:
+        held = [word for word in words if word in STOP_WORDS[language]]
+        foreign = bool(known and language not in known)
+        return len(held) + sum(word in ARTICLES for word in held) / 2 - (FOREIGN - 1) * foreign
 
     return STOP_WORDS[max(ranked, key=evidence)]

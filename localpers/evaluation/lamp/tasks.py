@@ -215,7 +215,7 @@ def references_in(text: str) -> tuple[str, tuple[str, ...]]:
     does not have that form.
     """
     found = _QUOTED.search(text)
-    references = tuple(reference for _, reference in _REFERENCE.findall(text))
+    references = tuple(reference for _, reference in sorted(_REFERENCE.findall(text)))
     return (found[1], references) if found and len(references) == 2 else ("", ())
 
 

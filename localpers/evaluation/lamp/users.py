@@ -145,10 +145,11 @@ class Session:
         """One whose items are pairs: each text and what the base says in its stead. The same where
         the base has no words of its own.
         """
-        seconds = self._settings.budget * RESTATING_SHARE
+        users = (assignment.user, assignment.other)
+        seconds = self._settings.budget * RESTATING_SHARE / sum(map(bool, users))
         own, other = (
             restated(self._base, self._settings.instruction, user, seconds, self._settings.seed)
-            for user in (assignment.user, assignment.other)
+            for user in users
         )
         # What has been read meanwhile depends on the clock; answers must not depend on it.
         self._base.forget()

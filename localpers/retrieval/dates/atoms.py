@@ -14,12 +14,15 @@ from localpers.retrieval.dates.spans import DAYS, LONGEST_BACK, Recurring, Span,
 
 
 class Told(NamedTuple):
-    """`query[start:end]` means any of the spans; not `alone`, it needs a word beside it."""
+    """`query[start:end]` means any of the spans; not `alone`, it needs a word beside it. What is
+    `loose` may be no time but what comes again: "on Monday".
+    """
 
     start: int
     end: int
     spans: tuple[Span, ...]
     alone: bool = True
+    loose: bool = False
 
 
 class Named(NamedTuple):
@@ -313,7 +316,7 @@ def _named_patterns(said: Said) -> list[tuple[re.Pattern[str], tuple[str, _Namin
 
 def _latin_names(said: Said) -> Iterator[tuple[str, str, _Naming]]:
     months, no_month = said.any(words.MONTHS), said.any(words.NO_MONTH_BEFORE)
-    verb = "" if no_month == NEVER else rf"(?!\s+{no_month}(?!\w))"
+    verb = "" if no_month == NEVER else rf"(?:(?<!may)|(?!\s+{no_month}(?!\w)))"
     month = rf"(?P<month>{months})(?!\w)"
     yield rf"(?<![\w.]){month}\.?{verb}", "month", _month
     if said.digits:

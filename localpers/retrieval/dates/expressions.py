@@ -29,7 +29,9 @@ UNDATED = date(2000, 1, 1)
 class TimeExpression:
     """`query[start:end]` means the days `first` to `last`, both included.
 
-    A `relative` one tells no date in words, so that no document need hold the words either.
+    A `relative` one tells no date in words, so that no document need hold the words either. A
+    `loose` one may be no time but what comes again ("on Monday", "in winter"): documents of it are
+    preferred, and its words are looked for.
     """
 
     start: int
@@ -37,6 +39,7 @@ class TimeExpression:
     first: date
     last: date
     relative: bool
+    loose: bool = False
 
 
 def time_expressions(query: str, today: date) -> list[TimeExpression]:
@@ -54,7 +57,7 @@ def time_expressions(query: str, today: date) -> list[TimeExpression]:
         if all(told.end <= other.start or told.start >= other.end for other in taken):
             taken.append(told)
     return [
-        TimeExpression(told.start, told.end, span.first, span.last, span.relative)
+        TimeExpression(told.start, told.end, span.first, span.last, span.relative, told.loose)
         for told in sorted(taken, key=lambda told: told.start)
         for span in told.spans
     ]

@@ -73,7 +73,8 @@ def _qualified(text: Text, named: Sequence[Named]) -> Iterator[Told]:
         for lead in leads.get(name.start, ()):
             fits = lead.fits or lead.word in words.ON
             if fits and (span := _which(text, name, lead.word)):
-                yield Told(lead.start, name.end, (span,))
+                loose = lead.word in _LOOSE
+                yield Told(lead.start, name.end, (span,), loose=loose)
         if last := text.beside.last.match(text.query, name.end):
             yield from _told(name.start, last.end(), _last(text, name))
         if name.is_cjk and (after := text.beside.cjk_in.match(text.query, name.end)):
@@ -103,6 +104,7 @@ def _which(text: Text, name: Named, word: str) -> Span | None:
     return begun if word in _PREPOSITIONS[name.kind] and not goes_on else None
 
 
+_LOOSE = words.IN | words.IN_SEASON | words.ON | words.ON_DAY | words.CJK_IN
 _OF = re.compile(r"\s+of\b", re.IGNORECASE)
 _PREPOSITIONS = {
     "month": words.IN,
@@ -144,11 +146,11 @@ def _bounds(text: Text, times: Sequence[Told | Named]) -> Iterator[Told]:
         before = leads.get(time.start, ())
         for lead in before:
             if lead.fits and (bound := _BOUNDS.get(lead.word)):
-                yield from _bounded(text, spans, bound, lead.start, time.end)
+                yield from _bounded(text, spans, bound, lead.start, time.end, _comes_again(time))
         if after := text.beside.cjk_bounds.match(text.query, time.end):
             start = min((lead.start for lead in before if lead.word >= CJK), default=time.start)
             bound = words.CJK_BOUNDS[after["word"]]
-            yield from _bounded(text, spans, bound, start, after.end())
+            yield from _bounded(text, spans, bound, start, after.end(), _comes_again(time))
 
 
 _BOUNDS = {
@@ -159,7 +161,13 @@ _BOUNDS = {
 }
 
 
-def _bounded(text: Text, spans: Sequence[Span], bound: str, start: int, end: int) -> Iterator[Told]:
+def _comes_again(time: Told | Named) -> bool:
+    return isinstance(time, Named) and time.kind == "weekday"
+
+
+def _bounded(
+    text: Text, spans: Sequence[Span], bound: str, start: int, end: int, loose: bool
+) -> Iterator[Told]:
     bounded = {
         "since": Span.since,
         "after": Span.after,
@@ -168,7 +176,7 @@ def _bounded(text: Text, spans: Sequence[Span], bound: str, start: int, end: int
     }[bound]
     found = tuple(span for each in spans if (span := bounded(each, text.today)))
     if found:
-        yield Told(start, end, found)
+        yield Told(start, end, found, loose=loose)
 
 
 def _ranges(text: Text, times: Sequence[Told | Named]) -> Iterator[Told]:
