@@ -182,7 +182,7 @@ def _cjk_patterns() -> tuple[re.Pattern[str], ...]:
             rf"^{polite}(?:{verb}|发|發)(?:一下)?{count}(?:关于|關於|有关|有關)(.+?)的?{kind}?[。!！?？吗吧]*$"
         ),
         re.compile(rf"^{polite}{verb}(?:一下)?{count}(.+?)的{kind}[。!！?？吗吧]*$"),
-        re.compile(rf"^{polite}{verb}一下(.+?)[。!！?？吗吧]*$"),
+        re.compile(rf"^{polite}(?:{verb}一下|介[绍紹]一下)(.+?)[。!！?？吗吧]*$"),
     )
 
 

@@ -44,10 +44,10 @@ has do
 does did is are there everything anything something all what which information info happen happened
 happening done doing
 weiß weiss wissen steht stehen sagen geschrieben habe haben hat gibt es alles etwas gemacht getan
-passiert geschehen los war
-sais dit écrit ai avons a tout quelque chose y fait passé s'est arrivé qu'ai ai-je qu'est-ce
-sé saben dicen escribí escrito he hay todo algo hice pasó hecho
-so dicono scritto ho c'è tutto qualcosa fatto successo
+passiert geschehen
+sais écrit avons tout quelque chose fait passé s'est arrivé qu'ai ai-je qu'est-ce
+sé saben dicen escribí escrito hay todo algo hice pasó hecho
+dicono scritto ho c'è tutto qualcosa fatto successo
 sei dizem escrevi escrito há tudo algo fiz aconteceu feito
 weet staat zeggen schreef geschreven heb heeft alles iets gedaan gebeurde gebeurd
 """
