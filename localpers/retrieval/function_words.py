@@ -15,7 +15,7 @@ _KANJI = r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff々〆]"
 _HIRAGANA = r"[\u3041-\u309f]"
 _KATAKANA = r"[\u30a1-\u30fa\u30fc-\u30ff]"
 _HANGUL = r"[\uac00-\ud7a3]"
-UNSPACED = re.compile(rf"(?:{_KANJI}|{_HIRAGANA}|{_KATAKANA}|{_HANGUL})+")
+_UNSPACED = re.compile(rf"(?:{_KANJI}|{_HIRAGANA}|{_KATAKANA}|{_HANGUL})+")
 _KANA = re.compile(_HIRAGANA)
 _HANGUL_RUN = re.compile(_HANGUL)
 _LOANWORD = re.compile(rf"{_KATAKANA}{{3,}}")
@@ -94,7 +94,7 @@ def without_function_words(text: str, languages: Sequence[str] = ()) -> str:
             return _korean(run[0])
         return _japanese(run[0]) if japanese else _chinese(run[0])
 
-    return UNSPACED.sub(cut, text)
+    return _UNSPACED.sub(cut, text)
 
 
 def loanwords(text: str) -> list[str]:

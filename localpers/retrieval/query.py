@@ -119,8 +119,7 @@ def _telling_nothing(text: str, stop_words: frozenset[str]) -> Callable[[str], b
     shouted = len(spelled) >= FEWEST_SHOUTED and all(map(str.isupper, spelled))
 
     def tells_nothing(word: str) -> bool:
-        name = len(word) > 1 and word.isupper() and not shouted
-        return word.casefold() in stop_words and not name
+        return word.casefold() in stop_words and (shouted or not _in_capitals(word))
 
     return tells_nothing
 
@@ -136,7 +135,11 @@ def _telling(text: str, languages: Sequence[str], dated: bool) -> str:
 
 
 def _is_of_notes(word: str) -> bool:
-    return is_of_notes(word.casefold()) and not (len(word) > 1 and word.isupper())
+    return is_of_notes(word.casefold()) and not _in_capitals(word)
+
+
+def _in_capitals(word: str) -> bool:
+    return len(word) > 1 and word.isupper()
 
 
 def _or_whole(cut: str, text: str) -> str:

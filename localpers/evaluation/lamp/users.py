@@ -69,7 +69,7 @@ class Session:
             self._base.n_ctx,
         )
         names = {name for missing in assignment.missing.values() for name in missing}
-        if self._settings.task.restates and names != {"base"}:
+        if self._settings.task.restates and names - {"base", "rag:paper"}:
             desk = self._restated(desk, assignment)
         if needs_adapter(tuple(names)):
             yield from self._tuned(desk, assignment, names)

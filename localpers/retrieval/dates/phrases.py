@@ -162,7 +162,7 @@ _BOUNDS = {
 
 
 def _comes_again(time: Told | Named) -> bool:
-    return isinstance(time, Named) and time.kind == "weekday"
+    return isinstance(time, Named) and time.recurring.is_weekday
 
 
 def _bounded(
