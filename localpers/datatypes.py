@@ -128,7 +128,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class BaseModel:
+class ModelInfo:
     """A base or an encoder: one GGUF file, described by its own metadata (and by the catalog)."""
 
     name: str
@@ -160,7 +160,7 @@ class ServedModel:
     adapter was trained to work on answers alone: prompts are read by the base.
     """
 
-    base: BaseModel
+    base: ModelInfo
     model: Path
     adapter: Path | None = None
     adapter_scale: float = 1.0

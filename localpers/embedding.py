@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from localpers.datatypes import BaseModel
+from localpers.datatypes import ModelInfo
 from localpers.errors import LocalpersError, ModelNotFound, ProfileBusy
 from localpers.profile import Profile
 from localpers.retrieval.dense import VERDICT_KEY, EncoderNote, embed_passages, encoder_note
@@ -52,7 +52,7 @@ class HybridVerdict:
         return self.queries >= FEWEST_QUERIES and self.low > 0
 
 
-def choose_encoder(store: Store, name: str | None = None) -> BaseModel:
+def choose_encoder(store: Store, name: str | None = None) -> ModelInfo:
     """The embedding model called `name`, else the one whose vectors the store holds, else the
     catalog's, else the only one installed. Raises ModelNotFound, and LocalpersError for a model
     that does not embed.
@@ -86,7 +86,7 @@ def choose_encoder(store: Store, name: str | None = None) -> BaseModel:
 
 
 @contextmanager
-def opened_encoder(model: BaseModel) -> Iterator[Encoder]:
+def opened_encoder(model: ModelInfo) -> Iterator[Encoder]:
     from localpers.inference.encoder import Encoder
 
     with Encoder.open(model) as encoder:
@@ -128,7 +128,7 @@ def open_retriever(
     better = verdict is not None and verdict.better
     by_vectors = not USES_VECTORS.isdisjoint(methods)
     if by_vectors:
-        model: BaseModel | None = choose_encoder(store)
+        model: ModelInfo | None = choose_encoder(store)
     else:
         model = _still_there(encoder_note(store)) if better and Method.AUTO in methods else None
     if model is None:
@@ -145,7 +145,7 @@ def open_retriever(
         yield Retriever(store, encoder, auto_is_hybrid=better)
 
 
-def _still_there(noted: EncoderNote | None) -> BaseModel | None:
+def _still_there(noted: EncoderNote | None) -> ModelInfo | None:
     """The model that made the vectors; None where it was removed or replaced."""
     from localpers.weights import catalog
 
@@ -160,7 +160,7 @@ def _still_there(noted: EncoderNote | None) -> BaseModel | None:
 
 def _complete(
     store: Store,
-    model: BaseModel,
+    model: ModelInfo,
     encoder: Callable[[], Encoder],
     profile: Profile | None,
     on_progress: Progress | None,

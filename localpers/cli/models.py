@@ -11,7 +11,7 @@ from localpers.cli.console import Json, notice, print_json, say
 from localpers.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
-    from localpers.datatypes import BaseModel
+    from localpers.datatypes import ModelInfo
     from localpers.weights.catalog import CatalogEntry
 
 app = typer.Typer(help="List, add, get and remove base models.", no_args_is_help=True)
@@ -136,7 +136,7 @@ def remove(
         say(f"Removed {name} ({path}).")
 
 
-def _show(model: BaseModel, as_json: bool) -> None:
+def _show(model: ModelInfo, as_json: bool) -> None:
     if as_json:
         print_json(_as_record(model))
         return
@@ -148,7 +148,7 @@ def _show(model: BaseModel, as_json: bool) -> None:
     say(f"  SHA-256 {model.sha256}")
 
 
-def _as_record(model: BaseModel) -> dict[str, Any]:
+def _as_record(model: ModelInfo) -> dict[str, Any]:
     return {
         "name": model.name,
         "path": str(model.path),

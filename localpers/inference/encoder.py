@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from localpers.datatypes import BaseModel
+from localpers.datatypes import ModelInfo
 from localpers.errors import ModelNotFound, OutOfMemory, UnsupportedModel
 from localpers.inference.loading import layers_to_try, model_from
 from localpers.threads import threads
@@ -32,7 +32,7 @@ STEP_TEXTS = 32
 class Encoder:
     """One loaded embedding model; use it as a context manager, from one thread."""
 
-    def __init__(self, described: BaseModel, model: Any) -> None:
+    def __init__(self, described: ModelInfo, model: Any) -> None:
         self.name = described.name
         self.sha256 = described.sha256
         self.query_prefix = described.query_prefix
@@ -46,7 +46,7 @@ class Encoder:
         self._batch = library.llama_batch_init(STEP_TOKENS, 0, 1)
 
     @classmethod
-    def open(cls, model: BaseModel) -> Encoder:
+    def open(cls, model: ModelInfo) -> Encoder:
         """Map the model. Raises ModelNotFound, UnsupportedModel and OutOfMemory."""
         return cls(model, _loaded(model.path))
 

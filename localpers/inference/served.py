@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from localpers.datatypes import BaseModel, ServedModel
+from localpers.datatypes import ModelInfo, ServedModel
 from localpers.encryption.vault import fetch
 from localpers.errors import LocalpersError, ModelNotFound, UnsupportedModel
 from localpers.profile import Profile
@@ -95,7 +95,7 @@ def _tuned(folder: Path, description: dict[str, Any]) -> ServedModel:
     )
 
 
-def _recorded_base(recorded: dict[str, Any], merged: Path | None) -> BaseModel:
+def _recorded_base(recorded: dict[str, Any], merged: Path | None) -> ModelInfo:
     name = str(recorded["name"])
     try:
         return catalog.find(name)
@@ -106,7 +106,7 @@ def _recorded_base(recorded: dict[str, Any], merged: Path | None) -> BaseModel:
         return replace(catalog.describe(merged), name=name, installed=False)
 
 
-def _default_base(profile: Profile) -> BaseModel:
+def _default_base(profile: Profile) -> ModelInfo:
     """The base last tuned on, else the catalog's first, else the only one there is."""
     starter = catalog.catalog()[0].name
     try:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from localpers.datatypes import BaseModel, Reporter, TokenizedExample
+from localpers.datatypes import ModelInfo, Reporter, TokenizedExample
 from localpers.runs import RunFolder
 from localpers.tuning.device import Device
 from localpers.tuning.methods import adapt
@@ -52,7 +52,7 @@ class Workbench:
     """What every step of a run needs at hand."""
 
     folder: RunFolder
-    base: BaseModel
+    base: ModelInfo
     recipe: Recipe
     device: Device
     checkpointing: bool

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from localpers import __version__
-from localpers.datatypes import BaseModel, ServedModel
+from localpers.datatypes import ModelInfo, ServedModel
 from localpers.evaluation.verdict import Measured, Verdict
 from localpers.learning.conversion import Converted
 from localpers.runs import RunFolder
@@ -22,7 +22,7 @@ from localpers.weights.parity import Parity
 def describe(
     folder: RunFolder,
     plan: dict[str, Any],
-    base: BaseModel,
+    base: ModelInfo,
     device: str,
     converted: Converted,
     verdict: Verdict | None,

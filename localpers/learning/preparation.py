@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from localpers.datatypes import BaseModel, Example, Reporter
+from localpers.datatypes import ModelInfo, Example, Reporter
 from localpers.embedding import open_retriever
 from localpers.errors import TooLittleText
 from localpers.evaluation.trials import Trial, make_trials, yields_trials
@@ -151,6 +151,6 @@ def estimate_seconds(prepared: Prepared, options: Options) -> float:
     return min(options.budget, training * 1.3 + 30)
 
 
-def _base(profile: Profile, name: str | None) -> BaseModel:
+def _base(profile: Profile, name: str | None) -> ModelInfo:
     chosen = name or profile.base()
     return catalog.find(chosen) if chosen else served_model(profile, use_adapter=False).base

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from localpers.datatypes import BaseModel
+from localpers.datatypes import ModelInfo
 from localpers.learning.preparation import Options, Prepared
 from localpers.profile import Profile
 from localpers.runs import Origin, RunFolder, finished_runs
@@ -42,7 +42,7 @@ def find_warm_start(profile: Profile, prepared: Prepared, options: Options) -> W
     return None
 
 
-def _fits(run: RunFolder, base: BaseModel, recipe: Recipe) -> bool:
+def _fits(run: RunFolder, base: ModelInfo, recipe: Recipe) -> bool:
     description = run.describe()
     if not description.get("served") or not run.peft_adapter.is_dir():
         return False

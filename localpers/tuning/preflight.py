@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from localpers.datatypes import BaseModel, StoredDocument
+from localpers.datatypes import ModelInfo, StoredDocument
 from localpers.encryption.memory import MEMORY
 from localpers.errors import LocalpersError, UnsupportedModel
 from localpers.profile import Profile
@@ -31,7 +31,7 @@ first guess for --dry-run; a run measures its own before it plans its steps."""
 class Preflight:
     """What is known before the first step. `warnings` are for the user; none of them is fatal."""
 
-    base: BaseModel
+    base: ModelInfo
     device: Device
     checkpointing: bool
     documents: int
@@ -41,7 +41,7 @@ class Preflight:
 
 def check(
     profile: Profile,
-    base: BaseModel,
+    base: ModelInfo,
     device: Device,
     quantization: str,
     documents: Sequence[StoredDocument],
@@ -76,19 +76,19 @@ def check(
     )
 
 
-def guess_seconds(base: BaseModel, device: Device, tokens: int) -> float:
+def guess_seconds(base: ModelInfo, device: Device, tokens: int) -> float:
     """How long training on `tokens` takes, prompts included: an order of magnitude."""
     rate = _CPU_TOKENS * threads() if device.name == "cpu" else _GPU_TOKENS
     return tokens / (rate * _STARTER / max(base.parameters, 1))
 
 
-def most_tokens(base: BaseModel, device: Device, seconds: float) -> float:
+def most_tokens(base: ModelInfo, device: Device, seconds: float) -> float:
     """More tokens than the device could learn from in `seconds`: no need to make more examples."""
     generous = 3.0
     return generous * seconds / guess_seconds(base, device, 1)
 
 
-def _warnings(base: BaseModel, languages: Mapping[str, float]) -> tuple[str, ...]:
+def _warnings(base: ModelInfo, languages: Mapping[str, float]) -> tuple[str, ...]:
     known = set(base.languages)
     foreign = {name: share for name, share in languages.items() if name and name not in known}
     if not known or sum(foreign.values()) <= FOREIGN_SHARE:

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from localpers.datatypes import BaseModel
+from localpers.datatypes import ModelInfo
 from localpers.errors import OutOfMemory, UnsupportedModel
 from localpers.tuning.device import Device, import_torch
 from localpers.weights.adapter import heads_in, row_order, tensor_name_map
@@ -50,7 +50,7 @@ def memory_needed(parameters: int, dtype: str, checkpointing: bool) -> int:
     return int(weights + share * 2 * parameters + FIXED_BYTES)
 
 
-def needs_checkpointing(base: BaseModel, device: Device) -> bool:
+def needs_checkpointing(base: ModelInfo, device: Device) -> bool:
     """Whether the base trains on the device only with gradient checkpointing.
 
     Raises OutOfMemory, naming the memory needed, where not even that suffices.
@@ -67,7 +67,7 @@ def needs_checkpointing(base: BaseModel, device: Device) -> bool:
     )
 
 
-def load_base(base: BaseModel, dtype: str, workspace: Path) -> LoadedBase:
+def load_base(base: ModelInfo, dtype: str, workspace: Path) -> LoadedBase:
     """The base, dequantized, on the CPU in `dtype`, every linear module's place verified.
 
     Works in `workspace`, an existing folder, and leaves nothing there. Raises UnsupportedModel

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from localpers.datatypes import BaseModel
+from localpers.datatypes import ModelInfo
 from localpers.errors import UnsupportedModel, WrongBase
 from localpers.weights.atomic import replacing
 from localpers.weights.gguf_file import Header, read_header
@@ -154,7 +154,7 @@ def write_adapter_gguf(adapter: LoraAdapter, base_path: Path, out_path: Path) ->
         writer.close()
 
 
-def check_base(adapter_path: Path, base: BaseModel) -> None:
+def check_base(adapter_path: Path, base: ModelInfo) -> None:
     """Raises WrongBase if the adapter was trained on another file than `base`."""
     trained_on = read_header(adapter_path).values.get(BASE_SHA256)
     if trained_on != base.sha256:

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from localpers.datatypes import BaseModel
+from localpers.datatypes import ModelInfo
 from localpers.errors import LocalpersError, ModelNotFound
 from localpers.weights.digest import note_of, sha256_of
 from localpers.weights.embedding_prefixes import Prefixes, prefixes_of
@@ -115,12 +115,12 @@ def path_of(name: str) -> Path:
     return models_folder() / f"{name}.gguf"
 
 
-def installed() -> list[BaseModel]:
+def installed() -> list[ModelInfo]:
     """The readable models in the models folder, by name."""
     return [describe(path) for path in sorted(_files()) if _is_readable(path)]
 
 
-def find(name: str) -> BaseModel:
+def find(name: str) -> ModelInfo:
     """The installed model called `name` (upper and lower case are one).
 
     Raises ModelNotFound, naming the command that would get it.
@@ -139,12 +139,12 @@ def find(name: str) -> BaseModel:
     )
 
 
-def describe(path: Path) -> BaseModel:
+def describe(path: Path) -> ModelInfo:
     """The model in the file at `path`, by its own metadata, completed by the catalog."""
     info = read_metadata(path)
     entry = next((entry for entry in (*catalog(), *encoders()) if entry.name == path.stem), None)
     prefixes = prefixes_of(info.name, path.stem) if info.embeds else Prefixes()
-    return BaseModel(
+    return ModelInfo(
         name=path.stem,
         path=path,
         architecture=info.architecture,

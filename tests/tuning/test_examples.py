@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from localpers.datatypes import (
-    BaseModel,
+    ModelInfo,
     Block,
     BlockKind,
     Example,
@@ -81,7 +81,7 @@ class Everything:
 
 
 @pytest.fixture(scope="session")
-def tokenizer(bases: dict[str, BaseModel]) -> Tokenizer:
+def tokenizer(bases: dict[str, ModelInfo]) -> Tokenizer:
     return Tokenizer.open(bases["llama"].path)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from localpers.datatypes import BaseModel, TokenizedExample
+from localpers.datatypes import ModelInfo, TokenizedExample
 
 torch = pytest.importorskip("torch")
 
@@ -27,7 +27,7 @@ Examples = list[TokenizedExample]
 
 
 @pytest.fixture
-def load(bases: dict[str, BaseModel], tmp_path: Path) -> Load:
+def load(bases: dict[str, ModelInfo], tmp_path: Path) -> Load:
     return lambda name: load_base(bases[name], "float32", tmp_path)
 
 

@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from localpers.datatypes import BaseModel, Block, BlockKind, Kind, StoredDocument
+from localpers.datatypes import ModelInfo, Block, BlockKind, Kind, StoredDocument
 from localpers.errors import LocalpersError, OutOfMemory
 from localpers.profile import Profile
 from localpers.tuning.device import Device
@@ -31,12 +31,12 @@ def documents() -> list[StoredDocument]:
 
 
 @pytest.fixture
-def base(bases: dict[str, BaseModel]) -> BaseModel:
+def base(bases: dict[str, ModelInfo]) -> ModelInfo:
     return replace(bases["llama"], languages=("en",))
 
 
 def test_a_base_of_another_language_is_warned_about(
-    base: BaseModel, documents: list[StoredDocument]
+    base: ModelInfo, documents: list[StoredDocument]
 ) -> None:
     flight = check(Profile.open(), base, CPU, "q4_k_m", documents, {"fr": 0.9, "en": 0.1})
     assert "fr 90%" in flight.warnings[0]
@@ -46,7 +46,7 @@ def test_a_base_of_another_language_is_warned_about(
 
 
 def test_a_full_disk_is_refused_with_what_is_needed(
-    base: BaseModel, documents: list[StoredDocument], monkeypatch: pytest.MonkeyPatch
+    base: ModelInfo, documents: list[StoredDocument], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10, 10, 1000))
     with pytest.raises(LocalpersError, match="GB of disk"):
@@ -54,7 +54,7 @@ def test_a_full_disk_is_refused_with_what_is_needed(
 
 
 def test_memory_decides_between_plain_checkpointed_and_refused(
-    base: BaseModel, documents: list[StoredDocument]
+    base: ModelInfo, documents: list[StoredDocument]
 ) -> None:
     large = replace(base, parameters=10**9)
     plain = memory_needed(10**9, "float32", checkpointing=False)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from localpers.datatypes import BaseModel, ServedModel, TokenizedExample
+from localpers.datatypes import ModelInfo, ServedModel, TokenizedExample
 from localpers.errors import UnsupportedModel
 from localpers.inference.engine import Engine
 
@@ -59,7 +59,7 @@ def log_probabilities(model: Any, group: Examples, folder: Path) -> list[Any]:
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_examples_of_a_group_do_not_touch_each_other(
-    bases: dict[str, BaseModel], examples: Examples, tmp_path: Path, architecture: str
+    bases: dict[str, ModelInfo], examples: Examples, tmp_path: Path, architecture: str
 ) -> None:
     model = trained(load_base(bases[architecture], "float32", tmp_path), examples, tmp_path / "s")
     group = examples[:4]
@@ -71,7 +71,7 @@ def test_examples_of_a_group_do_not_touch_each_other(
 
 
 def test_before_training_it_is_the_base(
-    bases: dict[str, BaseModel], examples: Examples, tmp_path: Path
+    bases: dict[str, ModelInfo], examples: Examples, tmp_path: Path
 ) -> None:
     base = load_base(bases["llama"], "float32", tmp_path)
     example = examples[0]
@@ -85,7 +85,7 @@ def test_before_training_it_is_the_base(
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_llama_cpp_serves_what_was_trained(
-    bases: dict[str, BaseModel], examples: Examples, tmp_path: Path, architecture: str
+    bases: dict[str, ModelInfo], examples: Examples, tmp_path: Path, architecture: str
 ) -> None:
     described = bases[architecture]
     base = load_base(described, "float32", tmp_path)
@@ -104,7 +104,7 @@ def test_llama_cpp_serves_what_was_trained(
 
 
 def test_a_prompt_stays_read_while_the_adapter_is_switched(
-    bases: dict[str, BaseModel], examples: Examples, tmp_path: Path
+    bases: dict[str, ModelInfo], examples: Examples, tmp_path: Path
 ) -> None:
     described = bases["llama"]
     base = load_base(described, "float32", tmp_path)
@@ -133,7 +133,7 @@ def test_a_prompt_stays_read_while_the_adapter_is_switched(
 
 
 def test_a_first_pass_is_measured_as_one_that_reads_though_prompts_are_kept(
-    bases: dict[str, BaseModel], examples: Examples, tmp_path: Path, monkeypatch: Any
+    bases: dict[str, ModelInfo], examples: Examples, tmp_path: Path, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(ReadByBase, "_by_base", slowly(ReadByBase._by_base))
     base = load_base(bases["llama"], "float32", tmp_path)
@@ -157,7 +157,7 @@ def test_a_first_pass_is_measured_as_one_that_reads_though_prompts_are_kept(
 
 
 def test_what_reading_costs_is_known_though_the_first_step_has_nothing_to_read(
-    bases: dict[str, BaseModel], tmp_path: Path
+    bases: dict[str, ModelInfo], tmp_path: Path
 ) -> None:
     recipe = RECIPE.model_copy(update={"method": "lora", "batch_tokens": 1})
     short = [TokenizedExample((5 + n, 6), (7, 8, 9)) for n in range(40)]
@@ -170,7 +170,7 @@ def test_what_reading_costs_is_known_though_the_first_step_has_nothing_to_read(
 
 
 def test_a_prompt_is_the_beginning_of_the_same_longer_one_whatever_is_read_first(
-    bases: dict[str, BaseModel], tmp_path: Path
+    bases: dict[str, ModelInfo], tmp_path: Path
 ) -> None:
     """Else a run that is resumed would go on from other numbers than one that was not."""
     recipe = RECIPE.model_copy(update={"method": "lora"})
@@ -201,7 +201,7 @@ def slowly(compute: Any) -> Any:
 
 
 def test_only_prompts_that_come_again_are_left_to_the_base_and_kept(
-    bases: dict[str, BaseModel], tmp_path: Path, monkeypatch: Any
+    bases: dict[str, ModelInfo], tmp_path: Path, monkeypatch: Any
 ) -> None:
     examples = [TokenizedExample((5 + n, *range(10, 50 + n)), (7, 8, 9)) for n in range(4)]
     recipe = RECIPE.model_copy(update={"method": "lora", "batch_tokens": 50})
@@ -222,7 +222,7 @@ def test_only_prompts_that_come_again_are_left_to_the_base_and_kept(
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_prompt_that_begins_another_is_read_with_it(
-    bases: dict[str, BaseModel], tmp_path: Path, monkeypatch: Any, architecture: str
+    bases: dict[str, ModelInfo], tmp_path: Path, monkeypatch: Any, architecture: str
 ) -> None:
     """Also where layers have a sliding window, which a long prompt leaves behind."""
     reads: list[int] = []
@@ -255,7 +255,7 @@ def test_a_prompt_that_begins_another_is_read_with_it(
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize(("longest", "end"), [(20, 1), (300, 1), (300, 13), (20, 13)])
 def test_prompts_read_by_the_adapter_are_those_of_the_whole_model(
-    bases: dict[str, BaseModel],
+    bases: dict[str, ModelInfo],
     examples: Examples,
     tmp_path: Path,
     architecture: str,
@@ -285,7 +285,7 @@ def test_prompts_read_by_the_adapter_are_those_of_the_whole_model(
 
 
 def test_a_prompt_that_is_all_end_is_learned_through(
-    bases: dict[str, BaseModel], examples: Examples, tmp_path: Path, monkeypatch: Any
+    bases: dict[str, ModelInfo], examples: Examples, tmp_path: Path, monkeypatch: Any
 ) -> None:
     lora = RECIPE.model_copy(update={"method": "lora"})
     losses = []
@@ -304,7 +304,7 @@ def test_a_prompt_that_is_all_end_is_learned_through(
 
 @pytest.mark.parametrize("batch_tokens", [64, 400])
 def test_a_gpu_learns_the_same_in_groups(
-    bases: dict[str, BaseModel],
+    bases: dict[str, ModelInfo],
     examples: Examples,
     tmp_path: Path,
     batch_tokens: int,
@@ -325,7 +325,7 @@ def test_a_gpu_learns_the_same_in_groups(
 
 @pytest.mark.parametrize("length", [1, 2])
 def test_a_prompt_may_be_one_token(
-    bases: dict[str, BaseModel], tmp_path: Path, length: int
+    bases: dict[str, ModelInfo], tmp_path: Path, length: int
 ) -> None:
     model = adapt(load_base(bases["llama"], "float32", tmp_path), RECIPE).eval()
     example = TokenizedExample((5, 6)[:length], (7, 8, 9))
@@ -336,7 +336,7 @@ def test_a_prompt_may_be_one_token(
 
 
 def test_a_base_that_keeps_something_else_than_keys_and_values(
-    bases: dict[str, BaseModel], examples: Examples, tmp_path: Path
+    bases: dict[str, ModelInfo], examples: Examples, tmp_path: Path
 ) -> None:
     """It is tuned with gradients through prompts, and not by activated adapters."""
 

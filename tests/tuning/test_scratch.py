@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from localpers.datatypes import BaseModel, TokenizedExample
+from localpers.datatypes import ModelInfo, TokenizedExample
 from localpers.tuning.scratch import ScratchFile
 
 Examples = list[TokenizedExample]
@@ -62,7 +62,7 @@ def test_a_full_disk_keeps_what_was_whole(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("method", ["lora", "activated"])
 def test_training_is_the_same_where_nothing_can_be_kept(
-    bases: dict[str, BaseModel], examples: Examples, tmp_path: Path, monkeypatch: Any, method: Any
+    bases: dict[str, ModelInfo], examples: Examples, tmp_path: Path, monkeypatch: Any, method: Any
 ) -> None:
     pytest.importorskip("torch")
     from localpers.tuning.device import Device

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from localpers.datatypes import BaseModel
+from localpers.datatypes import ModelInfo
 from localpers.errors import LocalpersError, OutOfMemory, UnsupportedModel
 from localpers.weights.adapter import heads_in, permute_rows
 from localpers.weights.gguf_file import dequantized, read_header
@@ -30,7 +30,7 @@ Load = Callable[[str], LoadedBase]
 
 
 @pytest.fixture
-def load(bases: dict[str, BaseModel], tmp_path: Path) -> Load:
+def load(bases: dict[str, ModelInfo], tmp_path: Path) -> Load:
     folder = tmp_path / "workspace"
     folder.mkdir()
     return lambda name: load_base(bases[name], "float32", folder)
@@ -38,7 +38,7 @@ def load(bases: dict[str, BaseModel], tmp_path: Path) -> Load:
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_every_matrix_is_found_in_the_file_with_its_row_order(
-    load: Load, bases: dict[str, BaseModel], tmp_path: Path, architecture: str
+    load: Load, bases: dict[str, ModelInfo], tmp_path: Path, architecture: str
 ) -> None:
     base = load(architecture)
     header = read_header(bases[architecture].path)
@@ -57,7 +57,7 @@ def test_every_matrix_is_found_in_the_file_with_its_row_order(
 
 
 def test_a_weight_that_differs_from_the_file_is_refused(
-    bases: dict[str, BaseModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bases: dict[str, ModelInfo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from localpers.tuning import torch_base as module
 
@@ -75,7 +75,7 @@ def test_a_weight_that_differs_from_the_file_is_refused(
 
 
 def test_a_base_that_does_not_fit_is_checkpointed_then_refused_with_the_memory_needed(
-    bases: dict[str, BaseModel],
+    bases: dict[str, ModelInfo],
 ) -> None:
     base = bases["llama"]
     plain = memory_needed(base.parameters, "float32", checkpointing=False)

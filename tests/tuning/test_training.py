@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from localpers.datatypes import BaseModel, TokenizedExample
+from localpers.datatypes import ModelInfo, TokenizedExample
 from localpers.errors import LocalpersError
 
 torch = pytest.importorskip("torch")
@@ -39,7 +39,7 @@ def learned_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def load(bases: dict[str, BaseModel], tmp_path: Path) -> Load:
+def load(bases: dict[str, ModelInfo], tmp_path: Path) -> Load:
     return lambda name: load_base(bases[name], "float32", tmp_path)
 
 

@@ -9,7 +9,7 @@ import gguf
 import numpy as np
 import pytest
 
-from localpers.datatypes import BaseModel
+from localpers.datatypes import ModelInfo
 from localpers.errors import LocalpersError, UnsupportedModel, WrongBase
 from localpers.weights.adapter import (
     LoraAdapter,
@@ -177,7 +177,7 @@ def test_quantizing_a_quantized_file_is_refused_with_llama_cpps_reason(tiny, tmp
 def test_an_adapter_on_another_base_is_refused(tuned, tmp_path):
     path = tmp_path / "adapter.gguf"
     write_adapter_gguf(tuned.adapter, tuned.base, path)
-    base = BaseModel("tiny", tuned.base, "", "", 0, 0, "ba5e" * 16, 0, None)
+    base = ModelInfo("tiny", tuned.base, "", "", 0, 0, "ba5e" * 16, 0, None)
     check_base(path, base)
     with pytest.raises(WrongBase):
         check_base(path, replace(base, sha256="0ff1" * 16))

@@ -14,7 +14,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from localpers import __version__
-from localpers.datatypes import BaseModel, Message, Reporter, ServedModel, StoredDocument
+from localpers.datatypes import ModelInfo, Message, Reporter, ServedModel, StoredDocument
 from localpers.embedding import (
     HybridVerdict,
     choose_encoder,
@@ -273,7 +273,7 @@ def _encoder(
     """The encoder, and all vectors made, where a retriever needs them."""
     if not use_vectors(options.names):
         return None
-    model: BaseModel = choose_encoder(source or store, options.encoder)
+    model: ModelInfo = choose_encoder(source or store, options.encoder)
     encoder = stack.enter_context(opened_encoder(model))
     use_encoder(store, encoder)
     noted = encoder_note(source) if source else None

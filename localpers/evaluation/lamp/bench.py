@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from localpers.datatypes import BaseModel
+from localpers.datatypes import ModelInfo
 from localpers.errors import UnsupportedModel
 from localpers.evaluation.lamp import data
 from localpers.evaluation.lamp.data import Dataset, User
@@ -47,7 +47,7 @@ class Request:
     task: str | None
     users: int
     conditions: tuple[str, ...]
-    base: BaseModel
+    base: ModelInfo
     recipe: Recipe
     form: Form
     budget: float

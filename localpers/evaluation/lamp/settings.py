@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from localpers import __version__
-from localpers.datatypes import BaseModel
+from localpers.datatypes import ModelInfo
 from localpers.errors import LocalpersError
 from localpers.evaluation.conditions import Condition
 from localpers.evaluation.lamp.data import User
@@ -39,7 +39,7 @@ class Settings:
     task: Task
     instruction: str
     fingerprint: str
-    base: BaseModel
+    base: ModelInfo
     form: Form
     recipe: Recipe
     budget: float

@@ -18,7 +18,7 @@ from multiprocessing.process import BaseProcess
 from threading import Thread
 from typing import Any
 
-from localpers.datatypes import BaseModel
+from localpers.datatypes import ModelInfo
 from localpers.errors import LocalpersError
 from localpers.evaluation.lamp.records import Record
 from localpers.evaluation.lamp.settings import Assignment, Settings
@@ -48,7 +48,7 @@ class _Idle:
     """A worker has no assignments left."""
 
 
-def fitting_jobs(base: BaseModel, training: bool, device: str, users: int) -> int:
+def fitting_jobs(base: ModelInfo, training: bool, device: str, users: int) -> int:
     """How many processes the memory and the cores allow; one where a GPU is shared."""
     import psutil
 

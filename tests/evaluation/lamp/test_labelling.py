@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from localpers.datatypes import BaseModel, Message, ServedModel
+from localpers.datatypes import ModelInfo, Message, ServedModel
 from localpers.evaluation.lamp.data import Item, User
 from localpers.evaluation.lamp.labelling import likeliest, nats_of, preferences
 from localpers.evaluation.lamp.restating import restated
@@ -19,7 +19,7 @@ LABELS = ("bread", "salt honey", "the old mill on the river")
 
 
 @pytest.fixture
-def engine(base: BaseModel) -> Iterator[Engine]:
+def engine(base: ModelInfo) -> Iterator[Engine]:
     with Engine.open(ServedModel(base, base.path)) as opened:
         yield opened
 

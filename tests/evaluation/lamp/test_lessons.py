@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from localpers.datatypes import BaseModel
+from localpers.datatypes import ModelInfo
 from localpers.evaluation.lamp.answering import Desk
 from localpers.evaluation.lamp.data import Item, User
 from localpers.evaluation.lamp.lessons import examples_of
@@ -32,7 +32,7 @@ def profile_of(count: int, dates: bool = False) -> tuple[Item, ...]:
 
 
 def lessons(
-    profile: tuple[Item, ...], tokenizer: Tokenizer, base: BaseModel, passages: int = 4
+    profile: tuple[Item, ...], tokenizer: Tokenizer, base: ModelInfo, passages: int = 4
 ) -> list[tuple[str, str]]:
     """(prompt, answer) of every example."""
     settings = Settings(
@@ -57,7 +57,7 @@ def lessons(
 @pytest.mark.parametrize("dates", [False, True])
 @pytest.mark.parametrize("count", [1, 3, 10, 31])
 def test_every_item_is_learned_alone_and_most_with_others_before_it(
-    tokenizer: Tokenizer, base: BaseModel, count: int, dates: bool
+    tokenizer: Tokenizer, base: ModelInfo, count: int, dates: bool
 ) -> None:
     profile = profile_of(count, dates)
     found = lessons(profile, tokenizer, base)
@@ -72,14 +72,14 @@ def test_every_item_is_learned_alone_and_most_with_others_before_it(
         assert sum("Title" in prompt for prompt, _ in found) > len(profile) // 2
 
 
-def test_the_first_lessons_hold_both_forms(tokenizer: Tokenizer, base: BaseModel) -> None:
+def test_the_first_lessons_hold_both_forms(tokenizer: Tokenizer, base: ModelInfo) -> None:
     found = lessons(profile_of(30), tokenizer, base)
     some = found[: len(found) // 3]
     assert 0.3 < sum("Title" in prompt for prompt, _ in some) / len(some) < 0.7
 
 
 def test_with_dates_the_last_answer_has_earlier_items_before_it(
-    tokenizer: Tokenizer, base: BaseModel
+    tokenizer: Tokenizer, base: ModelInfo
 ) -> None:
     profile = profile_of(12, dates=True)
     longest = max(lessons(profile, tokenizer, base), key=lambda found: len(found[0]))
@@ -88,14 +88,14 @@ def test_with_dates_the_last_answer_has_earlier_items_before_it(
 
 
 def test_a_text_that_stands_twice_is_not_before_itself(
-    tokenizer: Tokenizer, base: BaseModel
+    tokenizer: Tokenizer, base: ModelInfo
 ) -> None:
     twice = tuple(replace(item, wanted="Title again") for item in profile_of(1)) * 2
     for prompt, answer in lessons((*profile_of(6), *twice), tokenizer, base):
         assert "again" not in prompt or "again" not in answer
 
 
-def test_a_title_cut_to_find_room_is_not_learned(tokenizer: Tokenizer, base: BaseModel) -> None:
+def test_a_title_cut_to_find_room_is_not_learned(tokenizer: Tokenizer, base: ModelInfo) -> None:
     profile = tuple(
         replace(item, wanted=f"{item.wanted} {'on and ' * 60}on") for item in profile_of(8)
     )
