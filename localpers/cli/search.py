@@ -12,71 +12,31 @@ from localpers.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
     from localpers.datatypes import RetrievedPassage
-    from localpers.profile import Profile
     from localpers.retrieval.auto import Reason
     from localpers.retrieval.retriever import Explanation
-    from localpers.store import Store
 
 SNIPPET_LINES = 4
 
 
 def check_retriever(name: str) -> None:
-    """Raise a usage error for a name that is no retriever's."""
+    """Raise a usage error for an unknown retriever."""
     from localpers.retrieval.retriever import Method
 
     if name not in set(Method):
-        raise typer.BadParameter(f"'{name}' is no retriever: {', '.join(Method)}.")
-
-
-def find(
-    store: Store, profile: Profile, query: str, k: int, retriever: str
-) -> list[RetrievedPassage]:
-    """The k best passages; those that still lack a vector get it first, with progress."""
-    from localpers.embedding import open_retriever
-
-    line = ProgressLine("embedded")
-    with open_retriever(store, (retriever,), profile, line.update) as ready:
-        line.clear()
-        return ready.search(query, k, retriever)
-
-
-def _explain(store: Store, profile: Profile, query: str, k: int, retriever: str) -> Explanation:
-    """`find`, and why."""
-    from localpers.embedding import open_retriever
-
-    line = ProgressLine("embedded")
-    with open_retriever(store, (retriever,), profile, line.update) as ready:
-        line.clear()
-        return ready.explain(query, k, retriever)
-
-
-def _reranked(
-    profile: Profile, query: str, hits: list[RetrievedPassage], k: int
-) -> list[RetrievedPassage]:
-    from localpers.inference.engine import Engine
-    from localpers.inference.likelihood import QueryLikelihood
-    from localpers.inference.served import served_model
-    from localpers.retrieval.rerank import rerank
-
-    line = ProgressLine("judged")
-    try:
-        with Engine.open(served_model(profile, use_adapter=False)) as engine:
-            return rerank(QueryLikelihood(engine, line.update), query, hits, k)
-    finally:
-        line.clear()
+        raise typer.BadParameter(f"'{name}' is not a retriever: choose among {', '.join(Method)}.")
 
 
 Retriever = Annotated[
-    str, typer.Option(help="How notes are ranked: auto, bm25, dense, hybrid or recency.")
+    str, typer.Option(help="Ranking: auto, bm25, dense, hybrid or recency.")
 ]
 Reranked = Annotated[
-    bool, typer.Option("--rerank", help="Let the base model judge the first 20 again; slow.")
+    bool, typer.Option("--rerank", help="Rerank the first 20 with the base model; slow.")
 ]
 
 
 def search(
     context: typer.Context,
-    query: Annotated[str, typer.Argument(help="What to look for, in any words.")],
+    query: Annotated[str, typer.Argument(help="Words to search for.")],
     k: Annotated[int, typer.Option("-k", min=1, help="How many passages.")] = 10,
     retriever: Retriever = "auto",
     reranked: Reranked = False,
@@ -86,26 +46,29 @@ def search(
     as_json: Json = False,
 ) -> None:
     """Find passages in the indexed notes."""
+    from localpers.assistant.assistant import Assistant
+    from localpers.assistant.notes import ProfileNotes
     from localpers.cli.unlocking import open_profile
     from localpers.cli.upkeep import refresh_index
     from localpers.retrieval.rerank import DEPTH
-    from localpers.store import Store
 
     check_retriever(retriever)
     profile = open_profile(context)
     refresh_index(profile)
     explanation = None
-    wanted = max(k, DEPTH) if reranked else k
-    with Store.open(profile) as store:
+    embedded, judged = ProgressLine("embedded"), ProgressLine("judged")
+    with Assistant.open(
+        profile, adapter=False, on_embed=embedded.update, on_rerank=judged.update
+    ) as assistant:
+        hits = assistant.search(query, k, retriever, "likelihood" if reranked else None)
+        notes = assistant.notes
+        assert isinstance(notes, ProfileNotes)
         if explain:
-            explanation = _explain(store, profile, query, wanted, retriever)
-            hits = explanation.passages
-        else:
-            hits = find(store, profile, query, wanted, retriever)
-        empty = not hits and not store.documents.count()
-        ids = store.documents.content_hashes({hit.document for hit in hits})
-    if reranked and hits:
-        hits = _reranked(profile, query, hits, k)
+            explanation = notes.explain(query, max(k, DEPTH) if reranked else k, retriever)
+        ids = notes.store.documents.content_hashes({hit.document for hit in hits})
+        empty = not hits and notes.is_empty
+    embedded.clear()
+    judged.clear()
     if as_json:
         print_json([_document(hit, ids.get(hit.document, ""), explanation) for hit in hits])
         return
@@ -172,11 +135,11 @@ def _explained(explanation: Explanation, reason: Reason) -> dict[str, Any]:
 def _say_understood(explanation: Explanation) -> None:
     query = explanation.query
     terms = (f"{term} {idf:.2f}" for term, idf in explanation.idf.items())
-    say(f"Looked for (term, idf): {', '.join(terms) or 'no words'}")
+    say(f"Query (term, idf): {', '.join(terms) or 'no words'}")
     if explanation.embedded is not None:
-        say(f"Looked for by meaning: {explanation.embedded}")
+        say(f"Compared by meaning: {explanation.embedded}")
     if query.ignored:
-        say(f"Instruction, not looked for: {' … '.join(query.ignored)}")
+        say(f"Instruction, ignored: {' … '.join(query.ignored)}")
     for time in query.times:
         say(f"Preferred: documents from {time.first} to {time.last}")
     if query.recent:
@@ -206,4 +169,4 @@ def _say_reason(reason: Reason) -> None:
     if parts:
         say(f"    {'by words' if reason.ranks else '='} {', '.join(parts)}")
     for path in reason.copies:
-        say(f"    nearly the same, left out: {inline(path)}")
+        say(f"    near-duplicate left out: {inline(path)}")

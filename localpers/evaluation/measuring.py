@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from localpers.datatypes import RetrievedPassage
 from localpers.errors import LocalpersError
 from localpers.evaluation.trials import Trial, as_example
-from localpers.inference.answer import PLAIN_STOPS
+from localpers.assistant.generation import PLAIN_STOPS
 from localpers.inference.engine import Engine
 from localpers.tuning.requests import Task
 from localpers.weights.tokenizer import Tokenizer

@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
 from localpers.datatypes import Block, BlockKind, Message, RetrievedPassage, StoredDocument
 from localpers.errors import LocalpersError
-from localpers.inference.answer import AnswerResult, answer, fit_prompt
-from localpers.inference.attribution import Lexicon
+from localpers.assistant.answer import Answer
+from localpers.assistant.attribution import Lexicon
+from localpers.assistant.conversation import Conversation
+from localpers.assistant.generation import generate
+from localpers.assistant.options import ResolvedOptions
 from localpers.inference.engine import Engine
 from localpers.prompts import build_messages
 
@@ -151,8 +155,12 @@ def ask_question(
 ) -> QuestionScore:
     """Answer as `ask` does and judge. The result does not depend on what the engine did before."""
     engine.forget()
-    *_, result = answer(engine, question.text, passages, lexicon, max_tokens=ANSWER_TOKENS)
-    assert isinstance(result, AnswerResult)
+    options = ResolvedOptions(max_tokens=ANSWER_TOKENS)
+    asked = (Message("user", question.text),)
+    *_, result = generate(
+        engine, Conversation(), asked, passages, lexicon, options, time.perf_counter()
+    )
+    assert isinstance(result, Answer)
     sources = [source for source in result.sources if source.cited or source.attributed]
     return QuestionScore(
         right=_holds(result.text, question.term),
@@ -173,8 +181,9 @@ def _nll(engine: Engine, question: NotesQuestion, passages: Sequence[RetrievedPa
     where all of it does not fit the window.
     """
     before = question.sentence[: len(question.sentence) - len(question.rest)]
-    _, given = fit_prompt(
-        engine.tokenizer, question.text, passages, engine.n_ctx, 2 * ANSWER_TOKENS
+    asked = (Message("user", question.text),)
+    _, given = Conversation().fit(
+        engine.tokenizer, asked, passages, engine.n_ctx, 2 * ANSWER_TOKENS
     )
     prompt = build_messages(question.text, given)
     whole = engine.tokenizer.example_ids((*prompt, Message("assistant", question.sentence)))

@@ -21,15 +21,15 @@ import numpy.typing as npt
 
 from localpers.datatypes import ServedModel
 from localpers.errors import LocalpersError
-from localpers.inference.experts import Expert, Panel
-from localpers.inference.kv_cache import KeyValueCache, Reading
+from localpers.inference.ensemble import EnsembleMember, EnsembleDecoder
+from localpers.inference.kv_cache import KeyValueCache, PromptSequence
 from localpers.inference.loading import LoadedModel, load
 from localpers.inference.sampling import sampler
 from localpers.weights.native import llama_cpp
 from localpers.weights.tokenizer import Tokenizer
 
-MOST_BARREN = 32
-"""Tokens without a letter or digit after which an answer has ended."""
+BLANK_TOKENS = 32
+"""Consecutive tokens without a letter or digit that end an answer."""
 
 
 class Finish(StrEnum):
@@ -55,9 +55,6 @@ class Engine:
     """One loaded model and its KV cache; use it as a context manager, from one thread."""
 
     def __init__(self, loaded: LoadedModel, activated: bool = False) -> None:
-        self.adapted = True
-        """Whether the model's adapter, if it has one, takes part. Where it is activated (see
-        ServedModel), prompts that were read stay good when this changes."""
         self._loaded = loaded
         self._library = llama_cpp()
         self._cache = KeyValueCache(loaded, activated)
@@ -115,55 +112,59 @@ class Engine:
         temperature: float = 0.0,
         seed: int | None = None,
         stop: Sequence[str] = (),
+        *,
+        adapted: bool = True,
     ) -> Iterator[Piece]:
-        """Stream the continuation of `prompt_ids`, up to and without the first of `stop`.
+        """Stream the continuation of `prompt_ids`, up to but not including the first of `stop`.
 
-        Temperature 0 takes the most likely token; `seed` None draws one. Ends at the model's
-        end-of-generation token, after `max_tokens`, when the context window is full, or when
-        MOST_BARREN tokens brought no letter or digit: small models can lose themselves in blank
-        lines and rules, which penalties on repetition do not see. The texts
-        together are valid Unicode; bytes that form no character become U+FFFD.
-        Raises LocalpersError for a prompt that is empty or fills the window.
+        `adapted`: whether the adapter, if there is one, takes part. Temperature 0 takes the most
+        likely token; `seed` None draws one. Ends at the model's end-of-generation token, after
+        `max_tokens`, when the context window is full, or after BLANK_TOKENS tokens without a
+        letter or digit: small models can get stuck in blank lines and rules, which repetition
+        penalties do not catch. The pieces together are valid Unicode; undecodable bytes become
+        U+FFFD. Raises LocalpersError for a prompt that is empty or fills the window.
         """
-        alone = Expert(tuple(prompt_ids), self.adapted, 1.0)
-        return self.generate_together([alone], max_tokens, temperature, seed, stop)
+        member = EnsembleMember(tuple(prompt_ids), adapted, 1.0)
+        return self.generate_ensemble([member], max_tokens, temperature, seed, stop)
 
-    def generate_together(
+    def generate_ensemble(
         self,
-        experts: Sequence[Expert],
+        members: Sequence[EnsembleMember],
         max_tokens: int,
         temperature: float = 0.0,
         seed: int | None = None,
         stop: Sequence[str] = (),
     ) -> Iterator[Piece]:
-        """As `generate`, one text by several experts, of which there may be SEQUENCES."""
-        for expert in experts:
-            self._require_room(expert.prompt_ids, 1)
-        readings = [Reading(tuple(one.prompt_ids[:-1]), one.adapted) for one in experts]
-        longest = max(len(expert.prompt_ids) for expert in experts)
+        """As `generate`: one text from several weighted members, at most SEQUENCES of them."""
+        for member in members:
+            self._require_room(member.prompt_ids, 1)
+        prompts = [PromptSequence(tuple(one.prompt_ids[:-1]), one.adapted) for one in members]
+        longest = max(len(member.prompt_ids) for member in members)
         room = min(max_tokens, self.n_ctx - longest + 1)
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         held = StopStrings(stop)
         finish = Finish.LENGTH if room == max_tokens else Finish.CONTEXT
-        barren = 0
+        blank = 0
         with sampler(self._loaded.vocab, temperature, seed) as chain:
-            panel = Panel(self._cache, self._cache.open(readings, room), experts, chain)
+            decoding = EnsembleDecoder(
+                self._cache, self._cache.open(prompts, room), members, chain
+            )
             for _ in range(room):
-                token = panel.next_token()
+                token = decoding.next_token()
                 if self._library.llama_vocab_is_eog(self._loaded.vocab, token):
                     finish = Finish.STOP
                     break
                 text = held.feed(decoder.decode(self._bytes_of(token)))
                 yield Piece(text)
-                barren = 0 if any(map(str.isalnum, text)) else barren + 1
-                if held.met or barren == MOST_BARREN:
+                blank = 0 if any(map(str.isalnum, text)) else blank + 1
+                if held.met or blank == BLANK_TOKENS:
                     finish = Finish.STOP
                     break
         rest = "" if held.met else held.feed(decoder.decode(b"", final=True)) + held.rest()
         yield Piece(rest, finish)
 
     def log_likelihood(
-        self, prompt_ids: Sequence[int], completion_ids: Sequence[int]
+        self, prompt_ids: Sequence[int], completion_ids: Sequence[int], *, adapted: bool = True
     ) -> npt.NDArray[np.float64]:
         """ln p of each completion token given all before it: float64 [len(completion_ids)].
 
@@ -172,8 +173,8 @@ class Engine:
         if not completion_ids:
             return np.zeros(0)
         self._require_room(prompt_ids, len(completion_ids))
-        reading = Reading(tuple(prompt_ids[:-1]), self.adapted)
-        (number,) = self._cache.open([reading], len(completion_ids))
+        prompt = PromptSequence(tuple(prompt_ids[:-1]), adapted)
+        (number,) = self._cache.open([prompt], len(completion_ids))
         tokens = [prompt_ids[-1], *completion_ids[:-1]]
         parts = []
         for start in range(0, len(tokens), self._loaded.rows):

@@ -19,7 +19,7 @@ from localpers.weights.native import llama_cpp
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class PromptSequence:
     """A prompt but its last token, and whether the adapter takes part in what follows it."""
 
     tokens: tuple[int, ...]
@@ -65,7 +65,7 @@ class KeyValueCache:
         """llama.cpp's own."""
         return self._loaded.context
 
-    def open(self, readings: Sequence[Reading], room: int) -> list[int]:
+    def open(self, readings: Sequence[PromptSequence], room: int) -> list[int]:
         """The numbers of sequences that hold these readings and nothing more, computed where they
         are not there yet; each has room for `room` tokens more.
         """
@@ -119,7 +119,7 @@ class KeyValueCache:
         for number in range(SEQUENCES):
             self._cut(number, 0)
 
-    def _nearest(self, reading: Reading, taken: Sequence[int]) -> int:
+    def _nearest(self, reading: PromptSequence, taken: Sequence[int]) -> int:
         """The sequence not taken that begins most like `reading`, if that keeps more of it than it
         loses, else the one longest unused: all prompts begin alike for a little.
         """
@@ -131,7 +131,7 @@ class KeyValueCache:
             return nearest
         return min(free, key=lambda number: self._held[number].used)
 
-    def _common(self, reading: Reading, number: int) -> int:
+    def _common(self, reading: PromptSequence, number: int) -> int:
         """How many of the reading's first tokens sequence `number` holds as they are wanted."""
         held = self._held[number]
         usable = held.tokens
@@ -146,7 +146,7 @@ class KeyValueCache:
             common += 1
         return common
 
-    def _share(self, reading: Reading, number: int) -> None:
+    def _share(self, reading: PromptSequence, number: int) -> None:
         """Let sequence `number` begin with what another one holds of the reading."""
         other = max(range(SEQUENCES), key=lambda other: self._common(reading, other))
         common = self._common(reading, other)
@@ -162,7 +162,7 @@ class KeyValueCache:
         held.read = min(source.read, common)
         held.adapted = source.adapted
 
-    def _advance(self, reading: Reading, number: int) -> None:
+    def _advance(self, reading: PromptSequence, number: int) -> None:
         held = self._held[number]
         self._cut(number, self._common(reading, number))
         held.adapted = reading.adapted and not self._activated

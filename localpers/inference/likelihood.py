@@ -20,8 +20,9 @@ LONGEST_QUERY = 64
 
 
 class QueryLikelihood:
-    """A reranker (retrieval.rerank.Reranker) over an open Engine; `on_progress` is told how many
-    passages are judged, of how many.
+    """A reranker over an open Engine, judged by the base: an adapter learned to answer, not to ask.
+
+    `on_progress` gets (passages judged, passages in all).
     """
 
     def __init__(
@@ -51,4 +52,4 @@ class QueryLikelihood:
         words = [token for token in ids.completion if token not in tokenizer.end_of_generation]
         room = max(1, self._engine.n_ctx - len(words))
         # The instruction stands last, so that of a prompt too long its beginning goes.
-        return float(self._engine.log_likelihood(ids.prompt[-room:], words).mean())
+        return float(self._engine.log_likelihood(ids.prompt[-room:], words, adapted=False).mean())

@@ -117,10 +117,8 @@ def test_a_prompt_stays_read_while_the_adapter_is_switched(
         served = ServedModel(described, described.path, path, activated=activated)
         with Engine.open(served) as engine, Engine.open(bare) as plain:
             first = engine.log_likelihood(prompt, completion)
-            engine.adapted = False
-            without = engine.log_likelihood(prompt, completion)
+            without = engine.log_likelihood(prompt, completion, adapted=False)
             assert without == pytest.approx(plain.log_likelihood(prompt, completion), abs=1e-3)
-            engine.adapted = True
             assert engine.log_likelihood(prompt, completion) == pytest.approx(first, abs=1e-3)
             # What the adapter wrote is no part of a prompt that the base has read.
             longer = [*prompt, *completion[:-1]]

@@ -87,7 +87,7 @@ def bench_collection(
 
     Raises as read_collection does, and ModelNotFound where there is no encoder but need of one.
     """
-    reporter.stage("Reading the collection")
+    reporter.stage("PromptSequence the collection")
     collection = read_collection(folder, split)
     for remark in collection.remarks:
         reporter.warn(remark)

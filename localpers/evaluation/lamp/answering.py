@@ -23,7 +23,7 @@ from localpers.evaluation.lamp.settings import Settings
 from localpers.evaluation.lamp.tasks import Answer, Task, references_in
 from localpers.evaluation.metrics import tokens
 from localpers.inference.engine import Engine
-from localpers.inference.experts import Expert
+from localpers.inference.ensemble import EnsembleMember
 from localpers.weights.tokenizer import Tokenizer
 
 LONGER_THAN_OWN = 1.25
@@ -76,7 +76,9 @@ class Desk:
             return self.prompter.stated(ask_for_reference(other), item.given, item.given)
         return self.prompter.pair(number, item, self.settings.seed)
 
-    def answer(self, engine: Engine, question: Question, source: str, condition: str) -> Record:
+    def answer(
+        self, engine: Engine, question: Question, source: str, condition: str, adapted: bool
+    ) -> Record:
         """The record of `question` with items from `source` ("" for none) in its prompt.
 
         The likelihood is that under this one prompt, and of the gold answer's beginning where it is
@@ -84,25 +86,25 @@ class Desk:
         same tokens.
         """
         if source == "paper" and self.protocol:
-            return self.protocol.answer(engine, question, source, condition)
+            return self.protocol.answer(engine, question, source, condition, adapted)
         task = self.settings.task
         items = self.retrieval.for_question(source, question, self.settings.form.passages)
         if task.cites and source != "paper" and references_in(question.input)[1]:
-            return self._decided(engine, question, items, condition)
+            return self._decided(engine, question, items, condition, adapted)
         prompt = self.prompter.messages(question.input, items, paper=source == "paper")
         # The best prompt that was found for the plain model; examples and training do better.
-        untaught = not source and not (engine.has_adapter and engine.adapted)
+        untaught = not source and not (engine.has_adapter and adapted)
         label = self.prompter.label if untaught else ""
         ids = tuple(engine.tokenizer.prompt_ids(prompt, label))
         labels = labels_of(task, question, self.user.profile)
-        panels = self._panels(engine, question, ids, bool(items))
+        panels = self._panels(engine, question, ids, bool(items), adapted)
         texts = [self._written(engine, panel) for panel in panels]
         predictions = [prediction_of(task, text, labels) for text in texts]
         kept = best_draft(predictions, question.query, self.usual)
         text, prediction = texts[kept], predictions[kept]
         if task.answer is Answer.LABEL and labels and prediction not in labels:
-            prediction = likeliest(engine, prompt, labels)
-        nats, length = self._likelihood(engine, prompt, question.gold, label)
+            prediction = likeliest(engine, prompt, labels, adapted)
+        nats, length = self._likelihood(engine, prompt, question.gold, label, adapted)
         return Record(
             user=self.user.id,
             question=question.id,
@@ -117,13 +119,13 @@ class Desk:
         )
 
     def _decided(
-        self, engine: Engine, question: Question, items: Sequence[Item], condition: str
+        self, engine: Engine, question: Question, items: Sequence[Item], condition: str, adapted: bool
     ) -> Record:
         """The record of a question that asks which of two titles the author refers to."""
         title, references = references_in(question.input)
         prompt = self.prompter.messages(ask_for_reference(title), items)
         anybody = self.prompter.messages(ask_for_reference(ANYTHING), ())
-        preferred = preferences(engine, prompt, anybody, references)
+        preferred = preferences(engine, prompt, anybody, references, adapted)
         prediction = f"[{preferred.index(max(preferred)) + 1}]"
         right = min(int(question.gold.strip("[] ") == "2"), len(references) - 1)
         return Record(
@@ -140,7 +142,12 @@ class Desk:
         )
 
     def _likelihood(
-        self, engine: Engine, prompt: Sequence[Message], gold: str, label: str
+        self,
+        engine: Engine,
+        prompt: Sequence[Message],
+        gold: str,
+        label: str,
+        adapted: bool,
     ) -> tuple[float, int]:
         """What the gold answer costs in nats, and its tokens, counted as where no label stands
         before it: behind one, its first word may be a token less.
@@ -151,21 +158,26 @@ class Desk:
         if label:
             answer = Message("assistant", f"{label} {gold}")
             asked = engine.tokenizer.example_ids((*prompt, answer), label)
-        logs = engine.log_likelihood(asked.prompt, asked.completion[:room])
+        logs = engine.log_likelihood(asked.prompt, asked.completion[:room], adapted=adapted)
         return -float(logs.sum()), len(plain.completion[:room])
 
-    def _written(self, engine: Engine, experts: Sequence[Expert]) -> str:
+    def _written(self, engine: Engine, experts: Sequence[EnsembleMember]) -> str:
         """What is written, greedily, until its first line that is an answer has ended."""
         text = ""
-        for piece in engine.generate_together(experts, self.longest):
+        for piece in engine.generate_ensemble(experts, self.longest):
             text += piece.text
             if is_complete(text):
                 break
         return text.strip()
 
     def _panels(
-        self, engine: Engine, question: Question, ids: tuple[int, ...], with_items: bool
-    ) -> list[tuple[Expert, ...]]:
+        self,
+        engine: Engine,
+        question: Question,
+        ids: tuple[int, ...],
+        with_items: bool,
+        adapted: bool,
+    ) -> list[tuple[EnsembleMember, ...]]:
         """Who writes, a draft each: the model alone, or where it is tuned and has items in its
         prompt, it and itself without items, against its base. Items show the person's manner and
         are too easily copied; the question alone holds what is to be said. The base speaks against
@@ -173,22 +185,22 @@ class Desk:
         anything says nothing.
         """
         contrast, task = self.settings.contrast, self.settings.task
-        tuned = engine.has_adapter and engine.adapted
+        tuned = engine.has_adapter and adapted
         written = task.answer is Answer.TEXT and not task.listed
         if not (contrast and tuned and with_items and written):
-            return [(Expert(ids, engine.adapted, 1.0),)]
+            return [(EnsembleMember(ids, adapted, 1.0),)]
         plain = tuple(engine.tokenizer.prompt_ids(self.prompter.messages(question.input, ())))
         empty = tuple(engine.tokenizer.prompt_ids(self.prompter.without_text(question.input)))
         half = (1 + contrast) / 2
-        tuned_readings = (Expert(ids, True, half), Expert(plain, True, half))
+        tuned_readings = (EnsembleMember(ids, True, half), EnsembleMember(plain, True, half))
         return [
             (
                 *tuned_readings,
-                Expert(plain, False, -contrast / 2),
-                Expert(empty, False, -contrast / 2),
+                EnsembleMember(plain, False, -contrast / 2),
+                EnsembleMember(empty, False, -contrast / 2),
             ),
-            (*tuned_readings, Expert(plain, False, -contrast)),
-            (Expert(plain, True, 1.0),),
+            (*tuned_readings, EnsembleMember(plain, False, -contrast)),
+            (EnsembleMember(plain, True, 1.0),),
         ]
 
 

@@ -115,8 +115,9 @@ def _values(
         # Candidates with the same prompt follow one another, so that it is read once.
         for one in sorted(wanted, key=lambda one: condition_called(one.condition).passages):
             condition = condition_called(one.condition)
-            engine.adapted = condition.adapter
-            record = desk.answer(engine, question, condition.passages, one.condition)
+            record = desk.answer(
+                engine, question, condition.passages, one.condition, condition.adapter
+            )
             found[one].append(value_of(record))
     return found
 

@@ -131,10 +131,11 @@ class Session:
                 engine = stack.enter_context(Engine.open(served))
             given: dict[tuple[str, Condition], Record] = {}
             for question, name, condition in wanted:
-                engine.adapted = condition.adapter
                 asked = (question.id, condition)
                 if asked not in given:
-                    given[asked] = desk.answer(engine, question, condition.passages, name)
+                    given[asked] = desk.answer(
+                        engine, question, condition.passages, name, condition.adapter
+                    )
                 record = replace(given[asked], condition=name)
                 if condition.adapter:
                     facts = trained.details if trained else None

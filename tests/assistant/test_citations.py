@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localpers.inference.citations import CitationFilter
+from localpers.assistant.citations import CitationFilter
 
 PASSAGES = 3
 STREAMS = st.text(st.sampled_from(list("aBé [](){}0123479,;-–.!?。\"'*`_#|\n\t~日")), max_size=80)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from localpers.datatypes import RetrievedPassage
-from localpers.inference.attribution import Attributor
+from localpers.assistant.attribution import Attributor
 from localpers.profile import Profile
 from localpers.retrieval.lexicon import Lexicon
 from localpers.store import Store

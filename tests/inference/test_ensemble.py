@@ -1,4 +1,4 @@
-"""Several prompts in one cache, and texts that experts write together, against one at a time."""
+"""Several prompts in one cache and ensemble decoding, compared with one prompt at a time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from localpers.datatypes import ServedModel
 from localpers.inference import loading
 from localpers.inference.engine import Engine
-from localpers.inference.experts import PLAUSIBLE, Expert, contrasted
+from localpers.inference.ensemble import PLAUSIBLE, EnsembleMember, contrasted
 from localpers.inference.kv_cache import KeyValueCache
 from localpers.weights.adapter import LoraAdapter, LoraTensor, write_adapter_gguf
 
@@ -32,13 +32,12 @@ def tuned(served: ServedModel, tmp_path_factory: pytest.TempPathFactory) -> Serv
 
 def next_log_p(engine: Engine, prompt: tuple[int, ...], adapted: bool) -> np.ndarray:
     """ln p of every token of the vocabulary after `prompt`, one by one."""
-    engine.adapted = adapted
     every = range(engine.vocabulary)
-    return np.array([engine.log_likelihood(prompt, [token])[0] for token in every])
+    return np.array([engine.log_likelihood(prompt, [token], adapted=adapted)[0] for token in every])
 
 
 @pytest.mark.parametrize("activated", [False, True])
-def test_experts_take_the_token_that_their_weighted_sum_likes_best(
+def test_members_take_the_token_that_their_weighted_sum_likes_best(
     tuned: ServedModel, activated: bool
 ) -> None:
     with Engine.open(replace(tuned, activated=activated)) as engine:
@@ -46,24 +45,24 @@ def test_experts_take_the_token_that_their_weighted_sum_likes_best(
             tuple(engine.tokenizer.encode(" ".join(words), bos=True))
             for words in (WORDS, WORDS[::-1])
         )
-        experts = [Expert(first, True, 0.8), Expert(second, True, 0.7), Expert(first, False, -0.5)]
-        opinions = [next_log_p(engine, one.prompt_ids, one.adapted) for one in experts]
-        total = sum(one.weight * log_p for one, log_p in zip(experts, opinions, strict=True))
+        members = [EnsembleMember(first, True, 0.8), EnsembleMember(second, True, 0.7), EnsembleMember(first, False, -0.5)]
+        opinions = [next_log_p(engine, one.prompt_ids, one.adapted) for one in members]
+        total = sum(one.weight * log_p for one, log_p in zip(members, opinions, strict=True))
         likeliest = np.maximum(opinions[0], opinions[1])
         total[likeliest < likeliest.max() + np.log(PLAUSIBLE)] = -np.inf
-        piece = next(iter(engine.generate_together(experts, 1)))
+        piece = next(iter(engine.generate_ensemble(members, 1)))
         expected = engine.tokenizer.decode([int(total.argmax())])
         assert piece.text == expected or "\ufffd" in expected
 
 
-def test_experts_that_agree_write_what_one_writes_alone(tuned: ServedModel) -> None:
+def test_members_that_agree_write_what_one_writes_alone(tuned: ServedModel) -> None:
     with Engine.open(tuned) as engine:
         prompt = tuple(engine.tokenizer.encode(" ".join(WORDS), bos=True))
         alone = [piece.text for piece in engine.generate(prompt, 12)]
-        halves = [Expert(prompt, True, 0.5)] * 2
-        assert [piece.text for piece in engine.generate_together(halves, 12)] == alone
+        halves = [EnsembleMember(prompt, True, 0.5)] * 2
+        assert [piece.text for piece in engine.generate_ensemble(halves, 12)] == alone
         unmoved = contrasted(prompt, 0.0)
-        assert [piece.text for piece in engine.generate_together(unmoved, 12)] == alone
+        assert [piece.text for piece in engine.generate_ensemble(unmoved, 12)] == alone
 
 
 def test_contrast_moves_away_from_the_base(tuned: ServedModel) -> None:
@@ -72,13 +71,12 @@ def test_contrast_moves_away_from_the_base(tuned: ServedModel) -> None:
 
         def preference(contrast: float) -> float:
             """How much more the tuned model likes the text than the base does, in nats a token."""
-            engine.adapted = True
-            pieces = engine.generate_together(contrasted(prompt, contrast), 16)
+            pieces = engine.generate_ensemble(contrasted(prompt, contrast), 16)
             text = engine.tokenizer.encode("".join(piece.text for piece in pieces))
             likes = []
             for adapted in (True, False):
-                engine.adapted = adapted
-                likes.append(float(engine.log_likelihood(prompt, text).mean()))
+                logs = engine.log_likelihood(prompt, text, adapted=adapted)
+                likes.append(float(logs.mean()))
             return likes[0] - likes[1]
 
         assert preference(1.0) > preference(0.0)
@@ -107,9 +105,9 @@ def test_prompts_that_take_turns_are_answered_as_by_a_fresh_engine(
         for which, length, more, adapted in turns:
             prompt, completion = tokens[which][:length], tokens[which][length : length + more]
             with Engine.open(served) as fresh:
-                fresh.adapted = engine.adapted = adapted
-                expected = fresh.log_likelihood(prompt, completion)
-            assert np.allclose(engine.log_likelihood(prompt, completion), expected, atol=0.02)
+                expected = fresh.log_likelihood(prompt, completion, adapted=adapted)
+            found = engine.log_likelihood(prompt, completion, adapted=adapted)
+            assert np.allclose(found, expected, atol=0.02)
 
 
 def test_a_full_cache_forgets_what_was_unused_longest(

@@ -1,0 +1,1 @@
+"""The read flow: request → passages → cited answer."""

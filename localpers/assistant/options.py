@@ -1,0 +1,60 @@
+"""AnswerOptions: everything a caller can choose about an answer, and where defaults come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from localpers.datatypes import ServedModel
+from localpers.errors import LocalpersError
+from localpers.prompts import PASSAGES
+
+MAX_TOKENS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerOptions:
+    """`None` means the default, which `resolve` fills in.
+
+    k: passages in the prompt; 0 answers without notes.
+    retriever, reranker: names in the registries of `localpers.retrieval`.
+    adapter: whether the tuned model answers; off, its base does.
+    contrast: how far tuned answers move away from the base, 0 to 2.
+    temperature: 0 takes the likeliest token; `seed` makes sampling repeatable.
+    abstain: answer nothing where no note is found.
+    """
+
+    k: int | None = None
+    retriever: str = "auto"
+    reranker: str | None = None
+    adapter: bool = True
+    contrast: float = 0.0
+    max_tokens: int = MAX_TOKENS
+    temperature: float = 0.0
+    seed: int | None = None
+    abstain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedOptions(AnswerOptions):
+    """Options with every default filled in."""
+
+    k: int = PASSAGES
+
+
+def resolve(options: AnswerOptions, served: ServedModel) -> ResolvedOptions:
+    """The one place where defaults come from: what the model's verdict chose, else constants.
+
+    Raises LocalpersError for combinations that cannot work.
+    """
+    if options.contrast and not (options.adapter and served.adapter):
+        raise LocalpersError(
+            "--contrast compares a tuned model with its base, and no adapter is loaded: "
+            "run 'localpers tune', name a run with --run, or drop --contrast."
+        )
+    if options.abstain and options.k == 0:
+        raise LocalpersError("--abstain needs notes: drop --no-rag.")
+    k = options.k if options.k is not None else served.passages or PASSAGES
+    given = {name: getattr(options, name) for name in AnswerOptions.__dataclass_fields__}
+    return ResolvedOptions(**(given | {"k": k}))
+
+

@@ -1,0 +1,134 @@
+"""The read flow over given passages: text, sources, timings, threads and conversations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from localpers import Answer, AnswerOptions, Assistant, Message
+from localpers.assistant.conversation import Conversation
+from localpers.datatypes import RetrievedPassage, ServedModel
+from localpers.errors import LocalpersError
+from localpers.inference.engine import Engine, Finish
+from localpers.prompts import build_messages
+
+PassageMaker = Callable[..., RetrievedPassage]
+REQUEST = "What did we carry over the pass?"
+
+
+class Given:
+    """Notes that always find the same passages."""
+
+    lexicon = None
+
+    def __init__(self, passages: Sequence[RetrievedPassage] = ()) -> None:
+        self.passages = list(passages)
+        self.queries: list[str] = []
+
+    def find(self, query: str, k: int, retriever: str) -> list[RetrievedPassage]:
+        self.queries.append(query)
+        return self.passages[:k]
+
+    def close(self) -> None:
+        pass
+
+
+def test_pieces_make_the_text_and_the_sources_are_the_passages(
+    served: ServedModel, passage: PassageMaker
+) -> None:
+    notes = Given([passage("Bread, salt and two onions.", 1), passage("The river was low.", 2)])
+    with Assistant(served, notes) as assistant:
+        *pieces, answer = assistant.stream(REQUEST, AnswerOptions(max_tokens=20))
+        assert isinstance(answer, Answer)
+        assert "".join(str(piece) for piece in pieces) == answer.text
+        assert [source.passage for source in answer.sources] == notes.passages
+        assert [source.number for source in answer.sources] == [1, 2]
+        expected = assistant.engine.tokenizer.prompt_ids(build_messages(REQUEST, notes.passages))
+    assert answer.prompt_tokens == len(expected)
+    assert answer.completion_tokens <= 20
+    assert 0 < answer.timings.first_token <= answer.timings.total
+    if answer.completion_tokens == 20:
+        assert answer.finish is Finish.LENGTH
+
+
+def test_the_last_passages_are_dropped_never_the_question(
+    served: ServedModel, passage: PassageMaker
+) -> None:
+    notes = Given([passage("It rained all day. " * 12, rank) for rank in range(1, 9)])
+    with Assistant(served, notes, n_ctx=1024) as assistant:
+        answer = assistant.answer(REQUEST, AnswerOptions(k=8, max_tokens=8))
+    kept = [source.passage for source in answer.sources]
+    assert 0 < len(kept) < answer.found == 8
+    assert kept == notes.passages[: len(kept)]
+    assert answer.prompt_tokens + 8 <= 1024
+
+
+def test_a_question_that_fits_alone_is_answered_without_passages(
+    served: ServedModel, passage: PassageMaker
+) -> None:
+    notes = Given([passage("rain " * 900)])
+    with Assistant(served, notes, n_ctx=512) as assistant:
+        answer = assistant.answer(REQUEST, AnswerOptions(max_tokens=8))
+    assert answer.found == 1
+    assert not answer.sources
+
+
+def test_a_question_that_does_not_fit_is_refused_in_one_line(served: ServedModel) -> None:
+    with (
+        Assistant(served, Given(), n_ctx=512) as assistant,
+        pytest.raises(LocalpersError, match="shorten") as caught,
+    ):
+        assistant.answer("why " * 800, AnswerOptions(max_tokens=8))
+    assert "\n" not in str(caught.value)
+    assert "why" not in str(caught.value)
+
+
+def test_abstaining_loads_no_model(served: ServedModel) -> None:
+    def unavailable() -> ServedModel:
+        raise AssertionError("the model was needed")
+
+    assistant = Assistant(unavailable, Given())
+    found = assistant.search(REQUEST)
+    assert found == []
+    with Assistant(served, Given()) as assistant:
+        answer = assistant.answer(REQUEST, AnswerOptions(abstain=True))
+    assert answer == Answer("", answered=False, timings=answer.timings)
+
+
+def test_threads_get_the_answers_that_one_thread_gets(
+    served: ServedModel, passage: PassageMaker
+) -> None:
+    requests = [f"{REQUEST} {number}" for number in range(6)]
+    options = AnswerOptions(max_tokens=12)
+    with Assistant(served, Given([passage("Bread and salt.")])) as assistant:
+
+        def ask(request: str) -> str:
+            return assistant.answer(request, options).text
+
+        alone = [ask(request) for request in requests]
+        with ThreadPoolExecutor(4) as pool:
+            together = list(pool.map(ask, requests))
+    assert together == alone
+
+
+def test_a_conversation_keeps_the_tokens_of_its_earlier_turns(
+    engine: Engine, passage: PassageMaker
+) -> None:
+    conversation = Conversation()
+    first = (Message("user", "What did we eat?"),)
+    before, _ = conversation.fit(engine.tokenizer, first, [passage("Bread.")], 2048, 64)
+    later = (*first, Message("assistant", "Bread [1]."), Message("user", "And to drink?"))
+    after, _ = conversation.fit(engine.tokenizer, later, [passage("Water.")], 2048, 64)
+    assert after[: len(before)] == before
+
+
+def test_options_that_contradict_each_other_are_refused(served: ServedModel) -> None:
+    with Assistant(served, Given()) as assistant:
+        with pytest.raises(LocalpersError, match="--contrast"):
+            assistant.answer(REQUEST, AnswerOptions(contrast=0.5))
+        with pytest.raises(LocalpersError, match="--abstain"):
+            assistant.answer(REQUEST, AnswerOptions(k=0, abstain=True))
+        with pytest.raises(LocalpersError, match="reranker"):
+            assistant.search(REQUEST, reranker="oracle")
