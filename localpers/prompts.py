@@ -23,6 +23,19 @@ SYSTEM = (
 )
 SYSTEM_WITHOUT_NOTES = "You write for the user, in the user's own voice."
 
+SCAFFOLD = (
+    "<note>",
+    "</note>",
+    "My notes:",
+    "Using my notes:",
+    "### Request",
+    "### Answer",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|endoftext|>",
+)
+"""Parts of a prompt that must never show in an answer."""
+
 PLAIN_TEMPLATE = (
     "{% for message in messages %}"
     "{% if message.role == 'system' %}{{ message.content }}\n\n"

@@ -62,9 +62,7 @@ class Conversation:
         ]
         return [system, *earlier, request]
 
-    def _remember(
-        self, messages: Sequence[Message], passages: Sequence[RetrievedPassage]
-    ) -> None:
+    def _remember(self, messages: Sequence[Message], passages: Sequence[RetrievedPassage]) -> None:
         *_, request = build_messages(messages[-1].content, passages)
         self._shown[tuple(messages)] = request
         while len(self._shown) > REMEMBERED_TURNS:

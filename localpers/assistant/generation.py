@@ -33,9 +33,7 @@ def generate(
     Raises what Conversation.fit and Engine.generate raise.
     """
     tokenizer = engine.tokenizer
-    ids, given = conversation.fit(
-        tokenizer, messages, passages, engine.n_ctx, options.max_tokens
-    )
+    ids, given = conversation.fit(tokenizer, messages, passages, engine.n_ctx, options.max_tokens)
     citations = CitationFilter(len(given), Attributor(given, lexicon))
     members: Sequence[EnsembleMember] = (EnsembleMember(tuple(ids), options.adapter, 1.0),)
     if options.contrast:

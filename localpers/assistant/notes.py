@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from typing import Protocol
 
 from localpers.assistant.attribution import Lexicon
-from localpers.datatypes import RetrievedPassage
+from localpers.datatypes import RetrievedPassage, StoredDocument
 from localpers.embedding import open_retriever
 from localpers.profile import Profile
 from localpers.retrieval import lexicon
@@ -27,6 +27,9 @@ class Notes(Protocol):
 
     def find(self, query: str, k: int, retriever: str) -> Sequence[RetrievedPassage]:
         """The best `k` passages for `query`, best first."""
+
+    def documents(self, ids: Iterable[int]) -> Mapping[int, StoredDocument]:
+        """The whole documents with these ids, as far as they are there."""
 
     def close(self) -> None: ...
 
@@ -55,6 +58,9 @@ class ProfileNotes:
     def find(self, query: str, k: int, retriever: str) -> list[RetrievedPassage]:
         with open_retriever(self.store, (retriever,), self._profile, self._on_progress) as opened:
             return opened.search(query, k, retriever)
+
+    def documents(self, ids: Iterable[int]) -> dict[int, StoredDocument]:
+        return self.store.documents.get(ids)
 
     def explain(self, query: str, k: int, retriever: str) -> Explanation:
         """`find`, and why."""

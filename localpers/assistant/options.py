@@ -56,5 +56,3 @@ def resolve(options: AnswerOptions, served: ServedModel) -> ResolvedOptions:
     k = options.k if options.k is not None else served.passages or PASSAGES
     given = {name: getattr(options, name) for name in AnswerOptions.__dataclass_fields__}
     return ResolvedOptions(**(given | {"k": k}))
-
-

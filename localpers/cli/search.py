@@ -26,9 +26,7 @@ def check_retriever(name: str) -> None:
         raise typer.BadParameter(f"'{name}' is not a retriever: choose among {', '.join(Method)}.")
 
 
-Retriever = Annotated[
-    str, typer.Option(help="Ranking: auto, bm25, dense, hybrid or recency.")
-]
+Retriever = Annotated[str, typer.Option(help="Ranking: auto, bm25, dense, hybrid or recency.")]
 Reranked = Annotated[
     bool, typer.Option("--rerank", help="Rerank the first 20 with the base model; slow.")
 ]

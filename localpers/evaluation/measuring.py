@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from localpers.assistant.generation import PLAIN_STOPS
 from localpers.datatypes import RetrievedPassage
 from localpers.errors import LocalpersError
 from localpers.evaluation.trials import Trial, as_example
-from localpers.assistant.generation import PLAIN_STOPS
 from localpers.inference.engine import Engine
 from localpers.tuning.requests import Task
 from localpers.weights.tokenizer import Tokenizer

@@ -15,13 +15,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from localpers.datatypes import Block, BlockKind, Message, RetrievedPassage, StoredDocument
-from localpers.errors import LocalpersError
 from localpers.assistant.answer import Answer
 from localpers.assistant.attribution import Lexicon
 from localpers.assistant.conversation import Conversation
 from localpers.assistant.generation import generate
 from localpers.assistant.options import ResolvedOptions
+from localpers.datatypes import Block, BlockKind, Message, RetrievedPassage, StoredDocument
+from localpers.errors import LocalpersError
 from localpers.inference.engine import Engine
 from localpers.prompts import build_messages
 

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from localpers.datatypes import ServedModel
 from localpers.errors import LocalpersError
-from localpers.inference.ensemble import EnsembleMember, EnsembleDecoder
+from localpers.inference.ensemble import EnsembleDecoder, EnsembleMember
 from localpers.inference.kv_cache import KeyValueCache, PromptSequence
 from localpers.inference.loading import LoadedModel, load
 from localpers.inference.sampling import sampler
@@ -146,9 +146,7 @@ class Engine:
         finish = Finish.LENGTH if room == max_tokens else Finish.CONTEXT
         blank = 0
         with sampler(self._loaded.vocab, temperature, seed) as chain:
-            decoding = EnsembleDecoder(
-                self._cache, self._cache.open(prompts, room), members, chain
-            )
+            decoding = EnsembleDecoder(self._cache, self._cache.open(prompts, room), members, chain)
             for _ in range(room):
                 token = decoding.next_token()
                 if self._library.llama_vocab_is_eog(self._loaded.vocab, token):

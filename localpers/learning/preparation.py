@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from localpers.datatypes import ModelInfo, Example, Reporter
+from localpers.datatypes import Example, ModelInfo, Reporter
 from localpers.embedding import open_retriever
 from localpers.errors import TooLittleText
 from localpers.evaluation.trials import Trial, make_trials, yields_trials

@@ -187,28 +187,12 @@ class Documents:
 
     def all(self) -> Iterator[StoredDocument]:
         """Every document, by id, one in memory at a time."""
-        for row in self._db.conn.execute(
-            "SELECT d.id, f.path, d.part, d.title, d.kind, d.date, d.date_from, d.language,"
-            " d.content_hash, d.text, d.blocks, d.author, d.recipients"
-            " FROM documents d JOIN files f ON f.id = d.file ORDER BY d.id"
-        ):
-            id, path, part, title, kind, date, date_from, language, hash_, text, *rest = row
-            blocks, author, recipients = rest
-            yield StoredDocument(
-                id=id,
-                path=path_of(path),
-                part=part,
-                title=title,
-                kind=Kind(kind),
-                date=date,
-                date_from=date_from,
-                language=language,
-                content_hash=hash_,
-                text=text,
-                blocks=_unpack_blocks(blocks),
-                author=author,
-                recipients=tuple(json.loads(recipients)),
-            )
+        yield from map(_stored, self._db.conn.execute(f"{_DOCUMENT} ORDER BY d.id"))
+
+    def get(self, ids: Iterable[int]) -> dict[int, StoredDocument]:
+        """id → document, for those of `ids` that exist."""
+        rows = rows_among(self._db.conn, f"{_DOCUMENT} WHERE d.id IN ({{values}})", ids)
+        return {row[0]: _stored(row) for row in rows}
 
     def first_lines(self, ids: Iterable[int]) -> dict[int, int | None]:
         """Document id → the line (1-based) of its file at which its text begins; None where the
@@ -323,6 +307,33 @@ class Documents:
             "SELECT COUNT(*), COUNT(skipped) FROM files"
         ).fetchone()
         return Totals(documents, passages, characters // 6, files, skipped)
+
+
+_DOCUMENT = (
+    "SELECT d.id, f.path, d.part, d.title, d.kind, d.date, d.date_from, d.language,"
+    " d.content_hash, d.text, d.blocks, d.author, d.recipients"
+    " FROM documents d JOIN files f ON f.id = d.file"
+)
+
+
+def _stored(row: tuple[Any, ...]) -> StoredDocument:
+    id, path, part, title, kind, date, date_from, language, hash_, text, *rest = row
+    blocks, author, recipients = rest
+    return StoredDocument(
+        id=id,
+        path=path_of(path),
+        part=part,
+        title=title,
+        kind=Kind(kind),
+        date=date,
+        date_from=date_from,
+        language=language,
+        content_hash=hash_,
+        text=text,
+        blocks=_unpack_blocks(blocks),
+        author=author,
+        recipients=tuple(json.loads(recipients)),
+    )
 
 
 def _places(

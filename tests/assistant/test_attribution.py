@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from localpers.datatypes import RetrievedPassage
 from localpers.assistant.attribution import Attributor
+from localpers.datatypes import RetrievedPassage
 from localpers.profile import Profile
 from localpers.retrieval.lexicon import Lexicon
 from localpers.store import Store

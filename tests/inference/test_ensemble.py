@@ -45,7 +45,11 @@ def test_members_take_the_token_that_their_weighted_sum_likes_best(
             tuple(engine.tokenizer.encode(" ".join(words), bos=True))
             for words in (WORDS, WORDS[::-1])
         )
-        members = [EnsembleMember(first, True, 0.8), EnsembleMember(second, True, 0.7), EnsembleMember(first, False, -0.5)]
+        members = [
+            EnsembleMember(first, True, 0.8),
+            EnsembleMember(second, True, 0.7),
+            EnsembleMember(first, False, -0.5),
+        ]
         opinions = [next_log_p(engine, one.prompt_ids, one.adapted) for one in members]
         total = sum(one.weight * log_p for one, log_p in zip(members, opinions, strict=True))
         likeliest = np.maximum(opinions[0], opinions[1])

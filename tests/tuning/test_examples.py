@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from localpers.datatypes import (
-    ModelInfo,
     Block,
     BlockKind,
     Example,
     Kind,
     Message,
+    ModelInfo,
     RetrievedPassage,
     StoredDocument,
 )

@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from localpers.datatypes import ModelInfo, Block, BlockKind, Kind, StoredDocument
+from localpers.datatypes import Block, BlockKind, Kind, ModelInfo, StoredDocument
 from localpers.errors import LocalpersError, OutOfMemory
 from localpers.profile import Profile
 from localpers.tuning.device import Device

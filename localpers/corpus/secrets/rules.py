@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pydantic import ModelInfo, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from localpers.corpus.secrets.findings import Finding, Sensitive
 from localpers.errors import LocalpersError
@@ -20,7 +20,7 @@ RULE_SECONDS = 2.0
 """Of one rule on one document; an expression that needs more would hold up every run."""
 
 
-class Rules(ModelInfo):
+class Rules(BaseModel):
     """The rules of one profile; `load` refuses one that cannot work."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

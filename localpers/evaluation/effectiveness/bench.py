@@ -14,7 +14,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from localpers import __version__
-from localpers.datatypes import ModelInfo, Message, Reporter, ServedModel, StoredDocument
+from localpers.datatypes import Message, ModelInfo, Reporter, ServedModel, StoredDocument
 from localpers.embedding import (
     HybridVerdict,
     choose_encoder,

@@ -119,7 +119,12 @@ class Desk:
         )
 
     def _decided(
-        self, engine: Engine, question: Question, items: Sequence[Item], condition: str, adapted: bool
+        self,
+        engine: Engine,
+        question: Question,
+        items: Sequence[Item],
+        condition: str,
+        adapted: bool,
     ) -> Record:
         """The record of a question that asks which of two titles the author refers to."""
         title, references = references_in(question.input)

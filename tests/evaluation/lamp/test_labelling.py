@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from localpers.datatypes import ModelInfo, Message, ServedModel
+from localpers.datatypes import Message, ModelInfo, ServedModel
 from localpers.evaluation.lamp.data import Item, User
 from localpers.evaluation.lamp.labelling import likeliest, nats_of, preferences
 from localpers.evaluation.lamp.restating import restated

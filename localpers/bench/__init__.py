@@ -1,0 +1,1 @@
+"""Benchmarks: clients of Assistant and tune that assemble nothing themselves."""

@@ -1,0 +1,1 @@
+"""Questions and drafting requests with known answers, asked exactly as `ask` asks them."""
