@@ -163,6 +163,8 @@ class Assistant:
         """
         from localpers.assistant.answer import Answer, Timings
         from localpers.assistant.generation import generate
+        from localpers.assistant.plan import ANSWER, plan
+        from localpers.assistant.reply import reply
 
         started = time.perf_counter()
         messages = (Message("user", request),) if isinstance(request, str) else tuple(request)
@@ -179,13 +181,26 @@ class Assistant:
             engine = self.engine
             assert self._loading is not None
             timings = Timings(retrieve=retrieved, load=self._loading.result()[1])
-            for event in generate(
-                engine, self._conversation, messages, found, self.notes.lexicon, resolved, started
-            ):
+            events = None
+            request, form = messages[-1].content, resolved.form or plan(messages[-1].content).form
+            if resolved.quote and resolved.k:
+                events = reply(engine, form, request, found, self.notes, resolved, started)
+            if events is None:
+                given = found[: resolved.k] if form == ANSWER else ()
+                events = generate(
+                    engine,
+                    self._conversation,
+                    messages,
+                    given,
+                    self.notes.lexicon,
+                    resolved,
+                    started,
+                )
+            for event in events:
                 if isinstance(event, Answer):
                     event = replace(
                         event,
-                        found=len(found),
+                        found=event.found or len(found),
                         timings=replace(
                             timings,
                             first_token=event.timings.first_token,
@@ -216,9 +231,12 @@ class Assistant:
     def _retrieve(
         self, messages: Sequence[Message], options: ResolvedOptions
     ) -> Sequence[RetrievedPassage]:
+        from localpers.assistant.quoting import NOTES_READ
+
         if not options.k:
             return ()
-        return self.search(messages[-1].content, options.k, options.retriever, options.reranker)
+        k = max(options.k, NOTES_READ) if options.quote else options.k
+        return self.search(messages[-1].content, k, options.retriever, options.reranker)
 
     def _load(self, served: ServedModel) -> tuple[Engine, float]:
         from localpers.inference.engine import Engine

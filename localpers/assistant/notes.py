@@ -9,9 +9,11 @@ from typing import Protocol
 
 from localpers.assistant.attribution import Lexicon
 from localpers.datatypes import RetrievedPassage, StoredDocument
-from localpers.embedding import open_retriever
+from localpers.embedding import choose_encoder, open_retriever, opened_encoder
+from localpers.errors import ModelNotFound
 from localpers.profile import Profile
 from localpers.retrieval import lexicon
+from localpers.retrieval.dense import TextEncoder
 from localpers.retrieval.rerank import DEPTH, Reranker, rerank
 from localpers.retrieval.retriever import Explanation
 from localpers.store import Store
@@ -30,6 +32,9 @@ class Notes(Protocol):
 
     def documents(self, ids: Iterable[int]) -> Mapping[int, StoredDocument]:
         """The whole documents with these ids, as far as they are there."""
+
+    def similarities(self, query: str, texts: Sequence[str]) -> Sequence[float] | None:
+        """The cosine of each text's vector to the query's; None without an encoder."""
 
     def close(self) -> None: ...
 
@@ -61,6 +66,22 @@ class ProfileNotes:
 
     def documents(self, ids: Iterable[int]) -> dict[int, StoredDocument]:
         return self.store.documents.get(ids)
+
+    @cached_property
+    def encoder(self) -> TextEncoder | None:
+        """The embedding model for these notes, if one is installed."""
+        try:
+            return self._stack.enter_context(opened_encoder(choose_encoder(self.store)))
+        except ModelNotFound:
+            return None
+
+    def similarities(self, query: str, texts: Sequence[str]) -> list[float] | None:
+        encoder = self.encoder
+        if encoder is None:
+            return None
+        prefixed = [encoder.passage_prefix + text for text in texts]
+        vectors = encoder.encode([encoder.query_prefix + query, *prefixed])
+        return [float(cosine) for cosine in vectors[1:] @ vectors[0]]
 
     def explain(self, query: str, k: int, retriever: str) -> Explanation:
         """`find`, and why."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from localpers.datatypes import ServedModel
 from localpers.errors import LocalpersError
 from localpers.prompts import PASSAGES
 
 MAX_TOKENS = 512
+SWITCHES = ("quote", "refuse")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,9 @@ class AnswerOptions:
     contrast: how far tuned answers move away from the base, 0 to 2.
     temperature: 0 takes the likeliest token; `seed` makes sampling repeatable.
     abstain: answer nothing where no note is found.
+    form: what to write, one of FORMS; None reads it from the request.
+    quote: answer and draft from the notes' own words; off, the model writes freely.
+    refuse: say so where the notes found do not answer.
     """
 
     k: int | None = None
@@ -32,6 +36,26 @@ class AnswerOptions:
     temperature: float = 0.0
     seed: int | None = None
     abstain: bool = False
+    form: str | None = None
+    quote: bool = True
+    refuse: bool = True
+
+    def without(self, parts: str) -> AnswerOptions:
+        """These options with parts switched off: "quote" or "refuse", separated by commas.
+
+        Raises LocalpersError for another name.
+        """
+        names = [name.strip() for name in parts.split(",") if name.strip()]
+        for name in names:
+            if name not in SWITCHES:
+                raise LocalpersError(
+                    f"'{name}' cannot be switched off: choose among {', '.join(SWITCHES)}."
+                )
+        return replace(
+            self,
+            quote=self.quote and "quote" not in names,
+            refuse=self.refuse and "refuse" not in names,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from localpers.cli.bench_answers import answers
 from localpers.cli.bench_retrieval import retrieval
 from localpers.cli.console import Json, notice, print_json, say
 from localpers.cli.durations import seconds_in
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from localpers.evaluation.lamp.summary import Measured, Summary
 
 app = typer.Typer(help="Measure on published benchmarks.", no_args_is_help=True)
+app.command()(answers)
 app.command()(retrieval)
 
 

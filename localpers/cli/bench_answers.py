@@ -44,8 +44,8 @@ def answers(
 
     from localpers.assistant.assistant import Assistant
     from localpers.assistant.options import AnswerOptions
-    from localpers.bench.answers import report
     from localpers.bench.answers.data import load, select
+    from localpers.bench.answers.report import write_page
     from localpers.bench.answers.run import run as measure
     from localpers.cli.unlocking import open_profile
     from localpers.cli.upkeep import refresh_index
@@ -60,7 +60,7 @@ def answers(
         results = measure(assistant, questions, drafts, options, line.update)
     line.clear()
     if html is not None:
-        report.write_page(results, html)
+        write_page(results, html)
         notice(f"Every answer: {html}")
     if as_json:
         print_json(_document(results))

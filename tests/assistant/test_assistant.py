@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from localpers import Answer, AnswerOptions, Assistant, Message
 from localpers.assistant.conversation import Conversation
-from localpers.datatypes import RetrievedPassage, ServedModel
+from localpers.datatypes import (
+    Block,
+    BlockKind,
+    Kind,
+    RetrievedPassage,
+    ServedModel,
+    StoredDocument,
+)
 from localpers.errors import LocalpersError
 from localpers.inference.engine import Engine, Finish
 from localpers.prompts import build_messages
@@ -31,6 +38,29 @@ class Given:
         self.queries.append(query)
         return self.passages[:k]
 
+    def documents(self, ids: Iterable[int]) -> dict[int, StoredDocument]:
+        return {
+            passage.document: StoredDocument(
+                id=passage.document,
+                path=passage.path,
+                part="",
+                title=passage.title,
+                kind=Kind.NOTE,
+                date=passage.date,
+                date_from="metadata",
+                language="en",
+                content_hash=str(passage.document),
+                text=passage.text,
+                blocks=(Block(BlockKind.PARAGRAPH, 0, len(passage.text)),),
+            )
+            for passage in self.passages
+            if passage.document in set(ids)
+        }
+
+    def similarities(self, query: str, texts: Sequence[str]) -> Sequence[float] | None:
+        words = set(query.casefold().split())
+        return [float(bool(words & set(text.casefold().split()))) for text in texts]
+
     def close(self) -> None:
         pass
 
@@ -40,7 +70,7 @@ def test_pieces_make_the_text_and_the_sources_are_the_passages(
 ) -> None:
     notes = Given([passage("Bread, salt and two onions.", 1), passage("The river was low.", 2)])
     with Assistant(served, notes) as assistant:
-        *pieces, answer = assistant.stream(REQUEST, AnswerOptions(max_tokens=20))
+        *pieces, answer = assistant.stream(REQUEST, AnswerOptions(max_tokens=20, quote=False))
         assert isinstance(answer, Answer)
         assert "".join(str(piece) for piece in pieces) == answer.text
         assert [source.passage for source in answer.sources] == notes.passages
@@ -58,7 +88,7 @@ def test_the_last_passages_are_dropped_never_the_question(
 ) -> None:
     notes = Given([passage("It rained all day. " * 12, rank) for rank in range(1, 9)])
     with Assistant(served, notes, n_ctx=1024) as assistant:
-        answer = assistant.answer(REQUEST, AnswerOptions(k=8, max_tokens=8))
+        answer = assistant.answer(REQUEST, AnswerOptions(k=8, max_tokens=8, quote=False))
     kept = [source.passage for source in answer.sources]
     assert 0 < len(kept) < answer.found == 8
     assert kept == notes.passages[: len(kept)]
@@ -70,7 +100,7 @@ def test_a_question_that_fits_alone_is_answered_without_passages(
 ) -> None:
     notes = Given([passage("rain " * 900)])
     with Assistant(served, notes, n_ctx=512) as assistant:
-        answer = assistant.answer(REQUEST, AnswerOptions(max_tokens=8))
+        answer = assistant.answer(REQUEST, AnswerOptions(max_tokens=8, quote=False))
     assert answer.found == 1
     assert not answer.sources
 
@@ -80,7 +110,7 @@ def test_a_question_that_does_not_fit_is_refused_in_one_line(served: ServedModel
         Assistant(served, Given(), n_ctx=512) as assistant,
         pytest.raises(LocalpersError, match="shorten") as caught,
     ):
-        assistant.answer("why " * 800, AnswerOptions(max_tokens=8))
+        assistant.answer("why " * 800, AnswerOptions(max_tokens=8, quote=False))
     assert "\n" not in str(caught.value)
     assert "why" not in str(caught.value)
 
@@ -101,7 +131,7 @@ def test_threads_get_the_answers_that_one_thread_gets(
     served: ServedModel, passage: PassageMaker
 ) -> None:
     requests = [f"{REQUEST} {number}" for number in range(6)]
-    options = AnswerOptions(max_tokens=12)
+    options = AnswerOptions(max_tokens=12, quote=False)
     with Assistant(served, Given([passage("Bread and salt.")])) as assistant:
 
         def ask(request: str) -> str:
@@ -132,3 +162,30 @@ def test_options_that_contradict_each_other_are_refused(served: ServedModel) -> 
             assistant.answer(REQUEST, AnswerOptions(k=0, abstain=True))
         with pytest.raises(LocalpersError, match="reranker"):
             assistant.search(REQUEST, reranker="oracle")
+
+
+def test_a_question_is_answered_by_the_words_of_the_note(
+    served: ServedModel, passage: PassageMaker
+) -> None:
+    notes = Given(
+        [
+            passage("The river was low.", 1, "River"),
+            passage(
+                "What we did carry over the pass: bread, salt and two onions.", 2, "Provisions"
+            ),
+        ]
+    )
+    with Assistant(served, notes) as assistant:
+        answer = assistant.answer(REQUEST)
+    assert "bread, salt and two onions" in answer.text
+    assert [s.passage.title for s in answer.sources if s.cited] == ["Provisions"]
+    assert answer.answered
+
+
+def test_a_question_that_no_note_answers_is_refused(
+    served: ServedModel, passage: PassageMaker
+) -> None:
+    with Assistant(served, Given([passage("Bread and salt.", 1, "Provisions")])) as assistant:
+        answer = assistant.answer("Which glacier is longest?")
+    assert not answer.answered
+    assert "Provisions [1]" in answer.text

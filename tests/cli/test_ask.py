@@ -24,7 +24,7 @@ NOTES = {
     "river.md": "# The river\n\nThe river was low that summer, and the mill stood idle.\n",
     "garden.md": "# The garden\n\nThe garden floods: the drain under the north wall is blocked.\n",
 }
-JSON_KEYS = ["text", "sources", "model", "adapter", "tokens", "seconds"]
+JSON_KEYS = ["text", "answered", "sources", "model", "adapter", "tokens", "seconds"]
 SOURCE_KEYS = ["n", "path", "title", "start", "end", "score", "cited"]
 
 
