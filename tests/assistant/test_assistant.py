@@ -59,7 +59,7 @@ class Given:
 
     def similarities(self, query: str, texts: Sequence[str]) -> Sequence[float] | None:
         words = set(query.casefold().split())
-        return [float(bool(words & set(text.casefold().split()))) for text in texts]
+        return [len(words & set(text.casefold().split())) / len(words) for text in texts]
 
     def close(self) -> None:
         pass
