@@ -5,51 +5,25 @@ Words never wait for vectors: what is not embedded yet is found by its words alo
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import asdict, dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 from localpers.datatypes import ModelInfo
 from localpers.errors import LocalpersError, ModelNotFound, ProfileBusy
 from localpers.profile import Profile
-from localpers.retrieval.dense import VERDICT_KEY, EncoderNote, embed_passages, encoder_note
-from localpers.retrieval.retriever import USES_VECTORS, Method, Retriever
+from localpers.retrieval.dense import EncoderNote, embed_passages, encoder_note
+from localpers.retrieval.retriever import Retriever
+from localpers.retrieval.retrievers import need_vectors
 from localpers.store import Store
 
 if TYPE_CHECKING:
     from localpers.inference.encoder import Encoder
 
 Progress = Callable[[int, int], None]
-FEWEST_QUERIES = 20
-"""Below, vectors are never said to be better."""
-OUTGROWN = 2
-"""Times as many documents as were there when it was measured, and a verdict counts no more."""
-
-
-@dataclass(frozen=True, slots=True)
-class HybridVerdict:
-    """Whether vectors found the user's own documents better than words alone did.
-
-    `words` and `hybrid` are mean reciprocal ranks over `queries` titles, each looked for with the
-    titles hidden from the index; `low` and `high` bound the difference (95%, paired bootstrap).
-    """
-
-    encoder: str
-    """SHA-256 of the encoder's file."""
-    documents: int
-    queries: int
-    words: float
-    hybrid: float
-    low: float
-    high: float
-
-    @property
-    def better(self) -> bool:
-        """Whether `auto` uses vectors: by chance alone it would not look so."""
-        return self.queries >= FEWEST_QUERIES and self.low > 0
+SPOKEN = 0.8
+"""Share of documents in the encoder's languages from which on `auto` uses its vectors."""
 
 
 def choose_encoder(store: Store, name: str | None = None) -> ModelInfo:
@@ -93,28 +67,32 @@ def opened_encoder(model: ModelInfo) -> Iterator[Encoder]:
         yield encoder
 
 
-def hybrid_verdict(store: Store) -> HybridVerdict | None:
-    """What was measured on these documents with this encoder; None where nothing, or where the
-    documents have outgrown it.
+def speaks_notes(model: ModelInfo, store: Store) -> bool:
+    """Whether the model was made for the languages of nearly all documents; True for a model that
+    states no languages, as somebody chose it.
     """
-    stated, noted = store.meta(VERDICT_KEY), encoder_note(store)
-    if stated is None or noted is None:
+    counts = store.documents.language_counts()
+    known = sum(count for language, count in counts.items() if language)
+    spoken = sum(counts.get(language, 0) for language in model.languages)
+    return not model.languages or not known or spoken >= SPOKEN * known
+
+
+def encoder_for_notes(store: Store) -> ModelInfo | None:
+    """The encoder that `auto` uses: the one whose vectors the store holds, else an installed one,
+    where it speaks the notes' language.
+    """
+    noted = encoder_note(store)
+    try:
+        model = _still_there(noted) if noted else choose_encoder(store)
+    except ModelNotFound:
         return None
-    verdict = HybridVerdict(**json.loads(stated))
-    documents = store.documents.totals().documents
-    outgrown = documents >= OUTGROWN * max(verdict.documents, 1)
-    return None if verdict.encoder != noted.sha256 or outgrown else verdict
-
-
-def keep_verdict(store: Store, verdict: HybridVerdict) -> None:
-    with store.transaction():
-        store.set_meta(VERDICT_KEY, json.dumps(asdict(verdict)))
+    return model if model is not None and speaks_notes(model, store) else None
 
 
 @contextmanager
 def open_retriever(
     store: Store,
-    methods: Collection[str] = (Method.AUTO,),
+    methods: Collection[str] = ("auto",),
     profile: Profile | None = None,
     on_progress: Progress | None = None,
 ) -> Iterator[Retriever]:
@@ -124,13 +102,12 @@ def open_retriever(
     `profile` where one is given; while another command holds it, those that have one must do.
     Raises as choose_encoder does.
     """
-    verdict = hybrid_verdict(store)
-    better = verdict is not None and verdict.better
-    by_vectors = not USES_VECTORS.isdisjoint(methods)
+    by_vectors = need_vectors(methods)
     if by_vectors:
         model: ModelInfo | None = choose_encoder(store)
     else:
-        model = _still_there(encoder_note(store)) if better and Method.AUTO in methods else None
+        noted = "auto" in methods and encoder_note(store) is not None
+        model = encoder_for_notes(store) if noted else None
     if model is None:
         yield Retriever(store)
         return
@@ -142,15 +119,13 @@ def open_retriever(
 
         if by_vectors:
             _complete(store, model, encoder, profile, on_progress)
-        yield Retriever(store, encoder, auto_is_hybrid=better)
+        yield Retriever(store, encoder, speaks_notes(model, store))
 
 
-def _still_there(noted: EncoderNote | None) -> ModelInfo | None:
+def _still_there(noted: EncoderNote) -> ModelInfo | None:
     """The model that made the vectors; None where it was removed or replaced."""
     from localpers.weights import catalog
 
-    if noted is None:
-        return None
     try:
         model = catalog.find(noted.name)
     except ModelNotFound:

@@ -96,12 +96,12 @@ def _kinds(given: str) -> tuple[Known, ...]:
 
 def _retrievers(given: str) -> tuple[str, ...]:
     from localpers.evaluation.effectiveness.rankings import BASELINE, RERANKED, is_ranking
-    from localpers.retrieval.retriever import Method
+    from localpers.retrieval.retrievers import RETRIEVERS
 
     names = _parts(given)
     if odd := [name for name in names if not is_ranking(name)]:
         raise typer.BadParameter(
-            f"'{odd[0]}' is no retriever: {', '.join(Method)}, each with {RERANKED} if wanted, "
+            f"'{odd[0]}' is no retriever: {', '.join(RETRIEVERS)}, each with {RERANKED} if wanted, "
             f"and {BASELINE}."
         )
     return names

@@ -2,60 +2,50 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from localpers.cli.console import notice
 from localpers.cli.progress import TerminalReporter
 
 if TYPE_CHECKING:
-    from localpers.profile import Profile
     from localpers.store import Store
 
 NO_ENCODER = "none"
 
 
-def embed(profile: Profile, store: Store, name: str | None) -> None:
-    """Embed what has no vector yet, if an encoder is named or the store has vectors already, and
-    measure then, where that was not done, whether they help. The index by words is complete before.
+def embed(store: Store, name: str | None) -> None:
+    """Embed what has no vector yet: by the encoder called `name`, by the one that has embedded the
+    store before, or by an installed one that speaks the notes' language. The index by words is
+    complete before.
     """
-    from localpers.embedding import choose_encoder, hybrid_verdict, opened_encoder
+    from localpers.embedding import choose_encoder, encoder_for_notes, opened_encoder
     from localpers.errors import ModelNotFound
     from localpers.retrieval.dense import embed_passages, encoder_note, forget_vectors
 
     if name == NO_ENCODER:
         forget_vectors(store)
         return
-    if name is None and encoder_note(store) is None:
-        return
+    noted = encoder_note(store)
     try:
-        model = choose_encoder(store, name)
+        if name is None and noted is None:
+            model = encoder_for_notes(store)
+        else:
+            model = choose_encoder(store, name)
     except ModelNotFound as error:
         if name is not None:
             raise
         notice(f"{error} New passages are found by their words alone until then.")
         return
+    if model is None:
+        return
+    if noted is not None and noted.sha256 == model.sha256 and not store.vectors.missing():
+        return
     reporter = TerminalReporter()
     try:
-        noted = encoder_note(store)
-        if noted is None or noted.sha256 != model.sha256 or store.vectors.missing():
-            reporter.stage("Embedding")
-            with opened_encoder(model) as encoder:
-                embed_passages(
-                    store, encoder, lambda done, total: reporter.progress(done, total, "", None)
-                )
-        if hybrid_verdict(store) is None and store.documents.totals().documents:
-            _judge(profile, reporter)
+        reporter.stage("Embedding")
+        with opened_encoder(model) as encoder:
+            embed_passages(
+                store, encoder, lambda done, total: reporter.progress(done, total, "", None)
+            )
     finally:
         reporter.clear()
-
-
-def _judge(profile: Profile, reporter: TerminalReporter) -> None:
-    from localpers.errors import ProfileBusy, TooLittleText
-    from localpers.evaluation.effectiveness.bench import judge_hybrid
-
-    reporter.stage("Measuring whether vectors help to find your notes")
-    # Without titles and sentences there is nothing to measure by, and nothing that the user missed.
-    # Whoever measures just now does not stop the user from indexing; the next ingest comes to it.
-    with suppress(TooLittleText, ProfileBusy):
-        judge_hybrid(profile, reporter)

@@ -56,7 +56,7 @@ def ingest(
             remove_interrupted(profile)
         report = _sync(profile, store, paths, again=again, dry_run=dry_run)
         if not dry_run:
-            embed(profile, store, encoder)
+            embed(store, encoder)
         if as_json:
             print_json(asdict(report))
         else:
@@ -68,7 +68,7 @@ def ingest(
         try:
             with profile.writing("ingest"), Store.open(profile) as store:
                 _tell(_sync(profile, store, paths), dry_run=False)
-                embed(profile, store, None)
+                embed(store, None)
         except (ProfileBusy, SourceMissing) as error:
             notice(f"{error} Still watching.")
 

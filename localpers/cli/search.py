@@ -12,7 +12,7 @@ from localpers.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
     from localpers.datatypes import RetrievedPassage
-    from localpers.retrieval.auto import Reason
+    from localpers.retrieval.hits import Reason
     from localpers.retrieval.retriever import Explanation
 
 SNIPPET_LINES = 4
@@ -20,10 +20,11 @@ SNIPPET_LINES = 4
 
 def check_retriever(name: str) -> None:
     """Raise a usage error for an unknown retriever."""
-    from localpers.retrieval.retriever import Method
+    from localpers.retrieval.retrievers import RETRIEVERS
 
-    if name not in set(Method):
-        raise typer.BadParameter(f"'{name}' is not a retriever: choose among {', '.join(Method)}.")
+    if name not in RETRIEVERS:
+        names = ", ".join(RETRIEVERS)
+        raise typer.BadParameter(f"'{name}' is not a retriever: choose one of {names}.")
 
 
 Retriever = Annotated[str, typer.Option(help="Ranking: auto, bm25, dense, hybrid or recency.")]

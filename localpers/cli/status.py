@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -66,29 +65,24 @@ def _vectors_line(vectors: dict[str, Any]) -> str:
     line = (
         f"  Vectors: {vectors['encoder']}, {vectors['embedded']} of {vectors['passages']} passages"
     )
-    verdict = vectors["verdict"]
-    if verdict is None:
-        return f"{line} · not measured on your notes: 'localpers bench retrieval' does"
-    ranks = f"MRR {verdict['hybrid']:.3f} against {verdict['words']:.3f} by words"
-    if verdict["better"]:
-        return f"{line} · auto uses them ({ranks})"
-    return f"{line} · auto goes without, as they do not surely help on your notes ({ranks})"
+    if vectors["auto"]:
+        return f"{line} · auto uses them"
+    return f"{line} · auto goes without: the encoder is gone, or not made for your notes' language"
 
 
 def _vectors(store: Store) -> dict[str, Any] | None:
-    from localpers.embedding import hybrid_verdict
+    from localpers.embedding import encoder_for_notes
     from localpers.retrieval.dense import encoder_note
 
     noted = encoder_note(store)
     if noted is None:
         return None
-    verdict = hybrid_verdict(store)
     embedded = store.vectors.count()
     return {
         "encoder": noted.name,
         "embedded": embedded,
         "passages": embedded + store.vectors.missing(),
-        "verdict": asdict(verdict) | {"better": verdict.better} if verdict else None,
+        "auto": encoder_for_notes(store) is not None,
     }
 
 

@@ -104,6 +104,7 @@ def sync(
     with run:
         for changes in found:
             run.apply(changes)
+        run.settle_languages()
         documents, passages = run.totals()
     # Later than the index: what a kill leaves between the two goes out again, and is not half in.
     if forgotten.changed and not dry_run:
@@ -201,6 +202,10 @@ class _Run:
                 self._indexer.remove(id)
                 self.counts.removed += 1
             self._store.files.remove(file.id)
+            self._breathe()
+
+    def settle_languages(self) -> None:
+        for _ in self._indexer.settle_languages():
             self._breathe()
 
     def _take(

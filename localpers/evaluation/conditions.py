@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from localpers.errors import LocalpersError
-from localpers.retrieval.retriever import Method
+from localpers.retrieval import retrievers
 
-RETRIEVERS = tuple(method.value for method in Method)
+RETRIEVERS = tuple(retrievers.RETRIEVERS)
 CONTROLS = ("mismatched", "random")
 """Another person's passages, and random own ones: what retrieval has to beat."""
 

@@ -36,7 +36,8 @@ from localpers.prompts import PASSAGES
 from localpers.retrieval.analysis import VERSION as ANALYSIS
 from localpers.retrieval.dense import encoder_note
 from localpers.retrieval.lexicon import Lexicon
-from localpers.retrieval.retriever import USES_VECTORS, Method, Retriever
+from localpers.retrieval.retriever import Retriever
+from localpers.retrieval.retrievers import need_vectors
 from localpers.runs import finished_runs
 from localpers.store import Store
 from localpers.tuning.requests import Task
@@ -300,9 +301,9 @@ def _retrieval(
 ) -> dict[str, Any]:
     """What, besides the documents, decides which passages are found."""
     forms = {condition.passages for condition in conditions}
-    by_vectors = not USES_VECTORS.isdisjoint(forms)
+    by_vectors = need_vectors(form for form in forms if form in RETRIEVERS)
     noted = encoder_note(store)
-    used = noted is not None and (by_vectors or (Method.AUTO in forms and retriever.auto_is_hybrid))
+    used = noted is not None and (by_vectors or ("auto" in forms and retriever.auto_is_hybrid))
     return {
         "analysis": ANALYSIS,
         "auto": "hybrid" if retriever.auto_is_hybrid else "words",

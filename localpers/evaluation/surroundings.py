@@ -87,7 +87,7 @@ class Surroundings:
     def _allowed(self, query: str, k: int, form: str) -> list[RetrievedPassage]:
         asked = k * WIDER
         while True:
-            hits = self._retriever.search(query, asked, form, self.today)
+            hits = self._retriever.search(query, asked, form, today=self.today)
             allowed = [hit for hit in hits if hit.document in self.documents]
             if len(allowed) >= k or len(hits) < asked or asked >= self._total:
                 return allowed[:k]

@@ -15,11 +15,11 @@ from __future__ import annotations
 import re
 import threading
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-VERSION = 5
+VERSION = 6
 
 SNOWBALL = {
     "ar": "arabic",
@@ -86,30 +86,29 @@ def analyse(text: str, language: str = "") -> list[str]:
     return terms
 
 
+Forms = Mapping[str, frozenset[str]]
+"""The stems that the notes' languages give one word of a query: stem → languages (`stemmed_as`)."""
+
+
 def query_terms(query: str, languages: Iterable[str]) -> list[str]:
-    """The terms of a query against an index whose documents are in `languages`.
+    """All forms of all words of a query against an index whose documents are in `languages`."""
+    return [form for forms in query_forms(query, languages) for form in forms]
 
-    A query of a few words does not tell its language, so each of its words is looked up in the
-    form that each language of the index gives it; a form that two languages share counts once.
+
+def query_forms(query: str, languages: Iterable[str]) -> list[Forms]:
+    """The terms of a query, repeats included, each as its forms.
+
+    A query of a few words does not tell its language, so each word has the form that each language
+    of the index gives it. A form counts only in documents of its languages: the German stem of
+    "starter" is no form of an English word.
     """
-    return [term for _, terms in _query_tokens(query, languages) for term in terms]
+    return [forms for _, some in _query_tokens(query, languages) for forms in some]
 
 
-def query_compounds(query: str, languages: Iterable[str]) -> list[tuple[str, list[str]]]:
+def query_compounds(query: str, languages: Iterable[str]) -> list[tuple[Forms, list[Forms]]]:
     """(the whole, its parts) of each compound among the terms of a query."""
     found = _query_tokens(query, languages)
     return [(terms[0], terms[1:]) for token, terms in found if _is_compound(token)]
-
-
-def query_languages(query: str, languages: Iterable[str]) -> dict[str, frozenset[str]]:
-    """term of a query → the languages (as `stemmed_as` has them) whose documents are meant by it:
-    the German stem of "starter" is no form of an English word.
-    """
-    found: dict[str, set[str]] = {}
-    for language in set(map(stemmed_as, languages)):
-        for term in query_terms(query, [language]):
-            found.setdefault(term, set()).add(language)
-    return {term: frozenset(some) for term, some in found.items()}
 
 
 def stemmed_as(language: str) -> str:
@@ -117,16 +116,22 @@ def stemmed_as(language: str) -> str:
     return language if language in SNOWBALL else ""
 
 
-def _query_tokens(query: str, languages: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
-    """(token, its terms in all languages) for each token of a query."""
+def _query_tokens(query: str, languages: Iterable[str]) -> Iterator[tuple[str, list[Forms]]]:
+    """(token, the forms of its terms) for each token of a query."""
     known = sorted(set(map(stemmed_as, languages))) or [""]
     for token in _tokens(query):
-        first, *others = (_terms_of(token, language, False) for language in known)
-        terms = list(first)
-        for form in others:
-            seen = set(terms)
-            terms.extend(term for term in form if term not in seen)
-        yield token, terms
+        # How a token falls into terms does not depend on the language.
+        columns = zip(*(_terms_of(token, language, False) for language in known), strict=True)
+        yield token, [_forms(column, known) for column in columns]
+
+
+def _forms(column: Sequence[str], languages: Sequence[str]) -> Forms:
+    return {
+        form: frozenset(
+            language for language, other in zip(languages, column, strict=True) if other == form
+        )
+        for form in column
+    }
 
 
 def _tokens(text: str) -> Iterator[str]:

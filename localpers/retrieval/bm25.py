@@ -19,12 +19,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from localpers.retrieval.analysis import is_unspaced_character
+from localpers.retrieval.analysis import Forms, is_unspaced_character
 from localpers.store.postings import (
     HIGHEST_FREQUENCY,
     Collection,
@@ -44,6 +44,13 @@ _ROUNDING = 1 - 1e-9
 Scores = npt.NDArray[np.float64]
 
 
+class _Rows(NamedTuple):
+    """Rows of postings, and those of them that are decoded, by place."""
+
+    rows: Sequence[Row]
+    decoded: dict[int, Offsets]
+
+
 @dataclass(frozen=True, slots=True)
 class _Term:
     """A query term: `weight` is repeats · idf · (k1 + 1), `bound` the most that it adds."""
@@ -55,19 +62,31 @@ class _Term:
     bound: float
     decoded: dict[int, Offsets]
     """The rows read so far, by their place in `rows`."""
+    forms: Sequence[tuple[_Rows, frozenset[str]]] = ()
+    """(rows of one form, its languages); empty for a term of one form."""
 
 
 class Lookup:
     """A query's terms in one index: each row of postings is read once, whatever is asked of it.
 
-    `terms` are the query's, repeats included, or each with its weight. It holds for one state of
-    the index.
+    `terms` are the query's, repeats included, or each with its weight. A term with several `forms`
+    is held by every passage that holds any of them, as often as all of them together. A Lookup
+    holds for one state of the index.
     """
 
-    def __init__(self, postings: Postings, terms: Mapping[str, float] | Sequence[str]) -> None:
+    def __init__(
+        self,
+        postings: Postings,
+        terms: Mapping[str, float] | Sequence[str],
+        forms: Mapping[str, Forms] | None = None,
+    ) -> None:
         self._postings = postings
         self._collection = postings.collection()
-        self._terms = _terms(postings, self._collection, terms) if self._collection.number else []
+        self._terms = (
+            _terms(postings, self._collection, terms, forms or {})
+            if self._collection.number
+            else []
+        )
 
     @property
     def idf(self) -> dict[str, float]:
@@ -109,10 +128,19 @@ class Lookup:
             ids, totals = ids[hopeful], totals[hopeful]
         return ids, totals
 
-    def among(self, ids: Iterable[int]) -> Found:
-        """How often these passages hold each term."""
+    def frequencies(self, ids: Iterable[int], languages: Mapping[int, str] | None = None) -> Found:
+        """How often these passages hold each term; with `languages` (passage → `stemmed_as`), only
+        the forms that words of the passage's language take.
+        """
         wanted = np.array(sorted(set(ids)), np.intp)
         frequencies = self._frequencies(self._terms, wanted)
+        if languages is not None and any(term.forms for term in self._terms):
+            spoken = np.array([languages[id] for id in wanted.tolist()], np.str_)
+            for row, term in zip(frequencies, self._terms, strict=True):
+                if term.forms:
+                    counts = self._frequencies([rows for rows, _ in term.forms], wanted)
+                    masks = [np.isin(spoken, list(some)) for _, some in term.forms]
+                    row[:] = (counts * np.array(masks)).sum(axis=0)
         weights = np.array([term.weight for term in self._terms])
         terms = [term.term for term in self._terms]
         return Found(wanted, terms, self._collection, weights, frequencies)
@@ -129,14 +157,16 @@ class Lookup:
             best.offer(ids, totals)
         best.settle()
 
-    def _load(self, wanted: Iterable[tuple[_Term, Iterable[int]]]) -> None:
+    def _load(self, wanted: Iterable[tuple[_Term | _Rows, Iterable[int]]]) -> None:
         """Read rows of terms, by their places, that are not read yet."""
         missing = [(term, n) for term, places in wanted for n in places if n not in term.decoded]
         read = self._postings.read_rows([term.rows[n] for term, n in missing])
         for (term, n), row in zip(missing, read, strict=True):
             term.decoded[n] = row
 
-    def _frequencies(self, terms: Sequence[_Term], wanted: Ids) -> npt.NDArray[np.uint16]:
+    def _frequencies(
+        self, terms: Sequence[_Term] | Sequence[_Rows], wanted: Ids
+    ) -> npt.NDArray[np.uint16]:
         """How often each of those `wanted`, ascending, holds each term: [terms, wanted]."""
         touched: list[list[tuple[int, int, int]]] = []
         for term in terms:
@@ -144,9 +174,8 @@ class Lookup:
             cuts = [*wanted.searchsorted(bases).tolist(), len(wanted)]
             rows = enumerate(pairwise(cuts))
             touched.append([(n, start, stop) for n, (start, stop) in rows if start < stop])
-        self._load(
-            (term, [n for n, _, _ in spans]) for term, spans in zip(terms, touched, strict=True)
-        )
+        places = [[n for n, _, _ in spans] for spans in touched]
+        self._load((terms[at], some) for at, some in enumerate(places))
         counts = np.zeros((len(terms), len(wanted)), np.uint16)
         for row, term, spans in zip(counts, terms, touched, strict=True):
             for n, start, stop in spans:
@@ -172,13 +201,13 @@ class Found:
     _weights: Scores
     _frequencies: npt.NDArray[np.uint16]
 
-    def alone(self, passages: Iterable[int]) -> Scores:
+    def score_passages(self, passages: Iterable[int]) -> Scores:
         """What each term adds to the score of each of these passages: [terms, passages]."""
         wanted = np.fromiter(passages, np.intp)
         counts = self._frequencies[:, self.ids.searchsorted(wanted)]
         return _saturated(self._weights[:, None], counts, _norms(self._collection)[wanted])
 
-    def together(self, groups: Sequence[Sequence[int]], mean: float) -> Scores:
+    def score_groups(self, groups: Sequence[Sequence[int]], mean: float) -> Scores:
         """What each term adds to the score of each group's passages as one text: [terms, groups].
 
         All `ids` are in one group each, and no group is empty; `mean` is the mean length of such
@@ -245,14 +274,28 @@ def _first(ids: Ids, scores: Scores, k: int) -> tuple[tuple[int, float], ...]:
 
 
 def _terms(
-    postings: Postings, collection: Collection, terms: Mapping[str, float] | Sequence[str]
+    postings: Postings,
+    collection: Collection,
+    terms: Mapping[str, float] | Sequence[str],
+    forms: Mapping[str, Forms],
 ) -> list[_Term]:
     """Those that any passage holds, the one that can add most first."""
     weights = terms if isinstance(terms, Mapping) else Counter(terms)
     found: list[_Term] = []
-    rows_of = postings.rows_of(term for term in weights if not is_unspaced_character(term))
+    every = {form for term in weights for form in forms.get(term, (term,))}
+    rows_of = postings.rows_of(form for form in every if not is_unspaced_character(form))
     for term, repeats in weights.items():
-        rows, decoded = (rows_of[term], {}) if term in rows_of else _character(postings, term)
+        if is_unspaced_character(term):
+            # One term with all the bigrams that it begins.
+            begun = postings.rows_of_character(term)
+            rows, decoded = _union(postings, [_Rows([row], {}) for row in begun])
+            several: list[tuple[_Rows, frozenset[str]]] = []
+        else:
+            spoken = forms.get(term, {term: frozenset[str]()})
+            held = [(_Rows(rows_of[form], {}), some) for form, some in spoken.items()]
+            held = [(some, languages) for some, languages in held if some.rows]
+            several = held if len(spoken) > 1 else []
+            rows, decoded = _union(postings, [some for some, _ in held])
         if not rows or not repeats:
             continue
         idf = math.log((collection.number + 1) / sum(row.number for row in rows))
@@ -261,27 +304,28 @@ def _terms(
         shortest = min(row.shortest for row in rows) - 1
         norm = K1 * (1 - B + B * shortest / collection.mean)
         bound = weight * highest / (highest + norm)
-        found.append(_Term(term, rows, idf, weight, bound, decoded))
+        found.append(_Term(term, rows, idf, weight, bound, decoded, several))
     return sorted(found, key=lambda term: -term.bound)
 
 
-def _character(postings: Postings, term: str) -> tuple[list[Row], dict[int, Offsets]]:
-    """The rows of one character of a script without blanks, and those read already.
-
-    It is one term with all the bigrams that it begins: a passage holds it as often as it holds any
-    of them.
-    """
-    rows = postings.rows_of_character(term)
-    if not rows:
-        return [], {}
-    read = postings.read_rows(rows)
+def _union(postings: Postings, forms: Sequence[_Rows]) -> _Rows:
+    """The rows of all forms as of one term, which a passage holds as often as it holds any."""
+    if not forms:
+        return _Rows((), {})
+    if len(forms) == 1:
+        return forms[0]
+    places = [(some, place) for some in forms for place in range(len(some.rows))]
+    read = postings.read_rows([some.rows[place] for some, place in places])
+    for (some, place), row in zip(places, read, strict=True):
+        some.decoded[place] = row
     all_ids = np.concatenate([offsets.astype(np.intp) + base for base, offsets, _ in read])
-    ids, places = np.unique(all_ids, return_inverse=True)
-    counts = np.bincount(places, np.concatenate([frequencies for _, _, frequencies in read]))
+    ids, positions = np.unique(all_ids, return_inverse=True)
+    counts = np.bincount(positions, np.concatenate([frequencies for _, _, frequencies in read]))
     frequencies = np.minimum(counts, HIGHEST_FREQUENCY).astype(np.uint16)
-    base, shortest = int(ids[0]), min(row.shortest for row in rows)
+    base = int(ids[0])
+    shortest = min(row.shortest for some in forms for row in some.rows)
     one = Row(base, len(ids), int(frequencies.max()), shortest, None, None)
-    return [one], {0: (base, ids - base, frequencies)}
+    return _Rows([one], {0: (base, ids - base, frequencies)})
 
 
 @lru_cache(maxsize=2)

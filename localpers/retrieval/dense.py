@@ -17,7 +17,6 @@ import numpy.typing as npt
 from localpers.store import Store
 
 _ENCODER_KEY = "encoder"
-VERDICT_KEY = "hybrid_verdict"
 BATCH = 64
 """Passages embedded between two commits: a few seconds on a slow core."""
 
@@ -56,12 +55,11 @@ def forget_vectors(store: Store) -> None:
     with store.transaction():
         store.vectors.clear()
         store.remove_meta(_ENCODER_KEY)
-        store.remove_meta(VERDICT_KEY)
 
 
 def use_encoder(store: Store, encoder: TextEncoder) -> None:
-    """Note whose vectors the store holds from now on; those of another go, with the verdict, and
-    those of passages behind another prefix.
+    """Note whose vectors the store holds from now on; those of another go, and those of
+    passages behind another prefix.
     """
     ours = EncoderNote(encoder.name, encoder.sha256, encoder.dimension, encoder.passage_prefix)
     noted = encoder_note(store)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from localpers.datatypes import Document, Passage
 from localpers.retrieval.analysis import VERSION, analyse
@@ -62,6 +63,24 @@ class Indexer:
                 self._store.fields.remove(id, fields)
         self._store.documents.remove(document)
 
+    def settle_languages(self) -> Iterator[int]:
+        """Give each document of unsure language that of its folder, else of most documents.
+
+        Unstemmed among stemmed documents, their rare forms would outrank everything. Yields the
+        ids of those that are indexed again.
+        """
+        for id, language in self._store.documents.unsure_languages():
+            analysed = self._store.documents.analysed(id)
+            assert analysed is not None
+            self._forget_refresh()
+            for passage, text, fields in _terms(analysed):
+                self._store.postings.remove(passage, text)
+                if fields is not None:
+                    self._store.fields.remove(passage, fields)
+            self._store.documents.set_language(id, language)
+            _put(replace(analysed, language=language), self._store.postings, self._store.fields)
+            yield id
+
     @property
     def outdated(self) -> bool:
         """Whether the index was made by another version of the analysis."""
@@ -98,6 +117,9 @@ class Indexer:
             self._store.remove_meta(_REFRESHED_KEY)
             self._store.set_meta(_VERSION_KEY, str(VERSION))
         self._half_refreshed = False
+        with self._store.transaction():
+            for _ in self.settle_languages():
+                pass
         return True
 
     def _refreshed_to(self) -> int:

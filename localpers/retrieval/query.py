@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from datetime import date
 
-from localpers.retrieval.analysis import query_compounds, query_languages, query_terms
+from localpers.retrieval.analysis import Forms, query_compounds, query_forms
 from localpers.retrieval.dates.expressions import TimeExpression, recent, time_expressions
 from localpers.retrieval.function_words import loanwords, without_function_words
 from localpers.retrieval.instructions import Span, instruction_spans, is_of_notes
@@ -25,11 +25,11 @@ _WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
-class Sought:
-    """What a hit may hold to be one: at least `needed` of these terms."""
+class TermGroup:
+    """A passage that holds at least `min_match` of these terms is a hit."""
 
     terms: frozenset[str]
-    needed: int = 1
+    min_match: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +39,14 @@ class Query:
     A query `by_date_alone` names a time and no topic: a hit of that time need hold none. `ignored`
     is the instruction, `topic` the text without it and without relative times, which is what gets
     embedded; `recent` says whether what is new is asked for, up to `today`. `compounds` are the
-    terms that are wholes, each time with their parts; `languages` those whose documents may hold a
-    term.
+    terms that are wholes, each time with their parts. A term is called by the first of its `forms`.
     """
 
     terms: Mapping[str, int]
-    content: Sequence[Sought]
+    content: Sequence[TermGroup]
     topic: str = ""
     compounds: Sequence[tuple[str, Sequence[str]]] = ()
-    languages: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    forms: Mapping[str, Forms] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     times: tuple[TimeExpression, ...] = ()
     recent: bool = False
@@ -56,22 +55,36 @@ class Query:
 
     @property
     def content_terms(self) -> frozenset[str]:
-        return frozenset().union(*(sought.terms for sought in self.content))
+        return frozenset().union(*(group.terms for group in self.content))
 
 
-def plain(text: str, languages: Sequence[str]) -> Query:
-    """Every word looked for as it is."""
-    terms = Counter(query_terms(text, languages))
-    content = (Sought(frozenset(terms)),)
-    compounds = query_compounds(text, languages)
-    return Query(terms, content, text, compounds, query_languages(text, languages))
+@dataclass(frozen=True, slots=True)
+class QueryParser:
+    """Text → Query, for notes in `languages`; relative times count from `today`."""
+
+    languages: Sequence[str]
+    today: date = date.max
+
+    def parse_words(self, text: str) -> Query:
+        """Every word as it is."""
+        return _every_word(text, self.languages)
+
+    def parse(self, text: str) -> Query:
+        """The topic of a request, apart from its instruction and its time."""
+        return _parsed(text, self.languages, self.today)
 
 
-def understand(text: str, languages: Sequence[str], today: date) -> Query:
-    """Separate the topic of a request from its instruction and its time."""
+def _every_word(text: str, languages: Sequence[str]) -> Query:
+    terms = Counter(_names(text, languages))
+    content = (TermGroup(frozenset(terms)),)
+    compounds = _compounds(text, languages)
+    return Query(terms, content, text, compounds, _forms_of(text, languages))
+
+
+def _parsed(text: str, languages: Sequence[str], today: date) -> Query:
     words = [word.casefold() for word in _WORD.findall(text)]
     if len(words) > MOST_WORDS or len(text) > MOST_CHARACTERS:
-        return plain(text, languages)
+        return _every_word(text, languages)
     tells_nothing = _telling_nothing(text, stop_words_of(words, languages))
     instruction = instruction_spans(text, tells_nothing)
     rest = _without(text, instruction)
@@ -91,24 +104,43 @@ def understand(text: str, languages: Sequence[str], today: date) -> Query:
     unsought = [*relative, *(span for span in recents if not _overlaps(span, relative))]
     topic = _without(rest, unsought)
     looked_for = _or_whole(without_function_words(topic, languages), "" if dated else topic)
-    terms = Counter(query_terms(looked_for, languages))
+    terms = Counter(_names(looked_for, languages))
     content = tuple(_sought(telling, languages, terms.keys()))
     if not content and by_date_alone:
         content = tuple(_sought_dates([_cut(date, tells_nothing) for date in absolute], languages))
     elif not content:
-        return plain(text, languages)
+        return _every_word(text, languages)
     return Query(
         terms=terms,
         content=content,
         topic=" ".join(topic.split()),
-        compounds=query_compounds(looked_for, languages),
-        languages=query_languages(looked_for, languages),
+        compounds=_compounds(looked_for, languages),
+        forms=_forms_of(looked_for, languages),
         ignored=tuple(text[start:end].strip() for start, end in instruction),
         times=times,
         recent=bool(recents),
         by_date_alone=by_date_alone,
         today=today,
     )
+
+
+def _names(text: str, languages: Sequence[str]) -> list[str]:
+    return [next(iter(forms)) for forms in query_forms(text, languages)]
+
+
+def _forms_of(text: str, languages: Sequence[str]) -> dict[str, Forms]:
+    found: dict[str, dict[str, frozenset[str]]] = {}
+    for forms in query_forms(text, languages):
+        known = found.setdefault(next(iter(forms)), {})
+        known.update({form: known.get(form, frozenset()) | some for form, some in forms.items()})
+    return {name: forms for name, forms in found.items() if len(forms) > 1}
+
+
+def _compounds(text: str, languages: Sequence[str]) -> list[tuple[str, list[str]]]:
+    return [
+        (next(iter(whole)), [next(iter(part)) for part in parts])
+        for whole, parts in query_compounds(text, languages)
+    ]
 
 
 def _telling_nothing(text: str, stop_words: frozenset[str]) -> Callable[[str], bool]:
@@ -146,25 +178,25 @@ def _or_whole(cut: str, text: str) -> str:
     return cut if _WORD.search(cut) else text
 
 
-def _sought(text: str, languages: Sequence[str], terms: Collection[str]) -> Iterator[Sought]:
+def _sought(text: str, languages: Sequence[str], terms: Collection[str]) -> Iterator[TermGroup]:
     """Any of the `terms` that the text has, but of a word in katakana more than half; all of them
     where it has none: what is cut out of an unspaced run may leave other pairs than were asked for.
     """
     for word in loanwords(text):
-        pairs = frozenset(query_terms(word, languages))
+        pairs = frozenset(_names(word, languages))
         if pairs <= set(terms):
-            yield Sought(pairs, len(pairs) // 2 + 1)
+            yield TermGroup(pairs, len(pairs) // 2 + 1)
             text = text.replace(word, " ")
-    if told := frozenset(query_terms(text, languages)):
-        yield Sought(told.intersection(terms) or frozenset(terms))
+    if told := frozenset(_names(text, languages)):
+        yield TermGroup(told.intersection(terms) or frozenset(terms))
 
 
-def _sought_dates(texts: Iterable[str], languages: Sequence[str]) -> Iterator[Sought]:
+def _sought_dates(texts: Iterable[str], languages: Sequence[str]) -> Iterator[TermGroup]:
     """All parts of a date: its day alone is a number like any other."""
     for text in texts:
-        wholes = {whole for whole, _ in query_compounds(text, languages)}
-        if parts := frozenset(query_terms(text, languages)) - wholes:
-            yield Sought(parts, len(parts))
+        wholes = {whole for whole, _ in _compounds(text, languages)}
+        if parts := frozenset(_names(text, languages)) - wholes:
+            yield TermGroup(parts, len(parts))
 
 
 def _cut(text: str, cut: Callable[[str], bool]) -> str:

@@ -11,9 +11,9 @@ from functools import cached_property
 import numpy as np
 
 from localpers.retrieval.analysis import analyse
-from localpers.retrieval.auto import Scored
+from localpers.retrieval.hits import Hit
 
-MOST_PER_DOCUMENT = 2
+MOST_PER_DOCUMENT = 1
 """Passages of one document among the hits, as long as other documents have any."""
 SAME = 0.9
 """Share of terms from which on passages of different documents are one text (Jaccard)."""
@@ -23,15 +23,15 @@ SKETCH_BITS = 2048
 _WORD = re.compile(r"\w+")
 
 
-def choose(lots: Iterable[Iterable[Scored]], k: int) -> list[Scored]:
-    """The first k that are no copies, other documents before third passages of one. Another lot is
-    taken only where copies have left too few.
+def deduplicate(batches: Iterable[Iterable[Hit]], k: int) -> list[Hit]:
+    """The first k that are no copies, other documents before second passages of one. Another batch
+    is taken only where copies have left too few.
     """
     taken: Counter[int] = Counter()
-    crowd: list[Scored] = []
+    crowd: list[Hit] = []
     chosen = _Chosen()
-    for lot in lots:
-        for hit in lot:
+    for batch in batches:
+        for hit in batch:
             if len(chosen.hits) >= k:
                 break
             if taken[hit.passage.document] >= MOST_PER_DOCUMENT:
@@ -55,11 +55,11 @@ class _Chosen:
     """Hits of which none is a copy of another, and the paths of the copies by passage id."""
 
     def __init__(self) -> None:
-        self.hits: list[Scored] = []
+        self.hits: list[Hit] = []
         self.copies: dict[int, list[str]] = defaultdict(list)
         self._words: list[_Words] = []
 
-    def take(self, hit: Scored) -> bool:
+    def take(self, hit: Hit) -> bool:
         """Add a hit, or note whose copy it is; returns whether it was added."""
         words = _Words.of(hit)
         for kept, held in zip(self.hits, self._words, strict=True):
@@ -79,7 +79,7 @@ class _Words:
     text: str
 
     @classmethod
-    def of(cls, hit: Scored) -> _Words:
+    def of(cls, hit: Hit) -> _Words:
         sought = frozenset(term.term for term in hit.reason.terms if term.part == "text")
         return cls(sought, hit.passage.text)
 

@@ -2,58 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from enum import StrEnum
-from itertools import chain, islice
 
 from localpers.datatypes import RetrievedPassage
 from localpers.errors import LocalpersError
-from localpers.retrieval.auto import (
-    CANDIDATES,
-    Ranks,
-    Reason,
-    Scored,
-    TermScore,
-    fading,
-    score_by_words,
-)
 from localpers.retrieval.bm25 import Lookup
-from localpers.retrieval.dense import TextEncoder, rank_by_vector
-from localpers.retrieval.fusion import fuse
-from localpers.retrieval.query import Query, plain, understand
-from localpers.retrieval.repetitions import choose
+from localpers.retrieval.dense import TextEncoder
+from localpers.retrieval.hits import Hit, Reason, TermScore
+from localpers.retrieval.query import Query, QueryParser
+from localpers.retrieval.rerank import DEPTH, Reranker, rerank
+from localpers.retrieval.retrievers import Index, retriever_called
 from localpers.store import Store
 
-
-class Method(StrEnum):
-    """How passages are ranked.
-
-    `bm25` is exact BM25 of the passages' text; `auto` starts from it, lets titles, headings, tags
-    and dates count and keeps repetitions out; `dense` is the cosine of vectors, `hybrid` fuses the
-    ranking of `auto` with it; `recency` goes by document date alone.
-    """
-
-    AUTO = "auto"
-    BM25 = "bm25"
-    DENSE = "dense"
-    HYBRID = "hybrid"
-    RECENCY = "recency"
-
-
-RANKING = 5
+RANKING = 6
 """Of the order of hits. Whatever moves one bumps it: figures of other rankings do not mix."""
-VECTOR_WEIGHT = 0.7
-"""Of the ranking by vectors beside that by words, in short queries."""
-USES_VECTORS = frozenset({Method.DENSE, Method.HYBRID})
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What was looked for, and why each of the passages found ranks where it does.
+    """How the query was understood, and why each passage ranks where it does.
 
-    `embedded` is the text whose vector was compared, None where vectors played no part.
+    `embedded` is the text whose vector was compared, None where vectors played no part; `idf` is in
+    nats.
     """
 
     query: Query
@@ -72,138 +44,79 @@ class Explanation:
 class Retriever:
     """Ranks the passages of one store.
 
-    `encoder` gives the embedding model when it is first needed; with `auto_is_hybrid`, `auto` needs
-    it too.
+    `encoder` opens the embedding model when it is first needed; `auto` uses it where it
+    `speaks_notes`. `rerankers` are opened by name.
     """
 
     def __init__(
         self,
         store: Store,
         encoder: Callable[[], TextEncoder] | None = None,
-        auto_is_hybrid: bool = False,
+        speaks_notes: bool = False,
+        rerankers: Mapping[str, Callable[[], Reranker]] | None = None,
     ) -> None:
         self._store = store
-        self._encoder = encoder
-        self.auto_is_hybrid = auto_is_hybrid and encoder is not None
+        self._index = Index(store, encoder, speaks_notes)
+        self._rerankers = rerankers or {}
+
+    @property
+    def auto_is_hybrid(self) -> bool:
+        """Whether `auto` uses vectors."""
+        return self._index.open_encoder is not None and self._index.speaks_notes
 
     def search(
-        self, query: str, k: int = 10, retriever: str = Method.AUTO, today: date | None = None
+        self,
+        query: str,
+        k: int = 10,
+        retriever: str = "auto",
+        reranker: str | None = None,
+        today: date | None = None,
     ) -> list[RetrievedPassage]:
-        """The k best passages for `query`, best first; fewer where fewer hold any of its terms.
+        """The k best passages for `query`, best first; fewer where fewer match.
 
-        `recency` ranks by document date alone; its score is 1 / rank. The query is plain text:
-        no character in it has a meaning of its own. Relative times in it count from `today`, by
-        default the day that it is. Raises LocalpersError for `dense` and `hybrid` without an
-        encoder.
+        The query is plain text: no character in it has a meaning of its own. Relative times in it
+        count from `today`, by default the day that it is. Raises LocalpersError for an unknown
+        retriever or reranker, and for `dense` and `hybrid` without an encoder.
         """
+        method = retriever_called(retriever)
+        judge = self._reranker(reranker) if reranker is not None else None
         with self._store.snapshot():
-            method = Method(retriever)
-            hits = self._rank(self._understood(query, method, today), k, method)
-        return [_retrieved(rank, hit) for rank, hit in enumerate(hits, 1)]
+            parsed = method.parse(self._parser(today), query)
+            found = method.rank(self._index, parsed, max(k, DEPTH) if judge else k)
+        passages = [_retrieved(rank, hit) for rank, hit in enumerate(found, 1)]
+        return rerank(judge, query, passages, k) if judge else passages
 
-    def explain(self, query: str, k: int = 10, retriever: str = Method.AUTO) -> Explanation:
-        """`search`, and why."""
+    def explain(self, query: str, k: int = 10, retriever: str = "auto") -> Explanation:
+        """As `search`, with the reasons."""
+        method = retriever_called(retriever)
         with self._store.snapshot():
-            method = Method(retriever)
-            understood = self._understood(query, method, None)
-            hits = self._rank(understood, k, method)
-            if method is Method.BM25:
-                hits = self._with_terms(understood, hits)
-            idf = Lookup(self._store.postings, understood.terms).idf
+            parsed = method.parse(self._parser(None), query)
+            found = self._with_terms(parsed, method.rank(self._index, parsed, k))
+            idf = Lookup(self._store.postings, parsed.terms, parsed.forms).idf
         return Explanation(
-            query=understood,
-            embedded=understood.topic if self._uses_vectors(method, understood) else None,
-            idf={term: idf.get(term, 0.0) for term in understood.terms},
-            passages=[_retrieved(rank, hit) for rank, hit in enumerate(hits, 1)],
-            reasons=[hit.reason for hit in hits],
+            query=parsed,
+            embedded=parsed.topic if method.embeds(self._index, parsed) else None,
+            idf={term: idf.get(term, 0.0) for term in parsed.terms},
+            passages=[_retrieved(rank, hit) for rank, hit in enumerate(found, 1)],
+            reasons=[hit.reason for hit in found],
         )
 
-    def _understood(self, query: str, method: Method, today: date | None) -> Query:
-        if method is Method.RECENCY:
-            return Query({}, ())
-        languages = self._store.documents.languages()
-        if method is Method.BM25:
-            return plain(query, languages)
-        understood = understand(query, languages, today or date.today())
-        if method is Method.DENSE:
-            topic = understood.topic or query
-            return Query({}, (), topic, ignored=understood.ignored)
-        return understood
+    def _parser(self, today: date | None) -> QueryParser:
+        return QueryParser(self._store.documents.languages(), today or date.today())
 
-    def _uses_vectors(self, method: Method, query: Query) -> bool:
-        if method is Method.DENSE:
-            return True
-        fused = method is Method.HYBRID or (method is Method.AUTO and self.auto_is_hybrid)
-        # Of a query by date alone the dates decide.
-        return fused and not query.by_date_alone
+    def _reranker(self, name: str) -> Reranker:
+        if name not in self._rerankers:
+            names = ", ".join(self._rerankers) or "none is there"
+            raise LocalpersError(f"'{name}' is not a reranker: choose one of {names}.")
+        return self._rerankers[name]()
 
-    def _rank(self, query: Query, k: int, method: Method) -> list[Scored]:
-        if method in (Method.AUTO, Method.HYBRID):
-            depth = max(CANDIDATES, 2 * k) if self._uses_vectors(method, query) else 0
-            lots = score_by_words(self._store, query, k, fewest=depth)
-            if not depth:
-                return choose(lots, k)
-            lot = iter(next(lots, ()))
-            first = list(islice(lot, depth))
-            # Every passage has some cosine; that words are found is what tells that any answers.
-            if not first and method is not Method.HYBRID:
-                return []
-            fused = self._fused(first, query, depth)
-            return choose(self._with_rest(fused, chain([lot], lots)), k)
-        if method is Method.DENSE:
-            return self._by_vector(query, k)
-        if method is Method.RECENCY:
-            newest = self._store.documents.newest_passages(k)
-            top = [(id, 1 / rank) for rank, id in enumerate(newest, 1)]
-        else:
-            top = list(Lookup(self._store.postings, query.terms).rank(k))
-        passages = self._store.documents.passages(id for id, _ in top)
-        return [Scored(passages[id], score, Reason()) for id, score in top]
-
-    def _by_vector(self, query: Query, k: int) -> list[Scored]:
-        if self._encoder is None:
-            raise LocalpersError(
-                "There is no embedding model to search with: run 'localpers models pull "
-                "all-minilm-l6-v2', or choose --retriever bm25."
-            )
-        top = rank_by_vector(self._store, self._encoder(), query.topic, k)
-        passages = self._store.documents.passages(id for id, _ in top)
-        return [
-            Scored(passages[id], cosine, Reason(ranks=Ranks(None, rank)))
-            for rank, (id, cosine) in enumerate(top, 1)
-        ]
-
-    def _fused(self, by_words: list[Scored], query: Query, depth: int) -> list[Scored]:
-        """With the first `depth` by vector, best first."""
-        by_vector = self._by_vector(query, depth)
-        hits = {hit.passage.id: hit for hit in by_vector}
-        for rank, hit in enumerate(by_words, 1):
-            other = hits.get(hit.passage.id)
-            vectors = other.reason.ranks.vectors if other and other.reason.ranks else None
-            reason = replace(hit.reason, ranks=Ranks(rank, vectors))
-            hits[hit.passage.id] = replace(hit, reason=reason)
-        rankings = (
-            ([hit.passage.id for hit in by_words], 1.0),
-            ([hit.passage.id for hit in by_vector], VECTOR_WEIGHT * fading(len(query.terms))),
-        )
-        return [replace(hits[id], score=score) for id, score in fuse(rankings)]
-
-    def _with_rest(
-        self, fused: list[Scored], lots: Iterable[Iterable[Scored]]
-    ) -> Iterator[list[Scored]]:
-        """The fused hits, then in lots what ranks by words behind all of them."""
-        yield fused
-        given = {hit.passage.id for hit in fused}
-        lowest = fused[-1].score if fused else 0.0
-        for lot in lots:
-            others = [hit for hit in lot if hit.passage.id not in given]
-            given.update(hit.passage.id for hit in others)
-            yield [replace(hit, score=lowest / (2 + n)) for n, hit in enumerate(others)]
-
-    def _with_terms(self, query: Query, hits: list[Scored]) -> list[Scored]:
+    def _with_terms(self, query: Query, hits: Sequence[Hit]) -> list[Hit]:
+        """With what each term adds, where the method scores by nothing else."""
+        if any(hit.reason != Reason() for hit in hits) or not query.terms:
+            return list(hits)
         ids = [hit.passage.id for hit in hits]
-        found = Lookup(self._store.postings, query.terms).among(ids)
-        scores = found.alone(ids)
+        found = Lookup(self._store.postings, query.terms, query.forms).frequencies(ids)
+        scores = found.score_passages(ids)
         return [
             replace(
                 hit,
@@ -219,7 +132,7 @@ class Retriever:
         ]
 
 
-def _retrieved(rank: int, hit: Scored) -> RetrievedPassage:
+def _retrieved(rank: int, hit: Hit) -> RetrievedPassage:
     passage = hit.passage
     return RetrievedPassage(
         rank=rank,

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from localpers.datatypes import Block, BlockKind, Document, Kind, Passage, StoredDocument
 from localpers.store.engine import rows_among
 from localpers.store.files import path_of
+
+FEWEST_NEIGHBOURS = 3
+"""Documents of known language in a folder, for the folder to speak a language of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +225,40 @@ class Documents:
             " SELECT language FROM one WHERE language IS NOT NULL"
         )
         return [language for (language,) in rows]
+
+    def set_language(self, document: int, language: str) -> None:
+        self._db.conn.execute(
+            "UPDATE documents SET language = ? WHERE id = ?", (language, document)
+        )
+
+    def unsure_languages(self) -> list[tuple[int, str]]:
+        """(document, language) of those without a language: that of most documents in its folder,
+        where FEWEST_NEIGHBOURS are there, else of most of all. Empty where none has a language.
+        """
+        if "" not in self.languages():
+            return []
+        rows = self._db.conn.execute(
+            "SELECT d.id, f.path, d.language FROM documents d JOIN files f ON f.id = d.file"
+        ).fetchall()
+        everywhere = Counter(language for *_, language in rows if language)
+        by_folder: dict[Path, Counter[str]] = defaultdict(Counter)
+        for _, path, language in rows:
+            if language:
+                by_folder[Path(path_of(path)).parent][language] += 1
+        if not everywhere:
+            return []
+        found: list[tuple[int, str]] = []
+        for id, path, language in rows:
+            if not language:
+                near = by_folder.get(Path(path_of(path)).parent, everywhere)
+                counted = near if near.total() >= FEWEST_NEIGHBOURS else everywhere
+                found.append((id, counted.most_common(1)[0][0]))
+        return found
+
+    def language_counts(self) -> dict[str, int]:
+        """language → number of documents."""
+        rows = self._db.conn.execute("SELECT language, COUNT(*) FROM documents GROUP BY language")
+        return dict(rows.fetchall())
 
     def language_shares(self) -> dict[str, float]:
         """language → its share of the text, by length."""

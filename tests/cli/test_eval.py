@@ -186,9 +186,9 @@ def test_a_profile_that_is_not_tuned_has_a_base_to_evaluate(
 
 
 def test_a_retriever_that_does_not_exist_is_refused_before_anything_else(cli: CommandLine) -> None:
-    from localpers.retrieval.retriever import Method
+    from localpers.retrieval.retrievers import RETRIEVERS
 
-    for name in {"dense", "hybrid"} - set(Method):
+    for name in {"dense", "hybrid"} - RETRIEVERS.keys():
         refused = cli("eval", "--conditions", f"base,rag:{name}")
         assert refused.code == 1 and len(refused.err.splitlines()) == 1
         assert name in refused.err and "bm25" in refused.err

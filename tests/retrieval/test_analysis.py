@@ -76,7 +76,7 @@ def test_a_text_is_found_by_itself(text: str, language: str) -> None:
 
 def test_compounds_are_told_with_their_parts() -> None:
     found = query_compounds("how getUserName differs from foo-bar, _x and 日本語", ["en", ""])
-    assert found == [
+    assert [(*whole, [name for part in parts for name in part]) for whole, parts in found] == [
         ("getusername", ["get", "user", "name"]),
         ("foo-bar", ["foo", "bar"]),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localpers.embedding import HybridVerdict, keep_verdict
 from localpers.profile import Profile
 from localpers.retrieval.dense import embed_passages, encoder_note, rank_by_vector
-from localpers.retrieval.fusion import K, fuse
-from localpers.retrieval.retriever import VECTOR_WEIGHT
+from localpers.retrieval.fusion import VECTOR_WEIGHT, K, fuse
 from localpers.store import Store
+from localpers.weights.catalog import CatalogEntry, encoders
 from tests import tiny_bert, tiny_gguf
 from tests.conftest import CommandLine, write
 
@@ -103,7 +103,6 @@ def test_explain_tells_where_a_hit_stands_by_words_and_by_vectors(cli: CommandLi
 
 @pytest.mark.usefixtures("models")
 def test_vectors_come_once_and_go_with_their_notes(cli: CommandLine, notes: Path) -> None:
-    assert vectors(cli) is None
     titles(cli, "river", "--retriever", "dense")
     assert (vectors(cli)["embedded"], vectors(cli)["passages"]) == (3, 3)
     (notes / "bread.md").unlink()
@@ -173,23 +172,27 @@ def test_interrupted_embedding_goes_on(cli: CommandLine, tmp_path: Path) -> None
         assert rank_by_vector(store, rest, "aaa", 10) == exact[:10] and len(exact) == 150
 
 
-@pytest.mark.usefixtures("models", "notes")
-def test_auto_uses_vectors_only_where_they_measured_better(cli: CommandLine) -> None:
-    lexical = titles(cli, "bread")
-    assert lexical == ["Food"]
-    titles(cli, "bread", "--retriever", "dense")
-    assert titles(cli, "bread") == lexical and vectors(cli)["verdict"] is None
-    with Store.open(Profile.open()) as store:
-        note = encoder_note(store)
-        assert note is not None
-        figures = {"encoder": note.sha256, "documents": 3, "queries": 30, "words": 0.5}
-        keep_verdict(store, HybridVerdict(**figures, hybrid=0.6, low=-0.02, high=0.2))
-    assert titles(cli, "bread") == lexical and vectors(cli)["verdict"]["better"] is False
-    with Store.open(Profile.open()) as store:
-        keep_verdict(store, HybridVerdict(**figures, hybrid=0.6, low=0.02, high=0.2))
+def test_auto_uses_the_vectors_of_an_encoder_that_speaks_the_language_of_the_notes(
+    cli: CommandLine, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    english = "The river was low in summer, and the mill stood still for many weeks."
+    folder = write(tmp_path / "mill", {"a.md": f"# Mill\n\n{english}", **NOTES})
+    monkeypatch.setattr("localpers.weights.catalog.encoders", _english_tiny)
+    assert cli("ingest", folder).code == 0
+    assert vectors(cli)["auto"] is True and "auto uses them" in cli("status").out
     assert titles(cli, "bread") == titles(cli, "bread", "--retriever", "hybrid")
     assert titles(cli, "zeppelin") == []
-    assert "auto uses them" in cli("status").out
+    german = "Der Fluss war im Sommer niedrig, und die Mühle stand viele Wochen lang still."
+    for name in folder.iterdir():
+        name.write_text(f"# Mühle\n\n{german} {name.stem}\n")
+    assert cli("ingest", folder).code == 0
+    assert vectors(cli)["auto"] is False and "auto goes without" in cli("status").out
+    assert cli("search", "Fluss", "--explain", "--json").json[0]["explain"]["ranks"] is None
+
+
+def _english_tiny() -> tuple[CatalogEntry, ...]:
+    (starter, *_) = encoders()
+    return (replace(starter, name="tiny", languages=("en",)),)
 
 
 @pytest.mark.usefixtures("notes")

@@ -60,8 +60,8 @@ def together(
 ) -> dict[str, dict[int, float]]:
     """term → document → what the term adds."""
     members = [id for ids in groups.values() for id in ids]
-    found = Lookup(store.postings, query).among(members)
-    scores = found.together(list(groups.values()), mean)
+    found = Lookup(store.postings, query).frequencies(members)
+    scores = found.score_groups(list(groups.values()), mean)
     return {
         term: dict(zip(groups, row.tolist(), strict=True))
         for term, row in zip(found.terms, scores, strict=True)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from localpers.retrieval.function_words import without_function_words
-from localpers.retrieval.query import understand
+from localpers.retrieval.query import QueryParser
 from tests.conftest import CommandLine, write
 
 LAST_WEEK = date.today() - timedelta(date.today().weekday() + 4)
@@ -140,7 +140,7 @@ def test_names_between_characters_are_found_in_any_case(cli: CommandLine) -> Non
 
 @given(st.text(), st.sampled_from([[], ["en"], ["ja", "de"]]))
 def test_any_text_is_understood_as_something_to_look_for(text: str, languages: list[str]) -> None:
-    query = understand(text, languages, date(2024, 5, 1))
+    query = QueryParser(languages, date(2024, 5, 1)).parse(text)
     assert query.content_terms or query.times or query.recent or not query.terms
 
 

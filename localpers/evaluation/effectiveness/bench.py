@@ -16,9 +16,7 @@ from typing import TYPE_CHECKING
 from localpers import __version__
 from localpers.datatypes import Message, ModelInfo, Reporter, ServedModel, StoredDocument
 from localpers.embedding import (
-    HybridVerdict,
     choose_encoder,
-    keep_verdict,
     opened_encoder,
 )
 from localpers.errors import LocalpersError, TooLittleText
@@ -38,15 +36,13 @@ from localpers.profile import FILE_MODE, Profile, home, make_private
 from localpers.retrieval.analysis import VERSION as ANALYSIS
 from localpers.retrieval.dates.expressions import newest_day
 from localpers.retrieval.dense import embed_passages, encoder_note, reuse_vectors, use_encoder
-from localpers.retrieval.retriever import RANKING, Method, Retriever
+from localpers.retrieval.retriever import RANKING, Retriever
 from localpers.store import Store
 
 if TYPE_CHECKING:
     from localpers.inference.encoder import Encoder
     from localpers.inference.engine import Engine
 
-VERDICT_DOCUMENTS, VERDICT_QUERIES = 1000, 300
-"""The verdict that `ingest` gives is of a sample, as it must not take long."""
 PARAPHRASE = "Say the same in other words, in one sentence:\n\n{sentence}"
 PARAPHRASE_TOKENS = 64
 
@@ -103,8 +99,7 @@ def bench_collection(
 def bench_known_items(
     profile: Profile, kinds: Sequence[Known], options: Options, reporter: Reporter
 ) -> Report:
-    """Measure on known items of the profile's own documents, and keep the verdict on hybrid if
-    both it and `auto` were asked for titles.
+    """Measure on known items of the profile's own documents.
 
     The index without titles lies in the profile's folder and is removed at the end; after an
     interruption it stays until the same command goes on, or remove_interrupted. Raises
@@ -122,7 +117,6 @@ def bench_known_items(
             asked = _known_items(make_private(place), documents, hidden, kinds, options, reporter)
             report = _measured(place, asked, options, reporter, store)
             shutil.rmtree(place, ignore_errors=True)
-        _keep_verdict(store, report)
         return report
 
 
@@ -140,37 +134,6 @@ def _remove_indexes(parent: Path, kept: Path | None = None) -> None:
     for place in parent.glob("retrieval-*"):
         if place != kept:
             shutil.rmtree(place, ignore_errors=True)
-
-
-def judge_hybrid(profile: Profile, reporter: Reporter) -> None:
-    """Measure on a sample of the documents whether `auto` should use vectors, and keep that."""
-    options = Options(
-        (Method.AUTO.value, Method.HYBRID.value),
-        queries=VERDICT_QUERIES,
-        documents=VERDICT_DOCUMENTS,
-    )
-    bench_known_items(profile, (Known.TITLE,), options, reporter)
-
-
-def _keep_verdict(store: Store, report: Report) -> None:
-    found = report.kinds.get(Known.TITLE.value, {})
-    noted = encoder_note(store)
-    words, hybrid = found.get(Method.AUTO.value), found.get(Method.HYBRID.value)
-    if not words or not hybrid or noted is None or noted.sha256 != report.encoder:
-        return
-    gain = hybrid.gain_over(words)
-    keep_verdict(
-        store,
-        HybridVerdict(
-            encoder=noted.sha256,
-            documents=store.documents.totals().documents,
-            queries=len(words.reciprocal_ranks),
-            words=words.metrics["mrr"].value,
-            hybrid=hybrid.metrics["mrr"].value,
-            low=gain.low,
-            high=gain.high,
-        ),
-    )
 
 
 def _known_items(

@@ -52,6 +52,8 @@ def _fill(
                 store.begin()
                 if on_progress:
                     on_progress(number, collection.size)
+        for _ in indexer.settle_languages():
+            pass
         store.commit()
     except BaseException:
         store.rollback()

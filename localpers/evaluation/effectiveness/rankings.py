@@ -12,7 +12,8 @@ from localpers.evaluation.effectiveness.collection import Query, Unit
 from localpers.evaluation.effectiveness.known_item import passage_id
 from localpers.evaluation.effectiveness.metrics import DEPTH
 from localpers.retrieval.rerank import Reranker, rerank
-from localpers.retrieval.retriever import USES_VECTORS, Method, Retriever
+from localpers.retrieval.retriever import Retriever
+from localpers.retrieval.retrievers import RETRIEVERS
 
 BASELINE = "rank_bm25"
 """BM25Plus of that package over whole documents, lower-cased and cut at white space: what one gets
@@ -23,11 +24,13 @@ _MOST_PASSAGES = 3200
 
 
 def is_ranking(name: str) -> bool:
-    return name == BASELINE or name.removesuffix(RERANKED) in set(Method)
+    return name == BASELINE or name.removesuffix(RERANKED) in RETRIEVERS
 
 
 def use_vectors(names: Iterable[str]) -> bool:
-    return any(name.removesuffix(RERANKED) in USES_VECTORS for name in names)
+    return any(
+        name != BASELINE and RETRIEVERS[name.removesuffix(RERANKED)].needs_vectors for name in names
+    )
 
 
 def use_reranker(names: Iterable[str]) -> bool:
@@ -76,7 +79,7 @@ class Rankings:
         """Passages enough for DEPTH ids, as far as there are any."""
         asked = 2 * DEPTH
         while True:
-            hits = self._retriever.search(text, asked, method, self._today)
+            hits = self._retriever.search(text, asked, method, today=self._today)
             enough = len(self._ids(hits)) > DEPTH
             if enough or len(hits) < asked or asked >= _MOST_PASSAGES:
                 return hits

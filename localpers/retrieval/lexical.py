@@ -29,9 +29,10 @@ import numpy.typing as npt
 from localpers.retrieval.analysis import stemmed_as
 from localpers.retrieval.bm25 import Lookup, Scores
 from localpers.retrieval.dates.expressions import closeness, day_of
-from localpers.retrieval.query import Query, Sought
+from localpers.retrieval.hits import Hit, Reason, TermScore
+from localpers.retrieval.query import Query, TermGroup
 from localpers.store import Store
-from localpers.store.documents import Documents, Placed, StoredPassage
+from localpers.store.documents import Documents, Placed
 from localpers.store.postings import Collection
 
 CANDIDATES = 50
@@ -68,59 +69,18 @@ HALF_OF_WORDS = 10.0
 """A score by words that adds half of that."""
 
 
-@dataclass(frozen=True, slots=True)
-class TermScore:
-    """What a term adds. `part` is `text`, `document` (all its text), `opening` (its first passage)
-    or `fields` (title, headings, tags).
-    """
+def score_by_words(store: Store, query: Query, k: int, fewest: int = 0) -> Iterator[Iterator[Hit]]:
+    """Hits in batches, each best first: the first is what `deduplicate` needs to find the k best,
+    the next ones are for where copies fill it. All hold something of the query's content. Texts
+    are read and reasons computed only of what is taken.
 
-    term: str
-    part: str
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Ranks:
-    """Where a passage stands by words and by vectors, from 1; None where it is not in the list."""
-
-    words: int | None
-    vectors: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why a passage ranks where it does: the sum of `terms`, times one plus `time` and `recency`;
-    where vectors play a part, its `ranks`, which that score by words gives one of.
-    """
-
-    terms: tuple[TermScore, ...] = ()
-    time: float = 0.0
-    recency: float = 0.0
-    ranks: Ranks | None = None
-    copies: tuple[str, ...] = ()
-    """Paths of documents that hold nearly the same passage and are left out for it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    passage: StoredPassage
-    score: float
-    reason: Reason
-
-
-def score_by_words(
-    store: Store, query: Query, k: int, fewest: int = 0
-) -> Iterator[Iterator[Scored]]:
-    """In lots, each best first: the first is what `choose` needs to find the k best, the next ones
-    are for where copies fill it; none that holds nothing of the query's content. Texts are read
-    and reasons told only of what is taken.
-
-    At least `fewest` passages are compared for the first lot, as far as there are any.
+    At least `fewest` passages are compared for the first batch, as far as there are any.
     """
     if not store.postings.collection().number:
         return
     terms = _weighted(store, query)
-    text, fields = Lookup(store.postings, terms), Lookup(store.fields, terms)
+    text = Lookup(store.postings, terms, query.forms)
+    fields = Lookup(store.fields, terms, query.forms)
     number = max(fewest, 2 * k, round(max(CANDIDATES, 5 * k) * fading(len(terms))))
     given: set[int] = set()
     while number <= max(MOST_CANDIDATES, fewest, 5 * k):
@@ -128,21 +88,25 @@ def score_by_words(
         new = {id: place for id, place in found.items() if id not in given}
         if not new:
             return
-        yield _scored(store, query, _told(store, query, text, fields, new), new, k)
+        yield _scored(store, query, _candidate_scores(store, query, text, fields, new), new, k)
         given |= new.keys()
         number *= WIDENING
 
 
 def _scored(
-    store: Store, query: Query, told: _Told, candidates: Mapping[int, Placed], at_once: int
-) -> Iterator[Scored]:
+    store: Store,
+    query: Query,
+    scored: CandidateScores,
+    candidates: Mapping[int, Placed],
+    at_once: int,
+) -> Iterator[Hit]:
     """Best first; the texts of so many at once are read."""
     newest = day_of(store.documents.newest_date(query.today)) or date.max
-    totals = told.scores.sum(axis=0).tolist()
+    totals = scored.scores.sum(axis=0).tolist()
     hits = []
     for at, (id, place) in enumerate(candidates.items()):
         time, recency = _of_date(place.date, query, newest)
-        if told.held[at] or (query.by_date_alone and (query.recent or time >= TIME_WEIGHT)):
+        if scored.held[at] or (query.by_date_alone and (query.recent or time >= TIME_WEIGHT)):
             base = totals[at]
             if query.by_date_alone:
                 base = 1.0 + DATE_WORDS * base / (base + HALF_OF_WORDS)
@@ -152,7 +116,7 @@ def _scored(
         some = hits[start : start + max(at_once, 1)]
         passages = store.documents.passages(id for _, id, *_ in some)
         for score, id, at, time, recency in some:
-            yield Scored(passages[id], -score, Reason(told.terms_of(at), time, recency))
+            yield Hit(passages[id], -score, Reason(scored.terms_of(at), time, recency))
 
 
 def _weighted(store: Store, query: Query) -> dict[str, float]:
@@ -190,7 +154,7 @@ def _of_sections(store: Store, sections: Sequence[int]) -> Iterator[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class CandidateScores:
     """What `terms`, as (term, part), add to the scores of the candidates, by their place:
     `scores` [terms, candidates]; `held` says whether a term of the query's content stands in the
     passage or its fields.
@@ -209,29 +173,28 @@ class _Told:
         return tuple(sorted(found, key=lambda term: -term.score))
 
 
-def _told(
+def _candidate_scores(
     store: Store,
     query: Query,
     text: Lookup,
     fields: Lookup,
     candidates: Mapping[int, Placed],
-) -> _Told:
+) -> CandidateScores:
     groups = store.documents.passages_of({placed.document for placed in candidates.values()})
     place_of = {document: place for place, document in enumerate(groups)}
     places = [place_of[placed.document] for placed in candidates.values()]
     lengths = store.postings.collection().lengths
     openings = [_opening(lengths, members) for members in groups.values()]
-    found = text.among(id for members in groups.values() for id in members)
-    own = found.alone(candidates)
-    document = found.together(list(groups.values()), _mean_document(store))[:, places]
-    opening = found.alone(openings)[:, places]
+    spoken = {placed.document: stemmed_as(placed.language) for placed in candidates.values()}
+    languages = {id: spoken[document] for document, members in groups.items() for id in members}
+    found = text.frequencies(languages, languages)
+    own = found.score_passages(candidates)
+    document = found.score_groups(list(groups.values()), _mean_document(store))[:, places]
+    opening = found.score_passages(openings)[:, places]
     sections = [placed.section for placed in candidates.values()]
-    titled = fields.among(sections)
-    in_fields = titled.alone(sections)
+    titled = fields.frequencies(sections, languages)
+    in_fields = titled.score_passages(sections)
     idf = fields.idf | text.idf
-    meant, titles_meant = (_meant(query, some, candidates) for some in (found.terms, titled.terms))
-    own, document, opening = own * meant, document * meant, opening * meant
-    in_fields = in_fields * titles_meant
     share = _idf_of(titled.terms, idf) @ (in_fields > 0) / (sum(idf.values()) or 1.0)
     topical = fading(len(found.terms))
     parts = (
@@ -247,7 +210,7 @@ def _told(
         len(candidates),
     )
     terms = [(term, part) for part, some, _ in parts for term in some]
-    return _Told(terms, np.concatenate([scores for *_, scores in parts]), held)
+    return CandidateScores(terms, np.concatenate([scores for *_, scores in parts]), held)
 
 
 def fading(terms: int) -> float:
@@ -259,23 +222,6 @@ def _idf_of(terms: Iterable[str], idf: Mapping[str, float]) -> Scores:
     return np.array([idf[term] for term in terms], np.float64)
 
 
-def _meant(
-    query: Query, terms: Sequence[str], candidates: Mapping[int, Placed]
-) -> npt.NDArray[np.bool_] | Scores:
-    """[terms, candidates]: whether a term is a form that words of the document's language take.
-    One of another language is there by chance.
-    """
-    spoken = [stemmed_as(placed.language) for placed in candidates.values()]
-    languages = {language: place for place, language in enumerate(sorted(set(spoken)))}
-    forms = [query.languages.get(term) for term in terms]
-    if all(some is None or some >= languages.keys() for some in forms):
-        return np.ones((1, 1))
-    meant = np.array(
-        [[some is None or language in some for language in languages] for some in forms], np.bool_
-    )
-    return np.asarray(meant[:, [languages[language] for language in spoken]])
-
-
 _Holding = Mapping[str, npt.NDArray[np.bool_]]
 """term → which of the candidates hold it."""
 
@@ -285,18 +231,18 @@ def _by_term(terms: Sequence[str], scores: Scores) -> _Holding:
 
 
 def _held(
-    content: Sequence[Sought], text: _Holding, fields: _Holding, number: int
+    content: Sequence[TermGroup], text: _Holding, fields: _Holding, number: int
 ) -> npt.NDArray[np.bool_]:
     """Which of the candidates, of which there are `number`, hold something of the content, in
     themselves or their fields.
     """
     nothing = np.zeros(number, np.bool_)
     held = nothing
-    for sought in content:
+    for group in content:
         counted = np.zeros(number, np.int64)
-        for term in sought.terms:
+        for term in group.terms:
             counted += text.get(term, nothing) | fields.get(term, nothing)
-        held = held | (counted >= sought.needed)
+        held = held | (counted >= group.min_match)
     return held
 
 
