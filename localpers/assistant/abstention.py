@@ -80,7 +80,8 @@ def refuse(
 
 def support(candidate: Candidate) -> float:
     """How well a note's best unit fits the question, about 0 to 1."""
-    return candidate.best.cosine + COVERAGE_WEIGHT * candidate.best.coverage
+    cosine, coverage = candidate.support
+    return cosine + COVERAGE_WEIGHT * coverage
 
 
 def _rare_missing(

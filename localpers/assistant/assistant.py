@@ -231,11 +231,11 @@ class Assistant:
     def _retrieve(
         self, messages: Sequence[Message], options: ResolvedOptions
     ) -> Sequence[RetrievedPassage]:
-        from localpers.assistant.quoting import NOTES_READ
+        from localpers.assistant.quoting import NOTES_COMPARED
 
         if not options.k:
             return ()
-        k = max(options.k, NOTES_READ) if options.quote else options.k
+        k = max(options.k, NOTES_COMPARED) if options.quote else options.k
         return self.search(messages[-1].content, k, options.retriever, options.reranker)
 
     def _load(self, served: ServedModel) -> tuple[Engine, float]:

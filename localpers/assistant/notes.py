@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from localpers.assistant.attribution import Lexicon
 from localpers.datatypes import RetrievedPassage, StoredDocument
-from localpers.embedding import choose_encoder, open_retriever, opened_encoder
-from localpers.errors import ModelNotFound
+from localpers.embedding import open_retriever
 from localpers.profile import Profile
 from localpers.retrieval import lexicon
 from localpers.retrieval.dense import TextEncoder
 from localpers.retrieval.rerank import DEPTH, Reranker, rerank
-from localpers.retrieval.retriever import Explanation
+from localpers.retrieval.retriever import Explanation, Retriever
 from localpers.store import Store
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 Progress = Callable[[int, int], None]
 
@@ -33,6 +36,9 @@ class Notes(Protocol):
     def documents(self, ids: Iterable[int]) -> Mapping[int, StoredDocument]:
         """The whole documents with these ids, as far as they are there."""
 
+    def closeness(self, query: str, ids: Sequence[int]) -> Mapping[int, float] | None:
+        """The highest cosine of the query to any passage of each document; None without vectors."""
+
     def similarities(self, query: str, texts: Sequence[str]) -> Sequence[float] | None:
         """The cosine of each text's vector to the query's; None without an encoder."""
 
@@ -46,6 +52,8 @@ class ProfileNotes:
         self._profile = profile
         self._on_progress = on_progress
         self._stack = ExitStack()
+        self._retrievers: dict[str, Retriever] = {}
+        self._embedded: tuple[str, npt.NDArray[np.float32]] | None = None
 
     @cached_property
     def store(self) -> Store:
@@ -61,32 +69,43 @@ class ProfileNotes:
         return not self.store.documents.count()
 
     def find(self, query: str, k: int, retriever: str) -> list[RetrievedPassage]:
-        with open_retriever(self.store, (retriever,), self._profile, self._on_progress) as opened:
-            return opened.search(query, k, retriever)
+        return self._retriever(retriever).search(query, k, retriever)
 
     def documents(self, ids: Iterable[int]) -> dict[int, StoredDocument]:
         return self.store.documents.get(ids)
 
-    @cached_property
-    def encoder(self) -> TextEncoder | None:
-        """The embedding model for these notes, if one is installed."""
-        try:
-            return self._stack.enter_context(opened_encoder(choose_encoder(self.store)))
-        except ModelNotFound:
+    def closeness(self, query: str, ids: Sequence[int]) -> dict[int, float] | None:
+        encoder = self._retriever("auto").encoder
+        if encoder is None or not query.strip():
             return None
+        vector = self._query_vector(query, encoder)
+        found: dict[int, float] = {}
+        for id in ids:
+            vectors = self.store.vectors.of_document(id)
+            found[id] = max((float(one @ vector) for one in vectors.values()), default=0.0)
+        return found
 
     def similarities(self, query: str, texts: Sequence[str]) -> list[float] | None:
-        encoder = self.encoder
-        if encoder is None:
+        encoder = self._retriever("auto").encoder
+        if encoder is None or not query.strip():
             return None
-        prefixed = [encoder.passage_prefix + text for text in texts]
-        vectors = encoder.encode([encoder.query_prefix + query, *prefixed])
-        return [float(cosine) for cosine in vectors[1:] @ vectors[0]]
+        vectors = encoder.encode([encoder.passage_prefix + text for text in texts])
+        return [float(one) for one in vectors @ self._query_vector(query, encoder)]
+
+    def _query_vector(self, query: str, encoder: TextEncoder) -> npt.NDArray[np.float32]:
+        if self._embedded is None or self._embedded[0] != query:
+            self._embedded = query, encoder.encode([encoder.query_prefix + query])[0]
+        return self._embedded[1]
+
+    def _retriever(self, name: str) -> Retriever:
+        if name not in self._retrievers:
+            opened = open_retriever(self.store, (name,), self._profile, self._on_progress)
+            self._retrievers[name] = self._stack.enter_context(opened)
+        return self._retrievers[name]
 
     def explain(self, query: str, k: int, retriever: str) -> Explanation:
         """`find`, and why."""
-        with open_retriever(self.store, (retriever,), self._profile, self._on_progress) as opened:
-            return opened.explain(query, k, retriever)
+        return self._retriever(retriever).explain(query, k, retriever)
 
     def close(self) -> None:
         self._stack.close()

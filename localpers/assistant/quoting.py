@@ -7,7 +7,7 @@ with the note's words, verbatim, at most QUOTED_WORDS of them.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from localpers.assistant.attribution import Lexicon
@@ -15,16 +15,20 @@ from localpers.assistant.notes import Notes
 from localpers.assistant.units import Unit, units_of
 from localpers.datatypes import RetrievedPassage, StoredDocument
 
-QUOTED_WORDS = 100
-"""At a glance, with the note's title: answers of 120 words at most were measured."""
-NOTES_READ = 4
-"""Notes whose units are compared."""
-UNITS_READ = 12
-"""Units of a note that are embedded, the best by words and the first: time for the first words."""
+QUOTED_WORDS = 105
+"""At a glance, with the note's title: 120 words of an answer are read."""
+NOTES_COMPARED = 5
+"""Notes that are compared by their closest passage."""
+NOTES_READ = 2
+"""Notes whose units are embedded."""
+MOST_UNITS = 40
+"""Of a note, embedded: the first ones."""
 RANK_WEIGHT = 0.2
-"""What the logarithm of a note's rank counts beside its best unit's cosine."""
-LEXICAL_WEIGHT = 0.1
-"""What the share of the query's idf in a unit counts beside its cosine."""
+"""What the logarithm of a note's rank counts beside its closest passage's cosine."""
+CODE_BONUS, OPENING_PENALTY = 0.15, 0.05
+"""Added to the cosine of a unit with code, taken from a note's first unit: what is closest to a
+question tends to state the problem, and openings and prose do that more often than code.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +43,27 @@ class ScoredUnit:
 
     @property
     def score(self) -> float:
-        return self.cosine + LEXICAL_WEIGHT * self.coverage
+        code = CODE_BONUS if self.unit.has_code else 0.0
+        return self.cosine + code - (OPENING_PENALTY if self.unit.position == 0 else 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A note that may answer: its passage among the sources, its units best first, its score."""
+    """A note that may answer. `units`, best first, are there of the NOTES_READ best notes alone;
+    `closeness` is the cosine of its closest passage, None without vectors.
+    """
 
     passage: RetrievedPassage
     document: StoredDocument
     units: tuple[ScoredUnit, ...]
     score: float
+    closeness: float | None
 
     @property
-    def best(self) -> ScoredUnit:
-        return self.units[0]
+    def support(self) -> tuple[float, float]:
+        """(cosine, coverage) of the unit closest to the question, 0 to 1."""
+        cosine = max((one.cosine for one in self.units), default=0.0)
+        return cosine, max((one.coverage for one in self.units), default=0.0)
 
 
 def candidates(
@@ -61,35 +71,28 @@ def candidates(
 ) -> list[Candidate]:
     """The notes of `passages`, each once, the likeliest to answer first."""
     first = {passage.document: passage for passage in reversed(passages)}
-    order = list(dict.fromkeys(passage.document for passage in passages))
-    documents = notes.documents(order)
-    terms = frozenset(lexicon.terms(question)) if lexicon else frozenset()
-    read = {
-        id: _shortlist(documents[id], first[id], terms, lexicon)
-        for id in order[:NOTES_READ]
-        if id in documents
+    documents = notes.documents(first)
+    order = [id for id in dict.fromkeys(p.document for p in passages) if id in documents]
+    compared = order[:NOTES_COMPARED]
+    closeness = notes.closeness(question, compared) or {}
+    scores = {
+        id: closeness.get(id, 0.0) - RANK_WEIGHT * math.log(rank)
+        for rank, id in enumerate(compared, 1)
     }
-    scored = _scored(question, read, notes)
+    best = sorted(compared, key=lambda id: -scores[id])
+    units = _scored_units(question, [documents[id] for id in best[:NOTES_READ]], notes, lexicon)
     found = [
-        Candidate(
-            passage=first[id],
-            document=documents[id],
-            units=tuple(sorted(units, key=lambda one: -one.score)),
-            score=max(one.score for one in units) - RANK_WEIGHT * math.log(rank),
-        )
-        for rank, (id, units) in enumerate(scored.items(), 1)
-        if units
+        Candidate(first[id], documents[id], units.get(id, ()), scores[id], closeness.get(id))
+        for id in best
     ]
-    return sorted(found, key=lambda candidate: -candidate.score)
+    return [one for one in found if one.units or one.document.id not in units]
 
 
-def _shortlist(
-    document: StoredDocument,
-    passage: RetrievedPassage,
-    terms: frozenset[str],
-    lexicon: Lexicon | None,
-) -> list[tuple[Unit, float]]:
-    """(unit, coverage) of the units worth embedding: those of the passage found, then by words."""
+def _scored_units(
+    question: str, documents: Sequence[StoredDocument], notes: Notes, lexicon: Lexicon | None
+) -> dict[int, tuple[ScoredUnit, ...]]:
+    """document → its units, best first."""
+    terms = frozenset(lexicon.terms(question)) if lexicon else frozenset()
     total = lexicon.idf(terms) if lexicon and terms else 0.0
 
     def coverage(unit: Unit) -> float:
@@ -97,31 +100,14 @@ def _shortlist(
             return 0.0
         return lexicon.idf(terms & set(lexicon.terms(f"{unit.heading} {unit.text}"))) / total
 
-    every = [(unit, coverage(unit)) for unit in units_of(document)]
-    if len(every) <= UNITS_READ:
-        return every
-
-    def worth(entry: tuple[Unit, float]) -> tuple[bool, float]:
-        unit, covered = entry
-        found = unit.start < passage.end and passage.start < unit.end
-        return found, covered - 0.01 * unit.position
-
-    return sorted(every, key=worth, reverse=True)[:UNITS_READ]
-
-
-def _scored(
-    question: str, read: Mapping[int, Sequence[tuple[Unit, float]]], notes: Notes
-) -> dict[int, list[ScoredUnit]]:
-    flat = [entry for entries in read.values() for entry in entries]
-    texts = [f"{unit.heading}\n{unit.text}" if unit.heading else unit.text for unit, _ in flat]
-    cosines = notes.similarities(question, texts) if flat else []
-    if cosines is None:
-        cosines = [coverage for _, coverage in flat]
-    found = iter(cosines)
-    return {
-        id: [ScoredUnit(unit, float(next(found)), covered) for unit, covered in entries]
-        for id, entries in read.items()
-    }
+    every = [unit for document in documents for unit in units_of(document)[:MOST_UNITS]]
+    covered = [coverage(unit) for unit in every]
+    cosines = notes.similarities(question, [unit.text for unit in every]) if every else ()
+    scored = map(ScoredUnit, every, covered if cosines is None else cosines, covered)
+    found: dict[int, list[ScoredUnit]] = {document.id: [] for document in documents}
+    for one in scored:
+        found[one.unit.document].append(one)
+    return {id: tuple(sorted(units, key=lambda u: -u.score)) for id, units in found.items()}
 
 
 def choose_units(candidate: Candidate, most_words: int = QUOTED_WORDS) -> list[Unit]:

@@ -72,7 +72,7 @@ def _quotes(shown: Sequence[Candidate]) -> list[tuple[int, Candidate, list[Unit]
     first = choose_units(shown[0])
     quotes = [(1, shown[0], first)]
     left = QUOTED_WORDS - sum(unit.words for unit in first)
-    if len(shown) > 1 and left >= SECOND_QUOTE_WORDS:
+    if len(shown) > 1 and shown[1].units and left >= SECOND_QUOTE_WORDS:
         second = choose_units(shown[1], left)
         fits = sum(unit.words for unit in second) <= left
         if fits and shown[0].score - shown[1].score <= SECOND_QUOTE_MARGIN:

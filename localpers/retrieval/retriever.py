@@ -64,6 +64,11 @@ class Retriever:
         """Whether `auto` uses vectors."""
         return self._index.open_encoder is not None and self._index.speaks_notes
 
+    @property
+    def encoder(self) -> TextEncoder | None:
+        """The embedding model, opened; None where none speaks the notes' language."""
+        return self._index.encoder() if self.auto_is_hybrid else None
+
     def search(
         self,
         query: str,

@@ -57,6 +57,11 @@ class Given:
             if passage.document in set(ids)
         }
 
+    def closeness(self, query: str, ids: Sequence[int]) -> dict[int, float]:
+        texts = {passage.document: passage.text for passage in self.passages}
+        found = self.similarities(query, [texts[id] for id in ids]) or []
+        return dict(zip(ids, found, strict=True))
+
     def similarities(self, query: str, texts: Sequence[str]) -> Sequence[float] | None:
         words = set(query.casefold().split())
         return [len(words & set(text.casefold().split())) / len(words) for text in texts]
