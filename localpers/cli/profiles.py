@@ -39,7 +39,7 @@ _OPENED_FIRST = ("encrypt", "decrypt", "rekey")
 
 
 @app.callback()
-def stay_here(context: typer.Context) -> None:
+def seal_network(context: typer.Context) -> None:
     """Profiles: list, new, use, remove, encrypt, decrypt, rekey."""
     from localpers.privacy.airgap import seal
 

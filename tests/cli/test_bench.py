@@ -260,7 +260,7 @@ def test_the_headline_is_what_conditions_gain_over_the_base(
         (("--task", "LaMP_3"), 1, "is of the task LaMP_4"),
         (("--conditions", "rag:dense"), 1, "not measured"),
         (("--conditions", "raag"), 1, "no condition"),
-        (("--budget", "soon"), 2, "is no time"),
+        (("--budget", "soon"), 2, "is not a duration"),
         (("--base", "nowhere"), 1, "models"),
         (("--users", "1", "--conditions", "rag:mismatched"), 1, "second user"),
     ],

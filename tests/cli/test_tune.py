@@ -146,7 +146,7 @@ def test_too_little_text_is_declined_with_the_counts(cli: CommandLine, tmp_path:
 @pytest.mark.parametrize(
     ("arguments", "code", "expected"),
     [
-        (("--budget", "soon"), 2, "is no time"),
+        (("--budget", "soon"), 2, "is not a duration"),
         (("--method", "osmosis"), 1, "Recipe field 'method'"),
         (("--device", "abacus"), 1, "is no device"),
         (("--base", "nowhere"), 1, "models"),

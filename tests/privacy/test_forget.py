@@ -263,7 +263,7 @@ def test_who_reads_or_measures_just_now_is_waited_for(
         (("/nowhere/at-all.md",), 1, "Nothing at"),
         (("--document", "abc"), 1, "6 or more"),
         (("--document", "0" * 64), 1, "no document begins"),
-        (("x.md", "--budget", "soon"), 2, "is no time"),
+        (("x.md", "--budget", "soon"), 2, "is not a duration"),
     ],
 )
 def test_mistakes_change_nothing(

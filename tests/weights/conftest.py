@@ -82,7 +82,7 @@ def silent(_: str) -> None: ...
 
 
 def visible(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    return {path.name for path in folder.glob("[!.]*")}
 
 
 def tune_at_random(architecture: str, folder: Path) -> Tuned:

