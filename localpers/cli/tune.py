@@ -17,6 +17,7 @@ from localpers.cli.progress import TerminalReporter, duration
 if TYPE_CHECKING:
     from localpers.learning.preparation import Options, Prepared
     from localpers.learning.withholding import Withheld
+    from localpers.runs.records import RunMetrics, RunRecord, RunServed, RunVerdict
 
 EXAMPLES_SHOWN = 3
 PLACES_SHOWN = 100
@@ -69,13 +70,13 @@ def tune(
                 reporter.clear()
                 _tell_plan(prepared, options, as_json)
                 return
-            description = learn(profile, options, reporter)
+            record = learn(profile, options, reporter)
         finally:
             reporter.clear()
     if as_json:
-        print_json(description)
+        print_json(record.document())
     else:
-        _tell(description)
+        _tell(record)
 
 
 def _tell_plan(prepared: Prepared, options: Options, as_json: bool) -> None:
@@ -124,7 +125,7 @@ def _tell_plan(prepared: Prepared, options: Options, as_json: bool) -> None:
 
 
 def _withheld_as_json(withheld: Withheld) -> dict[str, Any]:
-    return withheld.description() | {
+    return withheld.counts().document() | {
         "found": [dataclasses.asdict(place) for place in withheld.places],
         "own": {
             "addresses": list(withheld.mails.own),
@@ -147,48 +148,52 @@ def _tell_withheld(withheld: Withheld) -> None:
         say(f"  and {len(withheld.places) - PLACES_SHOWN} more; --json lists all")
 
 
-def _tell(run: dict[str, Any]) -> None:
-    training = duration(run["seconds"])
+def _tell(run: RunRecord) -> None:
     say(
-        f"Run {run['run']}: {run['examples']} examples, {run['tokens']:,} completion tokens in "
-        f"{run['steps']} steps, {training} of training, {duration(run['seconds_total'])} in all"
+        f"Run {run.run}: {run.examples} examples, {run.tokens:,} completion tokens in "
+        f"{run.steps} steps, {duration(run.seconds)} of training, "
+        f"{duration(run.seconds_total)} in all"
     )
-    names = {
-        "merged_f16": "merged, F16",
-        "adapter": "base + adapter",
-        "quantized": f"merged, {run['quantization']['type']}",
-    }
+    quantized = run.quantization.type if run.quantization else ""
+    files = (
+        ("merged, F16", run.parity.merged_f16),
+        ("base + adapter", run.parity.adapter),
+        (f"merged, {quantized}", run.parity.quantized),
+    )
     say("Against the model in torch:")
-    for key, name in names.items():
-        found = run["parity"][key]
-        say(
-            f"  {name:<16} mean KL {found['mean_kl']:.1e} nats, same top token "
-            f"{found['top1_agreement']:.1%} of {found['positions']}"
-        )
-    _tell_verdict(run)
+    for name, found in files:
+        if found is not None:
+            say(
+                f"  {name:<16} mean KL {found.mean_kl:.1e} nats, same top token "
+                f"{found.top1_agreement:.1%} of {found.positions}"
+            )
+    if run.metrics and run.verdict and run.served:
+        _tell_verdict(run, run.metrics, run.verdict, run.served)
 
 
-def _tell_verdict(run: dict[str, Any]) -> None:
-    base, tuned, verdict = run["metrics"]["rag"], run["metrics"]["rag+peft"], run["verdict"]
-    say(f"On {base['documents']} held-out documents and {base['questions']} questions from notes:")
+def _tell_verdict(
+    run: RunRecord, metrics: RunMetrics, verdict: RunVerdict, served: RunServed
+) -> None:
+    base, tuned = metrics.base, metrics.tuned
+    say(f"On {base.documents} held-out documents and {base.questions} questions from notes:")
     say(f"  {'with notes':<22} {'base':>10} {'tuned':>10}")
     rows = (
-        ("nats per token", "nll", ".3f"),
-        ("perplexity", "perplexity", ".2f"),
-        ("ROUGE-1", "rouge_1", ".3f"),
-        ("answers right", "right", ".0%"),
-        ("answers cited", "cited", ".0%"),
-        ("neutral perplexity", "neutral_perplexity", ".2f"),
+        ("nats per token", base.nll, tuned.nll, ".3f"),
+        ("perplexity", base.perplexity, tuned.perplexity, ".2f"),
+        ("ROUGE-1", base.rouge_1, tuned.rouge_1, ".3f"),
+        ("answers right", base.right, tuned.right, ".0%"),
+        ("answers cited", base.cited, tuned.cited, ".0%"),
+        ("neutral perplexity", base.neutral_perplexity, tuned.neutral_perplexity, ".2f"),
     )
-    for label, key, form in rows:
-        say(f"  {label:<22} {base[key]:>10{form}} {tuned[key]:>10{form}}")
-    which = "base + adapter" if run["served"]["adapter"] else "the merged model"
-    scale = f" at scale {run['served']['scale']:g}" if run["served"]["scale"] != 1 else ""
-    chosen = f"{which}{scale}, {verdict['setting']['k']} passages"
-    say(f"Best of {len(verdict['tried'])} settings on other held-out documents: {chosen}.")
-    if run["promoted"]:
-        say(f"Promoted: {run['reason']}.")
+    for label, before, after, form in rows:
+        say(f"  {label:<22} {before:>10{form}} {after:>10{form}}")
+    which = "base + adapter" if served.adapter else "the merged model"
+    scale = f" at scale {served.scale:g}" if served.scale != 1 else ""
+    chosen = f"{which}{scale}, {verdict.setting.k} passages"
+    say(f"Best of {len(verdict.tried)} settings on other held-out documents: {chosen}.")
+    if run.promoted:
+        say(f"Promoted: {run.reason}.")
         say("'localpers ask' uses it from now on; 'localpers rollback' undoes that.")
     else:
-        say(f"Not promoted: {run['reason']}.")
-        say(f"It is kept: 'localpers ask --run {run['run']} …' tries it.")
+        say(f"Not promoted: {run.reason}.")
+        say(f"It is kept: 'localpers ask --run {run.run} …' tries it.")

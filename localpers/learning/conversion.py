@@ -8,12 +8,13 @@ from __future__ import annotations
 import copy
 import gc
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from localpers.datatypes import ModelInfo, Reporter, TokenizedExample
 from localpers.runs import RunFolder
+from localpers.runs.records import QuantizationReport, RunParity
 from localpers.tuning.device import Device
 from localpers.tuning.methods import adapt
 from localpers.tuning.outcome import (
@@ -29,8 +30,8 @@ from localpers.tuning.torch_base import LoadedBase, load_base
 from localpers.tuning.training import Trainer, TrainingProgress, TrainingResult
 from localpers.weights.adapter import LoraAdapter, write_adapter_gguf
 from localpers.weights.merge import merge
-from localpers.weights.parity import Parity, ReferenceLogits, parity
-from localpers.weights.quantize import QuantizationReport, quantize
+from localpers.weights.parity import ReferenceLogits, parity
+from localpers.weights.quantize import quantize
 from localpers.weights.tokenizer import Tokenizer
 
 PlanSteps = Callable[[float, Callable[[float], int]], tuple[int, float]]
@@ -43,7 +44,7 @@ class Converted:
 
     training: TrainingResult
     quantization: QuantizationReport
-    parity: Mapping[str, Parity]
+    parity: RunParity
     reference: str
 
 
@@ -152,12 +153,12 @@ def _write_models(bench: Workbench, adapter: LoraAdapter) -> QuantizationReport:
     return quantize(folder.merged, folder.model(kind), kind)
 
 
-def _compare(bench: Workbench) -> dict[str, Parity]:
+def _compare(bench: Workbench) -> RunParity:
     bench.reporter.stage("Comparing the files with torch")
     folder = bench.folder
     reference = ReferenceLogits(folder.reference)
-    return {
-        "merged_f16": parity(reference, folder.merged),
-        "adapter": parity(reference, bench.base.path, folder.adapter),
-        "quantized": parity(reference, folder.model(bench.recipe.quantization)),
-    }
+    return RunParity(
+        merged_f16=parity(reference, folder.merged),
+        adapter=parity(reference, bench.base.path, folder.adapter),
+        quantized=parity(reference, folder.model(bench.recipe.quantization)),
+    )

@@ -2,123 +2,133 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import importlib.metadata
 import math
 import platform
 from collections.abc import Sequence
-from typing import Any
 
 from localpers import __version__
 from localpers.datatypes import ModelInfo, ServedModel
-from localpers.evaluation.verdict import Measured, Verdict
+from localpers.evaluation.bootstrap import Interval
+from localpers.evaluation.verdict import Measured, Setting, Verdict
 from localpers.learning.conversion import Converted
 from localpers.runs import RunFolder
+from localpers.runs.records import (
+    Parity,
+    RecordedBase,
+    RunFigures,
+    RunFile,
+    RunInterval,
+    RunMetrics,
+    RunPlan,
+    RunRecord,
+    RunServed,
+    RunSetting,
+    RunVerdict,
+)
 from localpers.weights.digest import compute_sha256
-from localpers.weights.parity import Parity
 
 
 def describe(
     folder: RunFolder,
-    plan: dict[str, Any],
+    plan: RunPlan,
     base: ModelInfo,
     device: str,
     converted: Converted,
     verdict: Verdict | None,
     served: ServedModel | None,
-) -> dict[str, Any]:
-    """The description of a finished run; `verdict` and `served` are None after failed parity."""
+    *,
+    examples: int,
+    seconds: float,
+) -> RunRecord:
+    """The record of a finished run; `verdict` and `served` are None after failed parity."""
     training = converted.training
-    return {
-        "run": folder.id,
-        "created": plan["created"],
-        "base": base.name,
-        "base_model": {
-            **plan["base"],
-            "architecture": base.architecture,
-            "quantization": base.quantization,
-        },
-        "method": plan["recipe"]["method"],
-        "recipe": plan["recipe"],
-        "seed": plan["recipe"]["seed"],
-        "device": device,
-        "versions": _versions(),
-        "data": plan["data"],
-        "warm_start": plan.get("warm_start"),
-        "tokens": training.tokens,
-        "steps": training.steps,
-        "steps_planned": training.planned,
-        "seconds": training.seconds,
-        "losses": [round(loss, 5) for loss in training.losses],
-        "quantization": dataclasses.asdict(converted.quantization),
-        "parity": {name: dataclasses.asdict(found) for name, found in converted.parity.items()},
-        "parity_reference": converted.reference,
-        "metrics": _metrics(verdict),
-        "verdict": _verdict(verdict),
-        "promoted": verdict is not None and verdict.promoted,
-        "reason": verdict.reason if verdict else "the converted model differs from torch",
-        "served": _served(served),
-        "files": _files(folder),
-    }
+    return RunRecord(
+        run=folder.id,
+        created=plan.created,
+        base=base.name,
+        base_model=RecordedBase(
+            name=base.name,
+            sha256=base.sha256,
+            architecture=base.architecture,
+            quantization=base.quantization,
+        ),
+        method=plan.recipe["method"],
+        recipe=plan.recipe,
+        seed=plan.recipe["seed"],
+        device=device,
+        versions=_versions(),
+        data=plan.data,
+        warm_start=plan.warm_start,
+        examples=examples,
+        tokens=training.tokens,
+        steps=training.steps,
+        steps_planned=training.planned,
+        seconds=training.seconds,
+        seconds_total=round(seconds, 1),
+        losses=tuple(round(loss, 5) for loss in training.losses),
+        quantization=converted.quantization,
+        parity=converted.parity,
+        parity_reference=converted.reference,
+        metrics=_metrics(verdict) if verdict else None,
+        verdict=_verdict(verdict) if verdict else None,
+        promoted=verdict is not None and verdict.promoted,
+        reason=verdict.reason if verdict else "the converted model differs from torch",
+        served=_served(served) if served else None,
+        files=_files(folder),
+    )
 
 
-def _metrics(verdict: Verdict | None) -> dict[str, Any]:
-    """By condition: `rag` is the base and `rag+peft` what is served, on the documents reported."""
-    if verdict is None:
-        return {}
-    return {"rag": _figures(verdict.base), "rag+peft": _figures(verdict.tuned)}
+def _metrics(verdict: Verdict) -> RunMetrics:
+    return RunMetrics(base=_figures(verdict.base), tuned=_figures(verdict.tuned))
 
 
-def _figures(found: Measured) -> dict[str, Any]:
-    return {
-        "nll": round(found.nll, 5),
-        "perplexity": round(math.exp(found.nll), 4),
-        "tokens": found.tokens,
-        "documents": len(found.documents),
-        "rouge_1": round(found.rouge_1, 5),
-        "questions": len(found.answers),
-        "right": round(found.right, 4),
-        "cited": round(found.cited, 4),
-        "neutral_perplexity": round(found.neutral.perplexity, 4),
-    }
+def _figures(found: Measured) -> RunFigures:
+    return RunFigures(
+        nll=round(found.nll, 5),
+        perplexity=round(math.exp(found.nll), 4),
+        tokens=found.tokens,
+        documents=len(found.documents),
+        rouge_1=round(found.rouge_1, 5),
+        questions=len(found.answers),
+        right=round(found.right, 4),
+        cited=round(found.cited, 4),
+        neutral_perplexity=round(found.neutral.perplexity, 4),
+    )
 
 
-def _verdict(verdict: Verdict | None) -> dict[str, Any] | None:
-    """What was chosen from what, and the intervals that decided."""
-    if verdict is None:
-        return None
-    intervals = {
-        "gain": verdict.gain,
-        "rouge_1": verdict.overlap,
-        "answer_gain": verdict.answer_gain,
-        "right": verdict.right,
-    }
-    return {
-        "setting": dataclasses.asdict(verdict.setting),
-        "tried": [
-            dataclasses.asdict(one.setting)
-            | {"nll": round(one.nll, 5) if math.isfinite(one.nll) else None}
-            for one in verdict.tried
-        ],
-        **{
-            name: {key: round(value, 5) for key, value in dataclasses.asdict(interval).items()}
-            for name, interval in intervals.items()
-        },
-        "neutral_rise": round(verdict.rise, 5),
-    }
+def _verdict(verdict: Verdict) -> RunVerdict:
+    return RunVerdict(
+        setting=_setting(verdict.setting),
+        tried=tuple(_setting(one.setting, one.nll) for one in verdict.tried),
+        gain=_interval(verdict.gain),
+        rouge_1=_interval(verdict.overlap),
+        answer_gain=_interval(verdict.answer_gain),
+        right=_interval(verdict.right),
+        neutral_rise=round(verdict.rise, 5),
+    )
 
 
-def _served(served: ServedModel | None) -> dict[str, Any] | None:
-    if served is None:
-        return None
-    return {
-        "model": None if served.adapter else served.model.name,
-        "adapter": served.adapter.name if served.adapter else None,
-        "scale": served.adapter_scale,
-        "passages": served.passages,
-        "activated": served.activated,
-    }
+def _setting(setting: Setting, nll: float = math.inf) -> RunSetting:
+    known = round(nll, 5) if math.isfinite(nll) else None
+    return RunSetting(file=setting.file, scale=setting.scale, k=setting.k, nll=known)
+
+
+def _interval(found: Interval) -> RunInterval:
+    return RunInterval(
+        value=round(found.value, 5), low=round(found.low, 5), high=round(found.high, 5)
+    )
+
+
+def _served(served: ServedModel) -> RunServed:
+    return RunServed(
+        model=None if served.adapter else served.model.name,
+        adapter=served.adapter.name if served.adapter else None,
+        scale=served.adapter_scale,
+        passages=served.passages,
+        activated=served.base_reads_prompt,
+    )
 
 
 def parity_message(folder: RunFolder, found: Parity, limit: float) -> str:
@@ -135,15 +145,14 @@ def parity_message(folder: RunFolder, found: Parity, limit: float) -> str:
     )
 
 
-def _files(folder: RunFolder) -> dict[str, dict[str, Any]]:
+def _files(folder: RunFolder) -> dict[str, RunFile]:
     made = [file for file in folder.path.rglob("*") if file.is_file()]
-    temporary = {folder.plan, folder.merged, folder.description}
+    temporary = {folder.plan_file, folder.merged, folder.record_file}
     inside = (folder.checkpoint, folder.reference)
     return {
-        str(file.relative_to(folder.path)): {
-            "bytes": file.stat().st_size,
-            "sha256": compute_sha256(file),
-        }
+        str(file.relative_to(folder.path)): RunFile(
+            bytes=file.stat().st_size, sha256=compute_sha256(file)
+        )
         for file in sorted(made)
         if file not in temporary and not any(file.is_relative_to(parent) for parent in inside)
     }

@@ -10,7 +10,6 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
 
 from localpers.datatypes import Example, Reporter, ServedModel, TokenizedExample
 from localpers.embedding import open_retriever
@@ -31,6 +30,7 @@ from localpers.profile import Profile
 from localpers.retrieval.lexicon import Lexicon
 from localpers.retrieval.retriever import Retriever
 from localpers.runs import RunFolder, find_run, interrupted_run, prune
+from localpers.runs.records import RecordedBase, RunData, RunPlan, RunRecord
 from localpers.store import Store
 from localpers.tuning.dataset import read_jsonl, write_jsonl
 from localpers.tuning.device import Device, choose_device
@@ -45,8 +45,8 @@ LARGEST_KL_BF16 = 2e-2
 """Likewise where memory allows the reference no more than bfloat16."""
 
 
-def learn(profile: Profile, options: Options, reporter: Reporter) -> dict[str, Any]:
-    """Tune, convert, check and judge; returns the run's description, which is also on disk.
+def learn(profile: Profile, options: Options, reporter: Reporter) -> RunRecord:
+    """Tune, convert, check and judge; returns the run's record, which is also on disk.
 
     The caller holds the profile for writing. Raises ParityFailed where the converted model is not
     the trained one (the run is kept, not promoted), and what prepare and the trainer raise;
@@ -56,9 +56,9 @@ def learn(profile: Profile, options: Options, reporter: Reporter) -> dict[str, A
     if folder is not None and not options.resume:
         reporter.warn(f"Run {folder.id} was interrupted; --resume goes on with it. Starting anew.")
         folder = None
-    elif folder is not None and options.recipe != Recipe.of(folder.load_plan()["recipe"]):
+    elif folder is not None and options.recipe != Recipe.of(folder.plan().recipe):
         reporter.warn("An interrupted run goes on with its own base, device and recipe.")
-    if folder is not None and folder.load_plan().get("rules") != fingerprint_of_rules(profile):
+    if folder is not None and folder.plan().rules != fingerprint_of_rules(profile):
         reporter.warn(
             f"The rules of what is learned changed since run {folder.id} began. Starting anew."
         )
@@ -67,7 +67,7 @@ def learn(profile: Profile, options: Options, reporter: Reporter) -> dict[str, A
         prepared = prepare(profile, options, reporter)
         folder = RunFolder.create(profile)
         _save_plan(folder, prepared, options, find_warm_start(profile, prepared, options))
-    return _Run(profile, folder, options, reporter).go()
+    return _Run(profile, folder, options, reporter).run()
 
 
 def _save_plan(
@@ -78,31 +78,27 @@ def _save_plan(
     folder.write_origins((*prepared.origins, *(warm.origins if warm else ())))
     base = prepared.preflight.base
     folder.save_plan(
-        {
-            "created": datetime.now().astimezone().isoformat(timespec="seconds"),
-            "base": {"name": base.name, "sha256": base.sha256},
-            "recipe": options.recipe.model_dump(mode="json"),
-            "device": prepared.preflight.device.name,
-            "checkpointing": prepared.preflight.checkpointing,
-            "rules": prepared.withheld.rules,
-            "data": {
-                "documents": prepared.preflight.documents,
-                "words": prepared.preflight.words,
-                "split_by": prepared.by,
-                "learned": prepared.learned,
-                "fingerprint": fingerprint(prepared.learned),
-                "held_out": prepared.held_out,
-                "sources": prepared.sources,
-                "withheld": prepared.withheld.description(),
-            }
-            | (
-                {"retrievable": prepared.retrievable}
-                if prepared.retrievable != prepared.learned
-                else {}
-            )
-            | ({"inherited": warm.inherited} if warm else {}),
-            "warm_start": warm.run.id if warm else None,
-        }
+        RunPlan(
+            created=datetime.now().astimezone().isoformat(timespec="seconds"),
+            base=RecordedBase(name=base.name, sha256=base.sha256),
+            recipe=options.recipe.model_dump(mode="json"),
+            device=prepared.preflight.device.name,
+            checkpointing=prepared.preflight.checkpointing,
+            rules=prepared.withheld.rules,
+            data=RunData(
+                documents=prepared.preflight.documents,
+                words=prepared.preflight.words,
+                split_by=prepared.by,
+                learned=prepared.learned,
+                fingerprint=fingerprint(prepared.learned),
+                held_out=prepared.held_out,
+                sources=prepared.sources,
+                retrievable=prepared.retrievable,
+                inherited=warm.inherited if warm else (),
+                withheld=prepared.withheld.counts(),
+            ),
+            warm_start=warm.run.id if warm else None,
+        )
     )
 
 
@@ -116,36 +112,36 @@ class _Run:
         self._folder = folder
         self._options = options
         self._reporter = reporter
-        self._plan = folder.load_plan()
-        self._recipe = Recipe.of(self._plan["recipe"])
-        self._device: Device = choose_device(self._plan["device"])
-        self._base = catalog.find(self._plan["base"]["name"])
-        if self._base.sha256 != self._plan["base"]["sha256"]:
+        self._plan = folder.plan()
+        self._recipe = Recipe.of(self._plan.recipe)
+        self._device: Device = choose_device(self._plan.device)
+        self._base = catalog.find(self._plan.base.name)
+        if self._base.sha256 != self._plan.base.sha256:
             raise LocalpersError(
                 f"The base {self._base.name} is not the file that this run began with: "
                 "tune again without --resume."
             )
         self._tokenizer = Tokenizer.open(self._base.path)
 
-    def go(self) -> dict[str, Any]:
+    def run(self) -> RunRecord:
         examples = read_jsonl(self._folder.examples)
         trials = read_trials(self._folder.held_out)
-        warm = self._plan.get("warm_start")
+        warm = self._plan.warm_start
         bench = Workbench(
             folder=self._folder,
             base=self._base,
             recipe=self._recipe,
             device=self._device,
-            checkpointing=bool(self._plan["checkpointing"]),
+            checkpointing=self._plan.checkpointing,
             tokenizer=self._tokenizer,
             reporter=self._reporter,
             warm_start=find_run(self._profile, warm) if warm else None,
         )
         unseen = sorted({trial.completion for trial in trials}, key=len, reverse=True)
         converted = convert(bench, self._tokenized(examples), unseen, self._steps)
-        merged = converted.parity["merged_f16"]
+        merged = converted.parity.merged_f16
         limit = LARGEST_KL if converted.reference == "float32" else LARGEST_KL_BF16
-        if merged.mean_kl > limit or merged.tokens_equal is False:
+        if merged and (merged.mean_kl > limit or merged.tokens_equal is False):
             self._finish(converted, len(examples), None, None)
             raise ParityFailed(parity_message(self._folder, merged, limit))
         verdict, served = self._judge(trials)
@@ -164,10 +160,10 @@ class _Run:
                 self._options.budget, self._recipe, self._base.parameters, seconds_per_token
             )
             seconds = budget.training(spent=time.monotonic() - self._options.started)
-        if "steps" in self._plan:
-            return int(self._plan["steps"]), seconds
+        if self._plan.steps is not None:
+            return self._plan.steps, seconds
         count = fitting(seconds)
-        self._plan["steps"] = count
+        self._plan = self._plan.model_copy(update={"steps": count})
         self._folder.save_plan(self._plan)
         return count, seconds
 
@@ -175,7 +171,9 @@ class _Run:
         self._reporter.stage("Judging on held-out text")
         run, base = self._folder.id, self._base
         activated = self._recipe.method == "activated"
-        adapter = ServedModel(base, base.path, self._folder.adapter, run=run, activated=activated)
+        adapter = ServedModel(
+            base, base.path, self._folder.adapter, run=run, base_reads_prompt=activated
+        )
         merged = ServedModel(base, self._folder.model(self._recipe.quantization), run=run)
         # Merged into the base, an adapter cannot stay away from prompts.
         files = {"adapter": adapter} if activated else {"merged": merged, "adapter": adapter}
@@ -197,8 +195,7 @@ class _Run:
         self._reporter.progress(done, total, what, max(left, 0.0) if math.isfinite(left) else None)
 
     def _evidence(self, store: Store, retriever: Retriever, trials: Sequence[Trial]) -> Evidence:
-        data = self._plan["data"]
-        retrievable = frozenset(data.get("retrievable", data["learned"]))
+        retrievable = frozenset(self._plan.data.retrievable)
         around = Surroundings(store, retrievable, seed=self._recipe.seed, retriever=retriever)
         lexicon = Lexicon(store)
         known = list(around.documents.values())
@@ -211,18 +208,23 @@ class _Run:
         examples: int,
         verdict: Verdict | None,
         served: ServedModel | None,
-    ) -> dict[str, Any]:
-        promoted = verdict is not None and verdict.promoted
-        description = describe(
-            self._folder, self._plan, self._base, self._device.name, converted, verdict, served
+    ) -> RunRecord:
+        record = describe(
+            self._folder,
+            self._plan,
+            self._base,
+            self._device.name,
+            converted,
+            verdict,
+            served,
+            examples=examples,
+            seconds=time.monotonic() - self._options.started,
         )
-        description["examples"] = examples
-        description["seconds_total"] = round(time.monotonic() - self._options.started, 1)
-        self._folder.finish(description)
-        if promoted:
+        self._folder.finish(record)
+        if record.promoted:
             self._profile.promote(self._folder.id, self._base.name)
         prune(self._profile)
-        return description
+        return record
 
 
 def _incumbent(profile: Profile) -> Incumbent | None:
@@ -231,6 +233,6 @@ def _incumbent(profile: Profile) -> Incumbent | None:
     if run is None:
         return None
     try:
-        return Incumbent(served_model(profile), find_run(profile, run).learned_from())
+        return Incumbent(served_model(profile), find_run(profile, run).data().learned_from())
     except LocalpersError:
         return None

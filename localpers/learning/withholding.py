@@ -11,7 +11,6 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from localpers.corpus.authors import Authors, is_transcript, tell_authors
 from localpers.corpus.secrets.findings import Finding
@@ -20,6 +19,7 @@ from localpers.corpus.secrets.scan import TITLE, scan
 from localpers.datatypes import Block, BlockKind, Kind, RetrievedPassage, StoredDocument
 from localpers.encryption.files import wipe
 from localpers.profile import Profile, write_atomically
+from localpers.runs.records import RedactionCounts
 
 SHORTEST_REST = 12
 """Characters: less that is left of a paragraph is no sentence."""
@@ -64,27 +64,24 @@ class Withheld:
             for finding in self.findings.get(passage.document, ())
         )
 
-    def counts(self) -> dict[str, int]:
-        """Places by kind, the most frequent first."""
-        return dict(Counter(place.kind for place in self.places).most_common())
-
-    def description(self) -> dict[str, Any]:
-        """Counts for a run's description and for --json."""
-        return {
-            "places": len(self.places),
-            "documents": len({(place.path, place.part) for place in self.places}),
-            "kinds": self.counts(),
-            "mails_of_others": len(self.mails.others),
-            "messages_of_others": len(self.messages.others),
-            "transcripts": len(self.transcripts),
-        }
+    def counts(self) -> RedactionCounts:
+        """`kinds` with the most frequent first."""
+        return RedactionCounts(
+            places=len(self.places),
+            documents=len({(place.path, place.part) for place in self.places}),
+            kinds=dict(Counter(place.kind for place in self.places).most_common()),
+            mails_of_others=len(self.mails.others),
+            messages_of_others=len(self.messages.others),
+            transcripts=len(self.transcripts),
+        )
 
     def lines(self) -> list[str]:
         """What a user is told before training, in a line each; none where nothing is held back."""
         told = []
         if self.places:
-            number, documents = len(self.places), self.description()["documents"]
-            kinds = ", ".join(f"{count} {kind}" for kind, count in self.counts().items())
+            counts = self.counts()
+            number, documents = counts.places, counts.documents
+            kinds = ", ".join(f"{count} {kind}" for kind, count in counts.kinds.items())
             told.append(
                 f"Held back from learning: {number} place{'s' * (number > 1)} in {documents} "
                 f"document{'s' * (documents > 1)} ({kinds}); --dry-run lists them."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -68,7 +69,7 @@ class Recipe(BaseModel):
             raise LocalpersError(f"{path} is not TOML ({error}): mend it.") from error
 
     @classmethod
-    def of(cls, fields: dict[str, Any]) -> Recipe:
+    def of(cls, fields: Mapping[str, Any]) -> Recipe:
         """The recipe of these fields. Raises LocalpersError, naming the field, for a wrong one."""
         try:
             return cls.model_validate(fields)

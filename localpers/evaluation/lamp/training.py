@@ -165,7 +165,7 @@ def served_with(settings: Settings, trained: Trained | None, scale: float = 1.0)
     """The base with an adapter, as its method wants it, or bare."""
     path = trained.path if trained else None
     activated = trained is not None and settings.recipe.method == "activated"
-    return ServedModel(settings.base, settings.base.path, path, scale, activated=activated)
+    return ServedModel(settings.base, settings.base.path, path, scale, base_reads_prompt=activated)
 
 
 def _since(began: float) -> float:
