@@ -75,8 +75,8 @@ def forget(
 
 def _retrained(profile: Profile, affected: tuple[Affected, ...], budget: float) -> RunRecord | None:
     """A new run like the one that answered, else like the newest that went."""
-    from localpers.learning.flow import learn
-    from localpers.learning.preparation import Options
+    from localpers.learning.flow import tune
+    from localpers.learning.preparation import TuneOptions
     from localpers.tuning.recipe import Recipe
 
     if not affected:
@@ -86,9 +86,9 @@ def _retrained(profile: Profile, affected: tuple[Affected, ...], budget: float) 
     notice("It is forgotten. Training again without it …")
     reporter = TerminalReporter()
     recipe = Recipe.of(dict(model.recipe))
-    options = Options(model.base, recipe, "auto", budget, False, time.monotonic(), warm=True)
+    options = TuneOptions(model.base, recipe, budget=budget, warm=True)
     try:
-        return learn(profile, options, reporter)
+        return tune(profile, options, reporter)
     finally:
         reporter.clear()
 

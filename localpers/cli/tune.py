@@ -15,8 +15,8 @@ from localpers.cli.durations import seconds_in
 from localpers.cli.progress import TerminalReporter, duration
 
 if TYPE_CHECKING:
-    from localpers.learning.preparation import Options, Prepared
-    from localpers.learning.withholding import Withheld
+    from localpers.learning.preparation import Prepared, TuneOptions
+    from localpers.learning.redaction import Redaction
     from localpers.runs.records import RunMetrics, RunRecord, RunServed, RunVerdict
 
 EXAMPLES_SHOWN = 3
@@ -28,7 +28,7 @@ def tune(
     base: Annotated[str | None, typer.Option(help="The base model to tune.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="A recipe file in TOML.")] = None,
     method: Annotated[
-        str | None, typer.Option(help="How to adapt the base: lora or activated.")
+        str | None, typer.Option(help="How to adapt the base: lora, rslora, dora or activated.")
     ] = None,
     budget: Annotated[
         str, typer.Option(help="Time for the whole command: 90s, 10m, 2h, or 'none'.")
@@ -52,14 +52,14 @@ def tune(
 
     from localpers.cli.unlocking import open_profile
     from localpers.cli.upkeep import refresh_index
-    from localpers.learning.flow import learn
-    from localpers.learning.preparation import Options, prepare
+    from localpers.learning import flow
+    from localpers.learning.preparation import TuneOptions, prepare
     from localpers.tuning.recipe import Recipe
 
     stated = {"method": method, "quantization": quantization, "seed": seed}
     fields = Recipe.load(recipe).model_dump() if recipe else {}
     fields |= {name: value for name, value in stated.items() if value is not None}
-    options = Options(base, Recipe.of(fields), device, seconds, resume, started)
+    options = TuneOptions(base, Recipe.of(fields), device, seconds, resume, started=started)
     profile = open_profile(context)
     reporter = TerminalReporter()
     refresh_index(profile)
@@ -70,7 +70,7 @@ def tune(
                 reporter.clear()
                 _tell_plan(prepared, options, as_json)
                 return
-            record = learn(profile, options, reporter)
+            record = flow.tune(profile, options, reporter)
         finally:
             reporter.clear()
     if as_json:
@@ -79,7 +79,7 @@ def tune(
         _tell(record)
 
 
-def _tell_plan(prepared: Prepared, options: Options, as_json: bool) -> None:
+def _tell_plan(prepared: Prepared, options: TuneOptions, as_json: bool) -> None:
     from localpers.learning.preparation import estimate_seconds
     from localpers.tuning.dataset import as_json as example_as_json
 
@@ -98,7 +98,7 @@ def _tell_plan(prepared: Prepared, options: Options, as_json: bool) -> None:
                 "tokens": prepared.tokens,
                 "examples": [example_as_json(example) for example in prepared.examples],
                 "held_out": len(prepared.trials),
-                "withheld": _withheld_as_json(prepared.withheld),
+                "withheld": _redaction_as_json(prepared.redaction),
             }
         )
         return
@@ -114,7 +114,7 @@ def _tell_plan(prepared: Prepared, options: Options, as_json: bool) -> None:
         f"Base {flight.base.name} on {flight.device.name} ({flight.device.description}): "
         f"about {duration(seconds)}"
     )
-    _tell_withheld(prepared.withheld)
+    _tell_redaction(prepared.redaction)
     for number, example in enumerate(prepared.examples[:EXAMPLES_SHOWN], 1):
         say()
         say(f"── example {number}: {example.task}")
@@ -124,28 +124,28 @@ def _tell_plan(prepared: Prepared, options: Options, as_json: bool) -> None:
     say("Nothing was trained. --json lists all examples.")
 
 
-def _withheld_as_json(withheld: Withheld) -> dict[str, Any]:
-    return withheld.counts().document() | {
-        "found": [dataclasses.asdict(place) for place in withheld.places],
+def _redaction_as_json(redaction: Redaction) -> dict[str, Any]:
+    return redaction.counts().document() | {
+        "found": [dataclasses.asdict(place) for place in redaction.places],
         "own": {
-            "addresses": list(withheld.mails.own),
-            "addresses_by": withheld.mails.how,
-            "names": list(withheld.messages.own),
-            "names_by": withheld.messages.how,
+            "addresses": list(redaction.mails.own),
+            "addresses_by": redaction.mails.how,
+            "names": list(redaction.messages.own),
+            "names_by": redaction.messages.how,
         },
     }
 
 
-def _tell_withheld(withheld: Withheld) -> None:
+def _tell_redaction(redaction: Redaction) -> None:
     """Where something is held back, and as what; never the thing itself."""
-    if not withheld.places:
+    if not redaction.places:
         say("Nothing found that must not be learned")
-    for place in withheld.places[:PLACES_SHOWN]:
+    for place in redaction.places[:PLACES_SHOWN]:
         line = f":{place.line}" if place.line is not None else ""
         part = f" ({place.part})" if place.part else ""
         say(f"  not learned: {place.path}{line}{part}: {place.kind}")
-    if len(withheld.places) > PLACES_SHOWN:
-        say(f"  and {len(withheld.places) - PLACES_SHOWN} more; --json lists all")
+    if len(redaction.places) > PLACES_SHOWN:
+        say(f"  and {len(redaction.places) - PLACES_SHOWN} more; --json lists all")
 
 
 def _tell(run: RunRecord) -> None:

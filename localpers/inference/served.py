@@ -63,6 +63,10 @@ def _answering(folder: RunFolder) -> tuple[str, RunServed]:
 
 
 def _tuned(folder: RunFolder, base_name: str, served: RunServed, unmerged: bool) -> ServedModel:
+    if unmerged and not fetch(folder.adapter).is_file():
+        raise LocalpersError(
+            f"Run '{folder.id}' is served merged only, by its method: ask without --contrast."
+        )
     adapter_name = folder.adapter.name if unmerged else served.adapter
     adapter = fetch(folder.path / adapter_name) if adapter_name else None
     merged = fetch(folder.path / served.model) if served.model and not unmerged else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from localpers.datatypes import ModelInfo
-from localpers.learning.preparation import Options, Prepared
+from localpers.learning.preparation import Prepared, TuneOptions
 from localpers.profile import Profile
 from localpers.runs import Origin, RunFolder, finished_runs
 from localpers.tuning.recipe import Recipe
@@ -25,7 +25,7 @@ class WarmStart:
     origins: tuple[Origin, ...]
 
 
-def find_warm_start(profile: Profile, prepared: Prepared, options: Options) -> WarmStart | None:
+def find_warm_start(profile: Profile, prepared: Prepared, options: TuneOptions) -> WarmStart | None:
     """The newest run whose adapter fits base and recipe and has learned from nothing that is held
     out now, which would be judged too well. None where there is none, or it is not wanted.
     """

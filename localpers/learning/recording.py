@@ -1,4 +1,4 @@
-"""`run.json`: what a run was made of, what came out, and what was measured."""
+"""A finished run as a RunRecord."""
 
 from __future__ import annotations
 
@@ -9,19 +9,17 @@ import platform
 from collections.abc import Sequence
 
 from localpers import __version__
-from localpers.datatypes import ModelInfo, ServedModel
+from localpers.datatypes import ServedModel
 from localpers.evaluation.bootstrap import Interval
 from localpers.evaluation.verdict import Measured, Setting, Verdict
-from localpers.learning.conversion import Converted
+from localpers.learning.conversion import Converted, Job
 from localpers.runs import RunFolder
 from localpers.runs.records import (
-    Parity,
     RecordedBase,
     RunFigures,
     RunFile,
     RunInterval,
     RunMetrics,
-    RunPlan,
     RunRecord,
     RunServed,
     RunSetting,
@@ -30,20 +28,15 @@ from localpers.runs.records import (
 from localpers.weights.digest import compute_sha256
 
 
-def describe(
-    folder: RunFolder,
-    plan: RunPlan,
-    base: ModelInfo,
-    device: str,
+def make_record(
+    job: Job,
     converted: Converted,
     verdict: Verdict | None,
     served: ServedModel | None,
-    *,
     examples: int,
-    seconds: float,
 ) -> RunRecord:
     """The record of a finished run; `verdict` and `served` are None after failed parity."""
-    training = converted.training
+    plan, base, training, folder = job.folder.plan(), job.base, converted.training, job.folder
     return RunRecord(
         run=folder.id,
         created=plan.created,
@@ -54,10 +47,10 @@ def describe(
             architecture=base.architecture,
             quantization=base.quantization,
         ),
-        method=plan.recipe["method"],
+        method=job.recipe.method,
         recipe=plan.recipe,
-        seed=plan.recipe["seed"],
-        device=device,
+        seed=job.recipe.seed,
+        device=job.device.name,
         versions=_versions(),
         data=plan.data,
         warm_start=plan.warm_start,
@@ -66,7 +59,7 @@ def describe(
         steps=training.steps,
         steps_planned=training.planned,
         seconds=training.seconds,
-        seconds_total=round(seconds, 1),
+        seconds_total=round(job.spent, 1),
         losses=tuple(round(loss, 5) for loss in training.losses),
         quantization=converted.quantization,
         parity=converted.parity,
@@ -128,20 +121,6 @@ def _served(served: ServedModel) -> RunServed:
         scale=served.adapter_scale,
         passages=served.passages,
         activated=served.base_reads_prompt,
-    )
-
-
-def parity_message(folder: RunFolder, found: Parity, limit: float) -> str:
-    """What differs between the merged F16 file and torch, and what became of the run."""
-    what = (
-        "its tokenizer makes other tokens"
-        if found.tokens_equal is False
-        else f"mean KL {found.mean_kl:.2g} nats where {limit:.0e} is allowed, the same top token "
-        f"in {found.top1_agreement:.1%}"
-    )
-    return (
-        f"The merged model does not compute what was trained ({what}). The adapter is kept as "
-        f"run {folder.id} and nothing is promoted: tune another base, and report this one."
     )
 
 

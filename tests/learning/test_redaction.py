@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from localpers.corpus.secrets.findings import Finding
 from localpers.corpus.secrets.rules import Rules
 from localpers.datatypes import Block, BlockKind, Kind, RetrievedPassage, StoredDocument
-from localpers.learning.withholding import Withheld, cut_blocks, withhold
+from localpers.learning.redaction import Redaction, cut_blocks, redact
 from localpers.tuning.examples import ExampleMaker
 from localpers.tuning.recipe import Recipe
 from localpers.weights.tokenizer import Tokenizer
@@ -57,8 +57,8 @@ def document(
     )
 
 
-def held(*documents: StoredDocument, rules: Rules | None = None) -> Withheld:
-    return withhold(documents, rules or Rules(), lambda ids: dict.fromkeys(ids, 1))
+def held(*documents: StoredDocument, rules: Rules | None = None) -> Redaction:
+    return redact(documents, rules or Rules(), lambda ids: dict.fromkeys(ids, 1))
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_no_example_holds_a_finding_in_prompt_or_completion(
 
     recipe = Recipe(retrieval_share=1.0, max_length=4096)
     maker = ExampleMaker(tokenizer, recipe, retrieve, {1: "hash 1", 2: "hash 2"})
-    for example in maker.training([own]):
+    for example, _ in maker.training([own]):
         assert not any("Tr0ub4dor" in message.content for message in example.messages)
 
 
