@@ -32,12 +32,14 @@ TUNED = """
 import sys
 from localpers.profile import Profile
 from localpers.runs import RunFolder
+from localpers.runs.records import RecordedBase, RunRecord, RunServed
 from localpers.weights.catalog import catalog, find
 profile, base = Profile.open(), find(catalog()[0].name)
 run = RunFolder.create(profile)
 run.model("q4_1").write_bytes(base.path.read_bytes())
-run.finish({"run": run.id, "base_model": {"name": base.name, "sha256": base.sha256},
-            "served": {"model": run.model("q4_1").name, "adapter": None, "scale": 1.0}})
+run.finish(RunRecord(run=run.id, base=base.name,
+                     base_model=RecordedBase(name=base.name, sha256=base.sha256),
+                     served=RunServed(model=run.model("q4_1").name)))
 profile.promote(run.id)
 """
 

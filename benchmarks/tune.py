@@ -132,7 +132,7 @@ def train_localpers(
     """(model, time, tokens of completions learned) of the product with one of RECIPES, changed."""
     from localpers.tuning.device import choose_device
     from localpers.tuning.methods import adapt
-    from localpers.tuning.read_prompts import LEARNED_END, ReadPrompts
+    from localpers.tuning.prefill import PROMPT_GRADIENT_TOKENS, AdapterPrefill
     from localpers.tuning.recipe import Recipe
     from localpers.tuning.schedule import steps_in_epochs, steps_in_seconds
     from localpers.tuning.training import Trainer
@@ -143,7 +143,7 @@ def train_localpers(
     examples = _examples(pairs)
     trainer = Trainer(model, examples, recipe, device, folder / "state")
     if name == "read anew":
-        trainer._read = ReadPrompts(model, device.name, LEARNED_END)
+        trainer._read = AdapterPrefill(model, device.name, PROMPT_GRADIENT_TOKENS)
     steps = steps_in_epochs(examples, recipe)
     if seconds is not None:
         costs = trainer.costs(trainer.calibrate())
@@ -163,11 +163,11 @@ def held_out_loss(model: Any, pairs: Sequence[Pair], folder: Path, activated: bo
     """Mean nats per completion token, in float32; the base reads for an activated adapter."""
     import torch
 
+    from localpers.tuning.prefill import BasePrefill
     from localpers.tuning.prompt_store import PromptStore
-    from localpers.tuning.read_prompts import ReadByBase
 
     model = model.float().cpu().eval()
-    read = ReadByBase(model, "cpu", PromptStore(folder)) if activated else None
+    read = BasePrefill(model, "cpu", PromptStore(folder)) if activated else None
     total, count = 0.0, 0
     with torch.no_grad():
         for example in _examples(pairs):

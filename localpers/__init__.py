@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from localpers.assistant.assistant import Assistant
     from localpers.assistant.options import AnswerOptions
     from localpers.datatypes import Message
+    from localpers.learning.flow import tune
+    from localpers.learning.preparation import TuneOptions
+    from localpers.tuning.recipe import Recipe
 
 __version__ = "0.1.0"
 
@@ -18,10 +21,22 @@ _PUBLIC = {
     "AnswerOptions": "localpers.assistant.options",
     "Assistant": "localpers.assistant.assistant",
     "Message": "localpers.datatypes",
+    "Recipe": "localpers.tuning.recipe",
+    "TuneOptions": "localpers.learning.preparation",
+    "tune": "localpers.learning.flow",
 }
 """Public name → module, imported on first use: `import localpers` stays light."""
 
-__all__ = ["Answer", "AnswerOptions", "Assistant", "Message", "__version__"]
+__all__ = [
+    "Answer",
+    "AnswerOptions",
+    "Assistant",
+    "Message",
+    "Recipe",
+    "TuneOptions",
+    "__version__",
+    "tune",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -156,8 +156,8 @@ class ServedModel:
     """The files that answer: a base alone, a merged model, or a base with an adapter.
 
     `run` is the tuning run that made the model or the adapter, None for a bare base; `passages` the
-    number of them that its verdict chose for prompts, 0 where nothing was chosen. An `activated`
-    adapter was trained to work on answers alone: prompts are read by the base.
+    number of them that its verdict chose for prompts, 0 where nothing was chosen. With
+    `base_reads_prompt` the adapter was trained to work on answers alone.
     """
 
     base: ModelInfo
@@ -166,7 +166,7 @@ class ServedModel:
     adapter_scale: float = 1.0
     run: str | None = None
     passages: int = 0
-    activated: bool = False
+    base_reads_prompt: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from localpers.cli.progress import ProgressLine, TerminalReporter
 if TYPE_CHECKING:
     from localpers.privacy.forget import Affected, Plan
     from localpers.profile import Profile
+    from localpers.runs.records import RunRecord
 
 MOST_SHOWN = 20
 
@@ -51,7 +52,7 @@ def forget(
 
     profile = open_profile(context)
     line = ProgressLine("forgetting")
-    retrained: dict[str, Any] | None = None
+    retrained: RunRecord | None = None
     with profile.writing("forget"):
         with profile.measuring("forget"), Store.open(profile) as store:
             planned = plan(profile, store, paths or [], document or [])
@@ -68,16 +69,14 @@ def forget(
     if as_json:
         print_json(_document(profile, planned, retrained, taken))
     elif retrained:
-        became = "answers now" if retrained["promoted"] else "was not promoted"
-        say(f"Run {retrained['run']}, trained without it, {became}: {retrained['reason']}.")
+        became = "answers now" if retrained.promoted else "was not promoted"
+        say(f"Run {retrained.run}, trained without it, {became}: {retrained.reason}.")
 
 
-def _retrained(
-    profile: Profile, affected: tuple[Affected, ...], budget: float
-) -> dict[str, Any] | None:
-    """The description of a new run like the one that answered, else like the newest that went."""
-    from localpers.learning.flow import learn
-    from localpers.learning.preparation import Options
+def _retrained(profile: Profile, affected: tuple[Affected, ...], budget: float) -> RunRecord | None:
+    """A new run like the one that answered, else like the newest that went."""
+    from localpers.learning.flow import tune
+    from localpers.learning.preparation import TuneOptions
     from localpers.tuning.recipe import Recipe
 
     if not affected:
@@ -87,17 +86,17 @@ def _retrained(
     notice("It is forgotten. Training again without it …")
     reporter = TerminalReporter()
     recipe = Recipe.of(dict(model.recipe))
-    options = Options(model.base, recipe, "auto", budget, False, time.monotonic(), warm=True)
+    options = TuneOptions(model.base, recipe, budget=budget, warm=True)
     try:
-        return learn(profile, options, reporter)
+        return tune(profile, options, reporter)
     finally:
         reporter.clear()
 
 
 def _document(
-    profile: Profile, planned: Plan, retrained: dict[str, Any] | None, seconds: float
+    profile: Profile, planned: Plan, retrained: RunRecord | None, seconds: float
 ) -> dict[str, Any]:
-    keys = ("run", "promoted", "reason", "warm_start")
+    keys = {"run", "promoted", "reason", "warm_start"}
     return {
         "removed": len(planned.documents),
         "documents": [
@@ -111,7 +110,7 @@ def _document(
         ],
         "adapters": [{"run": one.run, "action": one.action} for one in planned.affected],
         "promoted": profile.promoted(),
-        "retrained": {key: retrained[key] for key in keys} if retrained else None,
+        "retrained": retrained.model_dump(include=keys) if retrained else None,
         "seconds": round(seconds, 3),
     }
 

@@ -8,6 +8,7 @@ import typer
 
 from localpers.cli.console import Json, notice, print_json, say
 from localpers.cli.unlocking import open_profile
+from localpers.errors import LocalpersError
 
 if TYPE_CHECKING:
     from localpers.profile import Profile
@@ -95,14 +96,13 @@ def _state(profile: Profile) -> dict[str, Any]:
         totals = store.documents.totals()
         shares = store.documents.language_shares()
         vectors = _vectors(store)
-        learned_from_gone = gone(store, finished_runs(profile))
-    runs = []
-    for run in finished_runs(profile):
-        description = run.describe()
-        if description.get("run") == run.id:
-            runs.append(description)
-        else:
-            notice(f"{run.description} describes no run: remove the folder.")
+        runs = {}
+        for folder in finished_runs(profile):
+            try:
+                runs[folder] = folder.record()
+            except LocalpersError as error:
+                notice(str(error))
+        learned_from_gone = gone(store, runs)
     unfinished = interrupted_run(profile)
     return {
         "profile": profile.name,
@@ -121,17 +121,17 @@ def _state(profile: Profile) -> dict[str, Any]:
         "promoted": profile.promoted(),
         "runs": [
             {
-                "run": run["run"],
-                "created": run["created"],
-                "base": run["base"],
-                "method": run["method"],
-                "examples": run["examples"],
-                "promoted": run["run"] == profile.promoted(),
-                "reason": run["reason"],
-                "tainted": run.get("tainted"),
-                "gone": learned_from_gone[run["run"]],
+                "run": folder.id,
+                "created": run.created,
+                "base": run.base,
+                "method": run.method,
+                "examples": run.examples,
+                "promoted": folder.id == profile.promoted(),
+                "reason": run.reason,
+                "tainted": run.tainted,
+                "gone": learned_from_gone[folder.id],
             }
-            for run in runs
+            for folder, run in runs.items()
         ],
         "interrupted": unfinished.id if unfinished else None,
         "writing": profile.is_being_written(),

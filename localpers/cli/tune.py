@@ -15,8 +15,9 @@ from localpers.cli.durations import seconds_in
 from localpers.cli.progress import TerminalReporter, duration
 
 if TYPE_CHECKING:
-    from localpers.learning.preparation import Options, Prepared
-    from localpers.learning.withholding import Withheld
+    from localpers.learning.preparation import Prepared, TuneOptions
+    from localpers.learning.redaction import Redaction
+    from localpers.runs.records import RunMetrics, RunRecord, RunServed, RunVerdict
 
 EXAMPLES_SHOWN = 3
 PLACES_SHOWN = 100
@@ -27,7 +28,7 @@ def tune(
     base: Annotated[str | None, typer.Option(help="The base model to tune.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="A recipe file in TOML.")] = None,
     method: Annotated[
-        str | None, typer.Option(help="How to adapt the base: lora or activated.")
+        str | None, typer.Option(help="How to adapt the base: lora, rslora, dora or activated.")
     ] = None,
     budget: Annotated[
         str, typer.Option(help="Time for the whole command: 90s, 10m, 2h, or 'none'.")
@@ -51,14 +52,14 @@ def tune(
 
     from localpers.cli.unlocking import open_profile
     from localpers.cli.upkeep import refresh_index
-    from localpers.learning.flow import learn
-    from localpers.learning.preparation import Options, prepare
+    from localpers.learning import flow
+    from localpers.learning.preparation import TuneOptions, prepare
     from localpers.tuning.recipe import Recipe
 
     stated = {"method": method, "quantization": quantization, "seed": seed}
     fields = Recipe.load(recipe).model_dump() if recipe else {}
     fields |= {name: value for name, value in stated.items() if value is not None}
-    options = Options(base, Recipe.of(fields), device, seconds, resume, started)
+    options = TuneOptions(base, Recipe.of(fields), device, seconds, resume, started=started)
     profile = open_profile(context)
     reporter = TerminalReporter()
     refresh_index(profile)
@@ -69,16 +70,16 @@ def tune(
                 reporter.clear()
                 _tell_plan(prepared, options, as_json)
                 return
-            description = learn(profile, options, reporter)
+            record = flow.tune(profile, options, reporter)
         finally:
             reporter.clear()
     if as_json:
-        print_json(description)
+        print_json(record.document())
     else:
-        _tell(description)
+        _tell(record)
 
 
-def _tell_plan(prepared: Prepared, options: Options, as_json: bool) -> None:
+def _tell_plan(prepared: Prepared, options: TuneOptions, as_json: bool) -> None:
     from localpers.learning.preparation import estimate_seconds
     from localpers.tuning.dataset import as_json as example_as_json
 
@@ -97,7 +98,7 @@ def _tell_plan(prepared: Prepared, options: Options, as_json: bool) -> None:
                 "tokens": prepared.tokens,
                 "examples": [example_as_json(example) for example in prepared.examples],
                 "held_out": len(prepared.trials),
-                "withheld": _withheld_as_json(prepared.withheld),
+                "withheld": _redaction_as_json(prepared.redaction),
             }
         )
         return
@@ -113,7 +114,7 @@ def _tell_plan(prepared: Prepared, options: Options, as_json: bool) -> None:
         f"Base {flight.base.name} on {flight.device.name} ({flight.device.description}): "
         f"about {duration(seconds)}"
     )
-    _tell_withheld(prepared.withheld)
+    _tell_redaction(prepared.redaction)
     for number, example in enumerate(prepared.examples[:EXAMPLES_SHOWN], 1):
         say()
         say(f"── example {number}: {example.task}")
@@ -123,72 +124,76 @@ def _tell_plan(prepared: Prepared, options: Options, as_json: bool) -> None:
     say("Nothing was trained. --json lists all examples.")
 
 
-def _withheld_as_json(withheld: Withheld) -> dict[str, Any]:
-    return withheld.description() | {
-        "found": [dataclasses.asdict(place) for place in withheld.places],
+def _redaction_as_json(redaction: Redaction) -> dict[str, Any]:
+    return redaction.counts().document() | {
+        "found": [dataclasses.asdict(place) for place in redaction.places],
         "own": {
-            "addresses": list(withheld.mails.own),
-            "addresses_by": withheld.mails.how,
-            "names": list(withheld.messages.own),
-            "names_by": withheld.messages.how,
+            "addresses": list(redaction.mails.own),
+            "addresses_by": redaction.mails.how,
+            "names": list(redaction.messages.own),
+            "names_by": redaction.messages.how,
         },
     }
 
 
-def _tell_withheld(withheld: Withheld) -> None:
+def _tell_redaction(redaction: Redaction) -> None:
     """Where something is held back, and as what; never the thing itself."""
-    if not withheld.places:
+    if not redaction.places:
         say("Nothing found that must not be learned")
-    for place in withheld.places[:PLACES_SHOWN]:
+    for place in redaction.places[:PLACES_SHOWN]:
         line = f":{place.line}" if place.line is not None else ""
         part = f" ({place.part})" if place.part else ""
         say(f"  not learned: {place.path}{line}{part}: {place.kind}")
-    if len(withheld.places) > PLACES_SHOWN:
-        say(f"  and {len(withheld.places) - PLACES_SHOWN} more; --json lists all")
+    if len(redaction.places) > PLACES_SHOWN:
+        say(f"  and {len(redaction.places) - PLACES_SHOWN} more; --json lists all")
 
 
-def _tell(run: dict[str, Any]) -> None:
-    training = duration(run["seconds"])
+def _tell(run: RunRecord) -> None:
     say(
-        f"Run {run['run']}: {run['examples']} examples, {run['tokens']:,} completion tokens in "
-        f"{run['steps']} steps, {training} of training, {duration(run['seconds_total'])} in all"
+        f"Run {run.run}: {run.examples} examples, {run.tokens:,} completion tokens in "
+        f"{run.steps} steps, {duration(run.seconds)} of training, "
+        f"{duration(run.seconds_total)} in all"
     )
-    names = {
-        "merged_f16": "merged, F16",
-        "adapter": "base + adapter",
-        "quantized": f"merged, {run['quantization']['type']}",
-    }
+    quantized = run.quantization.type if run.quantization else ""
+    files = (
+        ("merged, F16", run.parity.merged_f16),
+        ("base + adapter", run.parity.adapter),
+        (f"merged, {quantized}", run.parity.quantized),
+    )
     say("Against the model in torch:")
-    for key, name in names.items():
-        found = run["parity"][key]
-        say(
-            f"  {name:<16} mean KL {found['mean_kl']:.1e} nats, same top token "
-            f"{found['top1_agreement']:.1%} of {found['positions']}"
-        )
-    _tell_verdict(run)
+    for name, found in files:
+        if found is not None:
+            say(
+                f"  {name:<16} mean KL {found.mean_kl:.1e} nats, same top token "
+                f"{found.top1_agreement:.1%} of {found.positions}"
+            )
+    if run.metrics and run.verdict and run.served:
+        _tell_verdict(run, run.metrics, run.verdict, run.served)
 
 
-def _tell_verdict(run: dict[str, Any]) -> None:
-    base, tuned, verdict = run["metrics"]["rag"], run["metrics"]["rag+peft"], run["verdict"]
-    say(f"On {base['documents']} held-out documents and {base['questions']} questions from notes:")
+def _tell_verdict(
+    run: RunRecord, metrics: RunMetrics, verdict: RunVerdict, served: RunServed
+) -> None:
+    base, tuned = metrics.base, metrics.tuned
+    say(f"On {base.documents} held-out documents and {base.questions} questions from notes:")
     say(f"  {'with notes':<22} {'base':>10} {'tuned':>10}")
     rows = (
-        ("nats per token", "nll", ".3f"),
-        ("perplexity", "perplexity", ".2f"),
-        ("ROUGE-1", "rouge_1", ".3f"),
-        ("answers right", "right", ".0%"),
-        ("answers cited", "cited", ".0%"),
-        ("neutral perplexity", "neutral_perplexity", ".2f"),
+        ("nats per token", base.nll, tuned.nll, ".3f"),
+        ("perplexity", base.perplexity, tuned.perplexity, ".2f"),
+        ("ROUGE-1", base.rouge_1, tuned.rouge_1, ".3f"),
+        ("answers right", base.right, tuned.right, ".0%"),
+        ("answers cited", base.cited, tuned.cited, ".0%"),
+        ("neutral perplexity", base.neutral_perplexity, tuned.neutral_perplexity, ".2f"),
     )
-    for label, key, form in rows:
-        say(f"  {label:<22} {base[key]:>10{form}} {tuned[key]:>10{form}}")
-    which = "base + adapter" if run["served"]["adapter"] else "the merged model"
-    scale = f" at scale {run['served']['scale']:g}" if run["served"]["scale"] != 1 else ""
-    chosen = f"{which}{scale}, {verdict['setting']['k']} passages"
-    say(f"Best of {len(verdict['tried'])} settings on other held-out documents: {chosen}.")
-    if run["promoted"]:
-        say(f"Promoted: {run['reason']}.")
+    for label, before, after, form in rows:
+        say(f"  {label:<22} {before:>10{form}} {after:>10{form}}")
+    which = "base + adapter" if served.adapter else "the merged model"
+    scale = f" at scale {served.scale:g}" if served.scale != 1 else ""
+    chosen = f"{which}{scale}, {verdict.setting.k} passages"
+    say(f"Best of {len(verdict.tried)} settings on other held-out documents: {chosen}.")
+    if run.promoted:
+        say(f"Promoted: {run.reason}.")
         say("'localpers ask' uses it from now on; 'localpers rollback' undoes that.")
     else:
-        say(f"Not promoted: {run['reason']}.")
-        say(f"It is kept: 'localpers ask --run {run['run']} …' tries it.")
+        say(f"Not promoted: {run.reason}.")
+        say(f"It is kept: 'localpers ask --run {run.run} …' tries it.")

@@ -39,6 +39,7 @@ from localpers.retrieval.lexicon import Lexicon
 from localpers.retrieval.retriever import Retriever
 from localpers.retrieval.retrievers import need_vectors
 from localpers.runs import finished_runs
+from localpers.runs.records import RunRecord
 from localpers.store import Store
 from localpers.tuning.requests import Task
 
@@ -243,7 +244,7 @@ class _Work:
         seconds: float,
     ) -> Evaluation:
         subject = self._subject
-        run = subject.description
+        record = subject.record
         with Engine.open(subject.base) as engine:
             shown = tuple(
                 Shown(
@@ -256,7 +257,7 @@ class _Work:
                 )
                 for trial in self._trials
             )
-        verdict = {key: run[key] for key in ("promoted", "reason", "metrics") if key in run}
+        verdict = record.document() if record else {}
         return Evaluation(
             run=subject.run,
             base=subject.base.base.name,
@@ -265,12 +266,14 @@ class _Work:
             settings=self.settings,
             others=self._others.source,
             split_by=subject.split_by,
-            verdict=verdict or None,
+            verdict={key: verdict[key] for key in ("promoted", "reason", "metrics")}
+            if record
+            else None,
             trials=shown,
             scores=tuple(scores),
             questions=tuple(asked),
             neutral=neutral,
-            losses=tuple(run.get("losses", ())),
+            losses=record.losses if record else (),
             growth=tuple(_growth(self._profile)),
             seconds=round(seconds, 1),
         )
@@ -285,7 +288,7 @@ class _Work:
             "title_tokens": TITLE_TOKENS,
             "text_tokens": TEXT_TOKENS,
             "base": subject.base.base.sha256,
-            "tuned": _fingerprint_of(subject.tuned, subject.description),
+            "tuned": _fingerprint_of(subject.tuned, subject.record),
             "trials": _fingerprint([f"{t.content_hash}{t.task}{t.query}" for t in self._trials]),
             "questions": _fingerprint([question.text for question in self._questions]),
             "retrievable": _fingerprint(
@@ -345,23 +348,21 @@ def _growth(profile: Profile) -> Iterator[dict[str, Any]]:
     retrieval.
     """
     for folder in reversed(finished_runs(profile)):
-        run = folder.describe()
-        try:
-            base, tuned = run["metrics"]["rag"]["nll"], run["metrics"]["rag+peft"]["nll"]
-            documents = len(run["data"]["learned"])
-            point = {"run": folder.id, "base": run["base"], "documents": documents}
-            yield {**point, "tokens": int(run["tokens"]), "gain": 1 - tuned / base}
-        except (KeyError, TypeError, ZeroDivisionError):
-            continue
+        run = folder.record()
+        if run.metrics is not None and run.metrics.base.nll:
+            gain = 1 - run.metrics.tuned.nll / run.metrics.base.nll
+            point = {"run": folder.id, "base": run.base, "documents": len(run.data.learned)}
+            yield {**point, "tokens": run.tokens, "gain": gain}
 
 
 def _fingerprint(parts: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _fingerprint_of(served: ServedModel | None, description: Any) -> str | None:
+def _fingerprint_of(served: ServedModel | None, record: RunRecord | None) -> str | None:
     """The recorded SHA-256 of the file that the run made and that answers."""
     if served is None:
         return None
     name = (served.adapter or served.model).name
-    return str(description.get("files", {}).get(name, {}).get("sha256", name))
+    known = record.files.get(name) if record else None
+    return known.sha256 if known else name

@@ -168,7 +168,8 @@ class _Judge:
         better = _best(tried)
         for k in OTHER_K:
             yield replace(better, k=k)
-        yield replace(_best(tried), file="adapter", scale=OTHER_SCALE)
+        if "adapter" in self._files:
+            yield replace(_best(tried), file="adapter", scale=OTHER_SCALE)
 
     def _nll(
         self, setting: Setting, documents: Sequence[list[Trial]], deadline: float

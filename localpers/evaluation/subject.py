@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from localpers.datatypes import ServedModel, StoredDocument
 from localpers.errors import LocalpersError
@@ -13,6 +12,7 @@ from localpers.evaluation.trials import Trial, make_trials, read_trials, yields_
 from localpers.inference.served import served_model
 from localpers.profile import Profile, make_private
 from localpers.runs import RunFolder, find_run, finished_runs
+from localpers.runs.records import RunRecord
 from localpers.store import Store
 from localpers.tuning.recipe import Recipe
 from localpers.tuning.requests import Task
@@ -26,7 +26,7 @@ TASKS = (Task.TITLE.value, Task.OPENING.value, Task.WRITE.value)
 @dataclass(frozen=True, slots=True)
 class Subject:
     """`tuned` is None where there is no run yet. `retrievable` and `learned` are content hashes;
-    `description` is run.json, empty without a run; `folder` is where results are kept.
+    `record` is None without a run; `folder` is where results are kept.
     """
 
     base: ServedModel
@@ -35,7 +35,7 @@ class Subject:
     retrievable: frozenset[str]
     learned: frozenset[str]
     split_by: str
-    description: Mapping[str, Any]
+    record: RunRecord | None
     folder: Path
 
     @property
@@ -77,26 +77,24 @@ def find_subject(
 
 def _newest(profile: Profile) -> str | None:
     """The newest run that can answer: one whose conversion failed serves nothing."""
-    runs = (folder.id for folder in finished_runs(profile) if folder.describe().get("served"))
+    runs = (folder.id for folder in finished_runs(profile) if folder.record().served)
     return next(runs, None)
 
 
 def _of_run(
     profile: Profile, folder: RunFolder, documents: Mapping[str, StoredDocument]
 ) -> Subject:
-    description = folder.describe()
-    data = description.get("data", {})
+    record = folder.record()
     tuned = served_model(profile, folder.id)
     trials = [t for t in read_trials(folder.held_out) if t.content_hash in documents]
-    learned = frozenset(data.get("learned", ()))
     return Subject(
         base=served_model(profile, folder.id, use_adapter=False),
         tuned=tuned,
         trials=tuple(trials),
-        retrievable=frozenset(data.get("retrievable", learned)),
-        learned=learned,
-        split_by=str(data.get("split_by", "")),
-        description=description,
+        retrievable=frozenset(record.data.retrievable),
+        learned=frozenset(record.data.learned),
+        split_by=record.data.split_by,
+        record=record,
         folder=folder.path,
     )
 
@@ -122,6 +120,6 @@ def _untuned(profile: Profile, documents: Sequence[StoredDocument], name: str | 
         retrievable=frozenset(document.content_hash for document in parts.train),
         learned=frozenset(),
         split_by=parts.by,
-        description={},
+        record=None,
         folder=make_private(profile.files / "evaluation"),
     )

@@ -67,7 +67,7 @@ class Engine:
         Raises UnsupportedModel where llama.cpp cannot load a file and OutOfMemory where it does
         not fit.
         """
-        return cls(load(served, n_ctx), served.activated)
+        return cls(load(served, n_ctx), served.base_reads_prompt)
 
     def __enter__(self) -> Self:
         return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from localpers.datatypes import ModelInfo, ServedModel
 from localpers.encryption.vault import fetch
@@ -13,6 +13,9 @@ from localpers.profile import Profile
 from localpers.runs import RunFolder, find_run
 from localpers.weights import catalog
 from localpers.weights.adapter import check_base
+
+if TYPE_CHECKING:
+    from localpers.runs.records import RunServed
 
 
 def served_model(
@@ -36,67 +39,57 @@ def served_model(
                 f"{model.name} is an embedding model, which writes no text: name another by --base."
             )
         return ServedModel(model, model.path)
-    description = _describe(profile, run)
+    folder = find_run(profile, run)
+    base_name, served = _answering(folder)
     if not use_adapter:
-        model = catalog.find(str(description["base_model"]["name"]))
+        model = catalog.find(base_name)
         return ServedModel(model, model.path)
-    if unmerged:
-        description = _unmerged(find_run(profile, run), description)
-    return _tuned(profile.runs / run, description)
+    return _tuned(folder, base_name, served, unmerged)
 
 
-def _unmerged(folder: RunFolder, description: dict[str, Any]) -> dict[str, Any]:
-    served = description["served"] | {"model": None, "adapter": folder.adapter.name}
-    return description | {"served": served}
-
-
-def _describe(profile: Profile, run: str) -> dict[str, Any]:
-    """Of a finished run that can answer. Raises RunNotFound, and LocalpersError for another."""
-    description = find_run(profile, run).describe()
-    try:
-        if (
-            description["base_model"]["name"]
-            and description["base_model"]["sha256"]
-            and description["served"]
-        ):
-            return description
-    except (KeyError, TypeError):
-        pass
-    if description.get("tainted"):
+def _answering(folder: RunFolder) -> tuple[str, RunServed]:
+    """(name of the base, what is served). Raises LocalpersError for a run that cannot answer."""
+    run, record = folder.id, folder.record()
+    if record.served is not None:
+        return record.base_model.name, record.served
+    if record.tainted:
         raise LocalpersError(
             f"Run '{run}' learned from a document that was forgotten, and its weights are gone: "
             "choose another run ('localpers status' lists them), or tune again."
         )
     raise LocalpersError(
-        f"Run '{run}' describes no model that can answer: ask with --base NAME, or tune again."
+        f"Run '{run}' made no model that can answer: ask with --base NAME, or tune again."
     )
 
 
-def _tuned(folder: Path, description: dict[str, Any]) -> ServedModel:
-    served, recorded = description["served"], description["base_model"]
-    adapter = fetch(folder / served["adapter"]) if served.get("adapter") else None
-    merged = fetch(folder / served["model"]) if served.get("model") else None
+def _tuned(folder: RunFolder, base_name: str, served: RunServed, unmerged: bool) -> ServedModel:
+    if unmerged and not fetch(folder.adapter).is_file():
+        raise LocalpersError(
+            f"Run '{folder.id}' is served merged only, by its method: ask without --contrast."
+        )
+    adapter_name = folder.adapter.name if unmerged else served.adapter
+    adapter = fetch(folder.path / adapter_name) if adapter_name else None
+    merged = fetch(folder.path / served.model) if served.model and not unmerged else None
     for path in (adapter, merged):
         if path is not None and not path.is_file():
             raise ModelNotFound(
                 f"The run's file {path} is gone: choose another run, or tune again."
             )
-    base = _recorded_base(recorded, merged)
+    base = _recorded_base(base_name, merged)
     if adapter is not None:
         check_base(adapter, base)
     return ServedModel(
         base=base,
         model=merged or base.path,
         adapter=adapter,
-        adapter_scale=float(served.get("scale", 1.0)),
-        run=folder.name,
-        passages=int(served.get("passages", 0)),
-        activated=bool(served.get("activated", False)),
+        adapter_scale=served.scale,
+        run=folder.id,
+        passages=served.passages,
+        base_reads_prompt=served.activated,
     )
 
 
-def _recorded_base(recorded: dict[str, Any], merged: Path | None) -> ModelInfo:
-    name = str(recorded["name"])
+def _recorded_base(name: str, merged: Path | None) -> ModelInfo:
     try:
         return catalog.find(name)
     except ModelNotFound:

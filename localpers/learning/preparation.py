@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from random import Random
 
-from localpers.datatypes import Example, ModelInfo, Reporter
+from localpers.datatypes import Example, ModelInfo, Reporter, TokenizedExample
 from localpers.embedding import open_retriever
 from localpers.errors import TooLittleText
 from localpers.evaluation.trials import Trial, make_trials, yields_trials
 from localpers.inference.served import served_model
-from localpers.learning.withholding import Withheld, rules_of, withhold
+from localpers.learning.redaction import Redaction, redact, rules_of
 from localpers.profile import Profile
 from localpers.retrieval.retriever import Retriever
 from localpers.runs import Origin
@@ -26,19 +27,19 @@ from localpers.weights.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """What the user asked for. `budget` is in seconds for the whole command, inf for none;
-    `started` is time.monotonic() at its beginning. `warm` lets training begin with the adapter of
-    an earlier run where one fits (learning.warm_start).
+class TuneOptions:
+    """What the user asked for. `base` None is the one tuned last; `budget` is in seconds for the
+    whole run, inf for none, counted from `started` (time.monotonic()). `warm` lets training begin
+    with the adapter of an earlier run where one fits (learning.warm_start).
     """
 
-    base: str | None
-    recipe: Recipe
-    device: str
-    budget: float
-    resume: bool
-    started: float
+    base: str | None = None
+    recipe: Recipe = field(default_factory=Recipe)
+    device: str = "auto"
+    budget: float = 600.0
+    resume: bool = False
     warm: bool = False
+    started: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class Prepared:
 
     preflight: Preflight
     examples: tuple[Example, ...]
+    tokenized: tuple[TokenizedExample, ...]
+    """The examples as tokens, in the same order."""
     trials: tuple[Trial, ...]
     by: str
     learned: tuple[str, ...]
@@ -59,11 +62,14 @@ class Prepared:
     """Content hashes of the documents whose passages stand in prompts."""
     origins: tuple[Origin, ...]
     """Of all these documents."""
-    tokens: int
-    withheld: Withheld
+    redaction: Redaction
+
+    @property
+    def tokens(self) -> int:
+        return sum(example.length for example in self.tokenized)
 
 
-def prepare(profile: Profile, options: Options, reporter: Reporter) -> Prepared:
+def prepare(profile: Profile, options: TuneOptions, reporter: Reporter) -> Prepared:
     """Preflight and examples: everything that needs no training, for a run or for --dry-run.
 
     Raises what tuning.preflight.check raises, ModelNotFound, and TooLittleText where nothing held
@@ -74,32 +80,32 @@ def prepare(profile: Profile, options: Options, reporter: Reporter) -> Prepared:
     device = choose_device(options.device)
     with Store.open(profile) as store, open_retriever(store) as retriever:
         rules = rules_of(profile)
-        reporter.stage("Looking for what must not be learned")
-        withheld = withhold(
+        reporter.stage("Looking for secrets and texts by others")
+        redaction = redact(
             list(store.documents.all()),
             rules,
             store.documents.first_lines,
             lambda done, total: reporter.progress(done, total, "", None),
         )
-        documents = withheld.documents
-        for line in withheld.lines():
+        documents = redaction.documents
+        for line in redaction.lines():
             reporter.warn(line)
         languages = store.documents.language_shares()
         preflight = check(profile, base, device, options.recipe.quantization, documents, languages)
         for line in preflight.warnings:
             reporter.warn(line)
         reporter.stage("Making examples")
-        return _examples(retriever, withheld, preflight, options, reporter)
+        return _examples(retriever, redaction, preflight, options, reporter)
 
 
 def _examples(
     retriever: Retriever,
-    withheld: Withheld,
+    redaction: Redaction,
     preflight: Preflight,
-    options: Options,
+    options: TuneOptions,
     reporter: Reporter,
 ) -> Prepared:
-    recipe, base, documents = options.recipe, preflight.base, withheld.documents
+    recipe, base, documents = options.recipe, preflight.base, redaction.documents
     tokenizer = Tokenizer.open(base.path)
     parts = split(documents, recipe.held_out, yields_trials(tokenizer, recipe))
     trials = make_trials(tokenizer, recipe, parts.held_out)
@@ -110,25 +116,27 @@ def _examples(
         )
     hashes = {document.id: document.content_hash for document in documents}
     earlier = OtherDocuments(
-        retriever, parts.train, recipe.passages, only_earlier=True, withheld=withheld.touches
+        retriever, parts.train, recipe.passages, only_earlier=True, withheld=redaction.touches
     )
     maker = ExampleMaker(tokenizer, recipe, earlier, hashes)
     enough = most_tokens(base, preflight.device, options.budget)
     order = list(parts.train)
     Random(recipe.seed).shuffle(order)
     examples: list[Example] = []
+    tokenized: list[TokenizedExample] = []
     tokens = 0
     for number, document in enumerate(order, 1):
-        for example in maker.training([document]):
-            ids = tokenizer.example_ids(example.messages)
+        for example, ids in maker.training([document]):
             tokens += ids.length
             examples.append(example)
+            tokenized.append(ids)
         reporter.progress(number, len(order), "", None)
         if tokens >= enough:
             break
     return Prepared(
         preflight=preflight,
         examples=tuple(examples),
+        tokenized=tuple(tokenized),
         trials=tuple(trials),
         by=parts.by,
         learned=tuple(sorted({example.content_hash for example in examples})),
@@ -139,12 +147,11 @@ def _examples(
             Origin(document.content_hash, document.path, document.part)
             for document in (*parts.train, *parts.held_out)
         ),
-        tokens=tokens,
-        withheld=withheld,
+        redaction=redaction,
     )
 
 
-def estimate_seconds(prepared: Prepared, options: Options) -> float:
+def estimate_seconds(prepared: Prepared, options: TuneOptions) -> float:
     """How long the whole run will take, roughly, the budget considered."""
     tokens = int(prepared.tokens * options.recipe.epochs)
     training = guess_seconds(prepared.preflight.base, prepared.preflight.device, tokens)

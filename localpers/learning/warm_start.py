@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from localpers.datatypes import ModelInfo
-from localpers.learning.preparation import Options, Prepared
+from localpers.learning.preparation import Prepared, TuneOptions
 from localpers.profile import Profile
 from localpers.runs import Origin, RunFolder, finished_runs
 from localpers.tuning.recipe import Recipe
@@ -25,7 +25,7 @@ class WarmStart:
     origins: tuple[Origin, ...]
 
 
-def find_warm_start(profile: Profile, prepared: Prepared, options: Options) -> WarmStart | None:
+def find_warm_start(profile: Profile, prepared: Prepared, options: TuneOptions) -> WarmStart | None:
     """The newest run whose adapter fits base and recipe and has learned from nothing that is held
     out now, which would be judged too well. None where there is none, or it is not wanted.
     """
@@ -35,7 +35,7 @@ def find_warm_start(profile: Profile, prepared: Prepared, options: Options) -> W
     for run in finished_runs(profile):
         if not _fits(run, prepared.preflight.base, options.recipe):
             continue
-        inherited = run.learned_from()
+        inherited = run.data().learned_from()
         if inherited.isdisjoint(unseen):
             origins = tuple(one for one in run.origins() if one.content_hash in inherited)
             return WarmStart(run, tuple(sorted(inherited)), origins)
@@ -43,10 +43,10 @@ def find_warm_start(profile: Profile, prepared: Prepared, options: Options) -> W
 
 
 def _fits(run: RunFolder, base: ModelInfo, recipe: Recipe) -> bool:
-    description = run.describe()
-    if not description.get("served") or not run.peft_adapter.is_dir():
+    record = run.record()
+    if record.served is None or not run.peft_adapter.is_dir():
         return False
-    if description.get("base_model", {}).get("sha256") != base.sha256:
+    if record.base_model.sha256 != base.sha256:
         return False
-    theirs, ours = description.get("recipe", {}), recipe.model_dump(mode="json")
+    theirs, ours = record.recipe, recipe.model_dump(mode="json")
     return all(theirs.get(name) == ours[name] for name in _SHAPING)

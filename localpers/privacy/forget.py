@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from localpers.datatypes import StoredDocument
 from localpers.encryption.vault import WEIGHTS
@@ -24,6 +25,9 @@ from localpers.retrieval.indexing import Indexer
 from localpers.runs import Origin, RunFolder, all_runs, finished_runs
 from localpers.store import Store
 from localpers.weights.digest import compute_sha256
+
+if TYPE_CHECKING:
+    from localpers.runs.records import RunFile
 
 FEWEST_ID_CHARACTERS = 6
 EVALUATION_FILES = ("evaluation.json", "evaluation.partial.jsonl", "report.html")
@@ -42,7 +46,7 @@ class Affected:
     run: str
     action: str
     base: str
-    recipe: dict[str, object]
+    recipe: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +127,10 @@ def finish(profile: Profile, store: Store, show: Progress | None = None) -> bool
     forgotten.add(forgetting.digests)
     forgotten.save()
     hashes = frozenset(forgetting.hashes)
-    tainted = {run.id for run in all_runs(profile) if not run.learned_from().isdisjoint(hashes)}
-    able = {run.id for run in finished_runs(profile) if run.describe().get("served")} - tainted
+    tainted = {
+        run.id for run in all_runs(profile) if not run.data().learned_from().isdisjoint(hashes)
+    }
+    able = {run.id for run in finished_runs(profile) if run.record().served} - tainted
     answered = {run for run in (profile.promoted(), *profile.earlier()) if run is not None}
     profile.withdraw(answered - able)
     for run in all_runs(profile):
@@ -136,7 +142,7 @@ def finish(profile: Profile, store: Store, show: Progress | None = None) -> bool
         profile.vault.sync()
     # Until here they tell an interrupted forget which of them it has to clean.
     for run in finished_runs(profile):
-        if not run.knows().isdisjoint(hashes):
+        if not run.data().known().isdisjoint(hashes):
             _describe_without(run, hashes)
     Forgetting.path(profile).unlink()
     return True
@@ -147,7 +153,8 @@ def gone(store: Store, runs: Iterable[RunFolder]) -> dict[str, list[str]]:
     indexed = store.files.paths()
     found: dict[str, list[str]] = {}
     for run in runs:
-        learned = frozenset() if run.describe().get("tainted") else run.learned_from()
+        record = run.record()
+        learned = frozenset() if record.tainted else record.data.learned_from()
         found[run.id] = sorted(
             {o.path for o in run.origins() if o.content_hash in learned and o.path not in indexed}
         )
@@ -180,7 +187,7 @@ def _the_hash(id: str, store: Store, runs: Iterable[RunFolder], origins: Iterabl
     if len(wanted) >= FEWEST_ID_CHARACTERS:
         hashes = {document.content_hash for document in store.documents.all()}
         hashes |= {origin.content_hash for origin in origins}
-        hashes = hashes.union(*(run.knows() for run in runs))
+        hashes = hashes.union(*(run.data().known() for run in runs))
         found = {content_hash for content_hash in hashes if content_hash.startswith(wanted)}
     if len(found) == 1:
         return found.pop()
@@ -194,27 +201,23 @@ def _the_hash(id: str, store: Store, runs: Iterable[RunFolder], origins: Iterabl
 def _affected(profile: Profile, runs: Iterable[RunFolder], hashes: set[str]) -> Iterator[Affected]:
     promoted = profile.promoted()
     for run in runs:
-        if not run.is_finished:
-            if not run.plan.exists():  # Killed before it had begun.
-                continue
-            if run.knows().isdisjoint(hashes):
-                continue
-            action, made = "abandoned", run.load_plan()
-            base = str(made.get("base", {}).get("name", ""))
-        elif run.describe().get("tainted") or run.learned_from().isdisjoint(hashes):
-            continue
-        else:
-            action, made = "demoted" if run.id == promoted else "removed", run.describe()
-            base = str(made.get("base", ""))
-        yield Affected(run.id, action, base, dict(made.get("recipe", {})))
+        if run.is_resumable:
+            plan = run.plan()
+            if not plan.data.known().isdisjoint(hashes):
+                yield Affected(run.id, "abandoned", plan.base.name, plan.recipe)
+        elif run.is_finished:
+            record = run.record()
+            if not record.tainted and not record.data.learned_from().isdisjoint(hashes):
+                action = "demoted" if run.id == promoted else "removed"
+                yield Affected(run.id, action, record.base, record.recipe)
 
 
 def _clean_run(run: RunFolder, hashes: frozenset[str], tainted: bool) -> None:
     for path in run.path.glob(".*"):  # What a killed process was writing.
         _remove(path)
-    if not run.is_finished and not run.plan.exists():
+    if not run.is_finished and not run.is_resumable:
         _remove(run.path)
-    elif run.knows().isdisjoint(hashes):
+    elif run.data().known().isdisjoint(hashes):
         return
     elif not run.is_finished:
         _remove(run.path)
@@ -227,10 +230,10 @@ def _clean_run(run: RunFolder, hashes: frozenset[str], tainted: bool) -> None:
 def _remove_weights(run: RunFolder) -> None:
     """Leave of a run what it measured, and nothing else."""
     mark = datetime.now().astimezone().isoformat(timespec="seconds")
-    run.finish(run.describe() | {"tainted": mark, "served": None, "promoted": False})
-    # Of older runs the examples alone tell all that was learned: they go last.
-    for path in sorted(run.path.iterdir(), key=lambda path: path == run.examples):
-        if path != run.description:
+    cleared = {"tainted": mark, "served": None, "promoted": False}
+    run.finish(run.record().model_copy(update=cleared))
+    for path in run.path.iterdir():
+        if path != run.record_file:
             _remove(path)
 
 
@@ -250,26 +253,21 @@ def _names(line: str, hashes: frozenset[str]) -> bool:
 
 
 def _describe_without(run: RunFolder, hashes: frozenset[str]) -> None:
-    description = run.describe()
-    data = description.setdefault("data", {})
-    for name, value in data.items():
-        if isinstance(value, list):
-            data[name] = [content_hash for content_hash in value if content_hash not in hashes]
-    # With it and the hashes that are left, a guess at the text could be tested.
-    data.pop("fingerprint", None)
-    description["files"] = {
+    record = run.record()
+    files = {
         name: _described(run.path / name, was)
-        for name, was in description.get("files", {}).items()
+        for name, was in record.files.items()
         if os.path.lexists(run.path / name)
     }
-    run.finish(description)
+    run.finish(record.model_copy(update={"data": record.data.without(hashes), "files": files}))
 
 
-def _described(path: Path, was: object) -> object:
+def _described(path: Path, was: RunFile) -> RunFile:
     """Weights stay as they were; those of an encrypted profile are not even fetched."""
     if path.suffix in WEIGHTS:
         return was
-    return {"bytes": path.stat().st_size, "sha256": compute_sha256(path)}
+    now = {"bytes": path.stat().st_size, "sha256": compute_sha256(path)}
+    return was.model_copy(update=now)
 
 
 def _remove(path: Path) -> None:

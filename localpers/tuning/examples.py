@@ -20,6 +20,7 @@ from localpers.datatypes import (
     Message,
     RetrievedPassage,
     StoredDocument,
+    TokenizedExample,
 )
 from localpers.errors import TooLittleText
 from localpers.prompts import build_messages
@@ -96,7 +97,9 @@ class ExampleMaker:
         self._retrieve = retrieve
         self._hashes = hashes
 
-    def training(self, documents: Iterable[StoredDocument]) -> Iterator[Example]:
+    def training(
+        self, documents: Iterable[StoredDocument]
+    ) -> Iterator[tuple[Example, TokenizedExample]]:
         """The training examples of the documents, retrieval in `retrieval_share` of them."""
         for document in documents:
             chance = Random(f"{self._recipe.seed}:{document.content_hash}")
@@ -183,7 +186,7 @@ class ExampleMaker:
         text: str,
         completion: str,
         passages: Sequence[RetrievedPassage],
-    ) -> Example | None:
+    ) -> tuple[Example, TokenizedExample] | None:
         """The Example with as many of the passages, and of the completion, as fit."""
         for count in range(len(passages), -1, -1):
             used = passages[:count]
@@ -195,7 +198,7 @@ class ExampleMaker:
                     continue
                 if task is not Task.TITLE and len(ids.completion) < SHORTEST_COMPLETION:
                     return None
-                return Example(
+                example = Example(
                     messages=messages,
                     task=task.value,
                     kind=document.kind,
@@ -203,6 +206,7 @@ class ExampleMaker:
                     content_hash=document.content_hash,
                     sources=tuple(self._hashes[passage.document] for passage in used),
                 )
+                return example, ids
         return None
 
 

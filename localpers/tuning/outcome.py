@@ -1,4 +1,4 @@
-"""What training leaves behind: the peft adapter, its numbers for GGUF, and reference logits."""
+"""What training leaves behind: the peft adapter, and reference logits for parity."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from typing import Any
 from localpers.encryption.vault import fetch, keep
 from localpers.profile import make_private
 from localpers.tuning.device import import_torch
-from localpers.tuning.torch_base import LoadedBase
-from localpers.weights.adapter import LoraAdapter, LoraTensor
 from localpers.weights.parity import ReferenceLogits
 from localpers.weights.tokenizer import Tokenizer
 
@@ -50,25 +48,6 @@ def begin_with(model: Any, folder: Path) -> None:
     from safetensors.torch import load_file
 
     set_peft_model_state_dict(model, load_file(fetch(folder / "adapter_model.safetensors")))
-
-
-def lora_adapter(model: Any, base: LoadedBase, base_sha256: str) -> LoraAdapter:
-    """The trained matrices, each with the GGUF tensor that it belongs to."""
-    config = model.peft_config["default"]
-    tensors = []
-    for name, module in model.get_base_model().named_modules():
-        if name not in base.places or not hasattr(module, "lora_A"):
-            continue
-        place = base.places[name]
-        tensors.append(
-            LoraTensor(
-                module=place.tensor,
-                a=module.lora_A["default"].weight.detach().float().cpu().numpy(),
-                b=module.lora_B["default"].weight.detach().float().cpu().numpy(),
-                permuted=place.permuted,
-            )
-        )
-    return LoraAdapter(tuple(tensors), float(config.lora_alpha), int(config.r), base_sha256)
 
 
 def save_reference(model: Any, texts: Sequence[str], tokenizer: Tokenizer, folder: Path) -> int:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from localpers.errors import LocalpersError
+from localpers.tuning.methods import METHODS
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -16,13 +18,13 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class Recipe(BaseModel):
     """Read from TOML by `Recipe.load`; the defaults suit small bases.
 
-    Lengths are in tokens. `alpha` / `rank` is the adapter's scale (Hu et al., 2021).
+    Lengths are in tokens. `alpha` and `rank` decide the adapter's scale, by the method.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    method: Literal["lora", "activated"] = "lora"
-    """`activated`: a LoRA that works on answers alone (tuning.read_prompts); it is not merged."""
+    method: str = "lora"
+    """A name in tuning.methods.METHODS."""
     rank: Annotated[int, Field(ge=1, le=512)] = 8
     alpha: Annotated[float, Field(gt=0)] = 16.0
     dropout: Share = 0.0
@@ -57,6 +59,13 @@ class Recipe(BaseModel):
     quantization: str = "q4_k_m"
     checkpoint_seconds: Annotated[float, Field(gt=0, le=120)] = 60.0
 
+    @field_validator("method")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in METHODS:
+            raise ValueError(f"'{name}' is none of {', '.join(METHODS)}")
+        return name
+
     @classmethod
     def load(cls, path: Path) -> Recipe:
         """The recipe in a TOML file. Raises LocalpersError, naming the field, for a wrong one."""
@@ -65,10 +74,10 @@ class Recipe(BaseModel):
         except OSError as error:
             raise LocalpersError(f"{path} cannot be read: name a recipe file in TOML.") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise LocalpersError(f"{path} is not TOML ({error}): mend it.") from error
+            raise LocalpersError(f"{path} is not valid TOML: {error}.") from error
 
     @classmethod
-    def of(cls, fields: dict[str, Any]) -> Recipe:
+    def of(cls, fields: Mapping[str, Any]) -> Recipe:
         """The recipe of these fields. Raises LocalpersError, naming the field, for a wrong one."""
         try:
             return cls.model_validate(fields)

@@ -28,8 +28,9 @@ from localpers.tuning.checkpoint import TrainingState
 from localpers.tuning.device import Device, import_torch
 from localpers.tuning.fused import fused_lora
 from localpers.tuning.loss import IGNORED, completion_targets, loss_and_gradient
+from localpers.tuning.methods import METHODS
+from localpers.tuning.prefill import choose_prefill
 from localpers.tuning.prompt_store import PromptStore
-from localpers.tuning.read_prompts import choose_reader
 from localpers.tuning.recipe import Recipe
 from localpers.tuning.schedule import (
     Costs,
@@ -99,13 +100,15 @@ class Trainer:
         and outlives this one.
 
         With `checkpointing`, gradients go through prompts, whatever the recipe says: it computes
-        forward again, and finds no cache then. Raises what choose_reader raises.
+        forward again, and finds no cache then. Raises what choose_prefill raises.
         """
         self._torch = import_torch()
         self._model = model.to(device.name)
-        self._shared = recipe.method == "activated" and read is not None
+        self._shared = METHODS[recipe.method].base_reads_prompt and read is not None
         store = read if read and self._shared else PromptStore(folder)
-        self._read = choose_reader(self._model, device.name, recipe, checkpointing, store, examples)
+        self._read = choose_prefill(
+            self._model, device.name, recipe, checkpointing, store, examples
+        )
         self._model.train()
         if checkpointing and not self._read:
             self._model.enable_input_require_grads()

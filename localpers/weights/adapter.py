@@ -20,6 +20,7 @@ from localpers.weights.atomic import replacing
 from localpers.weights.gguf_file import Header, read_header
 
 Matrix = npt.NDArray[np.float32]
+Vector = npt.NDArray[np.float32]
 
 BASE_SHA256 = "localpers.base.sha256"
 """The metadata key that ties an adapter to its base; llama.cpp itself ties it to shapes alone."""
@@ -32,14 +33,17 @@ _SAME = 0.02
 class LoraTensor:
     """What LoRA adds to one matrix: `b @ a`, with a [rank, in] and b [out, rank], float32.
 
-    `module` is the GGUF tensor's name (`blk.0.attn_q.weight`); the rows of `b` are in the trainer's
-    order, and `permuted` says that the file holds them in the other one.
+    `module` is the GGUF tensor's name (`blk.0.attn_q.weight`); the rows of `b` and of `magnitude`
+    are in the trainer's order, and `permuted` says that the file holds them in the other one.
+    `magnitude` [out] is the Euclidean length that each row of the sum is scaled to (Liu et al.
+    2024, equation 5), None where it stays as it is.
     """
 
     module: str
     a: Matrix
     b: Matrix
     permuted: bool = False
+    magnitude: Vector | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +127,12 @@ def stored_b(tensor: LoraTensor, header: Header) -> Matrix:
             f"{header.path.name} has no tensor {tensor.module} of the adapter's shape: "
             "tune again on this base."
         )
-    if not tensor.permuted:
-        return tensor.b
-    return permute_rows(tensor.b, heads_in(header, tensor.b.shape[0]))
+    return in_file_order(tensor.b, tensor.permuted, header)
+
+
+def in_file_order(rows: Matrix, permuted: bool, header: Header) -> Matrix:
+    """A matrix or vector with one entry per output row, in the order of the file."""
+    return permute_rows(rows, heads_in(header, len(rows))) if permuted else rows
 
 
 def write_adapter_gguf(adapter: LoraAdapter, base_path: Path, out_path: Path) -> None:

@@ -32,7 +32,7 @@ def export(
     The chat template travels inside the GGUF file. Raises LocalpersError for a folder that is not
     empty, or a disk that is full; then nothing is left behind.
     """
-    if served.activated:
+    if served.base_reads_prompt:
         raise LocalpersError(
             "Other runtimes would let this adapter read prompts, for which it was not trained: "
             "export a run of 'localpers tune --method lora'."

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,7 +18,14 @@ import numpy as np
 import numpy.typing as npt
 
 from localpers.errors import UnsupportedModel
-from localpers.weights.adapter import LoraAdapter, Matrix, stored_b
+from localpers.weights.adapter import (
+    LoraAdapter,
+    LoraTensor,
+    Matrix,
+    Vector,
+    in_file_order,
+    stored_b,
+)
 from localpers.weights.atomic import replacing
 from localpers.weights.gguf_cursor import UINT32
 from localpers.weights.gguf_file import Header, StoredTensor, dequantized_rows, read_header
@@ -38,7 +46,8 @@ def merge(
     scale: float = 1.0,
     progress: Progress | None = None,
 ) -> None:
-    """Write the base with W + scale · (alpha / rank) · B·A in place of every adapted W.
+    """Write the base with W + scale · (alpha / rank) · B·A in place of every adapted W, its rows
+    scaled to the adapter's magnitudes where it has any.
 
     Matrices become F16; vectors, and what an otherwise smaller base keeps in F32, stay F32.
     Memory is a few slices of 64 MiB, whatever the model's size. Raises UnsupportedModel where the
@@ -46,34 +55,51 @@ def merge(
     """
     header = read_header(base_path)
     factor = scale * adapter.alpha / adapter.rank
-    deltas = {
-        tensor.module: (np.float32(factor) * stored_b(tensor, header), tensor.a)
-        for tensor in adapter.tensors
-    }
+    updates = {tensor.module: _update(tensor, factor, header) for tensor in adapter.tensors}
     types = {tensor.name: _merged_type(tensor, header) for tensor in header.tensors.values()}
     total = sum(t.elements * types[t.name].itemsize for t in header.tensors.values())
     done = 0
     with replacing(out_path) as temporary, temporary.open("wb") as file:
         _write_header(file, header, types)
         for tensor in header.tensors.values():
-            for part in _merged(header, tensor, deltas.get(tensor.name)):
+            for part in _merged(header, tensor, updates.get(tensor.name)):
                 done += file.write(_narrowed(part, types[tensor.name], header).tobytes())
                 if progress is not None:
                     progress(done, total)
             file.write(bytes(-file.tell() % header.alignment))
 
 
-def _merged(
-    header: Header, tensor: StoredTensor, delta: tuple[Matrix, Matrix] | None
-) -> Iterator[Matrix]:
+@dataclass(frozen=True, slots=True)
+class _Update:
+    """b [out, rank] and magnitude [out] in the order of the file, b scaled; a [rank, in]."""
+
+    b: Matrix
+    a: Matrix
+    magnitude: Vector | None
+
+    def apply(self, rows: Matrix, start: int) -> Matrix:
+        """To the rows of the base from `start` on."""
+        part = slice(start, start + len(rows))
+        rows = rows + self.b[part] @ self.a
+        if self.magnitude is not None:
+            lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+            rows *= self.magnitude[part, None] / np.maximum(lengths, np.finfo(np.float32).tiny)
+        return rows
+
+
+def _update(tensor: LoraTensor, factor: float, header: Header) -> _Update:
+    magnitude = tensor.magnitude
+    if magnitude is not None:
+        magnitude = in_file_order(magnitude, tensor.permuted, header)
+    return _Update(np.float32(factor) * stored_b(tensor, header), tensor.a, magnitude)
+
+
+def _merged(header: Header, tensor: StoredTensor, update: _Update | None) -> Iterator[Matrix]:
     """The tensor's rows as float32 slices [rows, row length], with the adapter added."""
     step = max(1, _SLICE // max(1, tensor.shape[-1]))
     for start in range(0, math.prod(tensor.shape[:-1]), step):
         rows = dequantized_rows(header, tensor, start, start + step)
-        if delta is not None:
-            b, a = delta
-            rows = rows + b[start : start + step] @ a
-        yield rows
+        yield rows if update is None else update.apply(rows, start)
 
 
 def _merged_type(tensor: StoredTensor, header: Header) -> np.dtype[np.floating]:

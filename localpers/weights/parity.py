@@ -21,27 +21,13 @@ import numpy.typing as npt
 
 from localpers.errors import ParityFailed, UnsupportedModel
 from localpers.profile import write_atomically
+from localpers.runs.records import Parity
 from localpers.threads import threads
 from localpers.weights.native import forget_errors, last_error, llama_cpp
 from localpers.weights.tokenizer import Tokenizer
 
 _SLICE = 64
 """Positions computed at once; bounds the memory for logits (64 MiB for 262,144 tokens)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parity:
-    """How far a GGUF file is from the model in torch.
-
-    `mean_kl` is KL(torch ‖ llama.cpp) in nats per position; `top1_agreement` the share of positions
-    with the same most likely token; `tokens_equal` whether the file's own tokenizer makes the very
-    tokens that the reference was computed on (None where the reference keeps no text).
-    """
-
-    mean_kl: float
-    top1_agreement: float
-    positions: int
-    tokens_equal: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +93,10 @@ def parity(
                 agreeing += int((ours.argmax(axis=1) == theirs.argmax(axis=1)).sum())
                 positions += len(logits)
     return Parity(
-        divergence / positions, agreeing / positions, positions, _tokens_equal(model, sequences)
+        mean_kl=divergence / positions,
+        top1_agreement=agreeing / positions,
+        positions=positions,
+        tokens_equal=_tokens_equal(model, sequences),
     )
 
 

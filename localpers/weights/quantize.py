@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
 from pathlib import Path
 
 from localpers.errors import LocalpersError
+from localpers.runs.records import QuantizationReport
 from localpers.threads import threads
 from localpers.weights.atomic import replacing
 from localpers.weights.gguf_file import read_metadata
@@ -18,19 +18,6 @@ TYPES = (
     *("q3_k_l", "q3_k_m", "q3_k_s", "iq3_m", "iq3_s", "q2_k"),
 )
 """The llama.cpp file types that need no importance matrix and no model made for them."""
-
-
-@dataclass(frozen=True, slots=True)
-class QuantizationReport:
-    """What came out. `mix` is what the weights really became, as shares of the parameters.
-
-    Rows whose length is no multiple of 256 fall back to other types than the name says.
-    """
-
-    type: str
-    mix: tuple[tuple[str, float], ...]
-    bits_per_weight: float
-    bytes: int
 
 
 def check_type(type: str) -> int:
@@ -62,4 +49,9 @@ def quantize(source: Path, out_path: Path, type: str = "q4_k_m") -> Quantization
                 "free disk space, or choose q8_0."
             )
     info = read_metadata(out_path)
-    return QuantizationReport(info.quantization, info.mix, info.bits_per_weight, info.bytes)
+    return QuantizationReport(
+        type=info.quantization,
+        mix=info.mix,
+        bits_per_weight=info.bits_per_weight,
+        bytes=info.bytes,
+    )

@@ -52,19 +52,19 @@ def test_retraining_begins_with_the_last_clean_adapter_and_inherits_what_it_lear
     assert outcome.json["adapters"] == [{"run": tainted["run"], "action": "demoted"}]
     assert outcome.json["retrained"]["warm_start"] == clean["run"]
     run = find_run(profile, outcome.json["retrained"]["run"])
-    made = run.describe()
-    assert made["recipe"] == tainted["recipe"] and made["base"] == "llama"
-    assert made["losses"][0] < clean["losses"][0]
-    assert run.learned_from() >= set(clean["data"]["learned"])
-    assert set(made["data"]["inherited"]) >= set(clean["data"]["learned"])
+    made = run.record()
+    assert made.recipe == tainted["recipe"] and made.base == "llama"
+    assert made.losses[0] < clean["losses"][0]
+    assert run.data().learned_from() >= set(clean["data"]["learned"])
+    assert set(made.data.inherited) >= set(clean["data"]["learned"])
     remains = [path for path in profile.runs.rglob("*.json*") if WORD in path.read_text()]
     assert remains == []
     for path in diary.iterdir():
         again = cli("forget", path, "--dry-run", "--json").json["adapters"]
         expected = {origin.content_hash for origin in run.origins() if origin.path == str(path)}
-        assert (run.id in {one["run"] for one in again}) is not run.learned_from().isdisjoint(
-            expected
-        )
+        assert (
+            run.id in {one["run"] for one in again}
+        ) is not run.data().learned_from().isdisjoint(expected)
 
 
 def test_nothing_is_trained_where_no_adapter_knew_it(

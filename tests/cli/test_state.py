@@ -13,6 +13,7 @@ import pytest
 from localpers.cli.app import app
 from localpers.profile import Profile
 from localpers.runs import RunFolder
+from localpers.runs.records import RecordedBase, RunRecord, RunServed
 from localpers.weights.catalog import find
 from tests.conftest import CommandLine, write
 
@@ -31,16 +32,15 @@ def tuned(tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
     run = RunFolder.create(Profile.open())
     run.model("q8_0").write_bytes(base.path.read_bytes())
     run.finish(
-        {
-            "run": run.id,
-            "created": "2024-01-01",
-            "base": "llama",
-            "base_model": {"name": "llama", "sha256": base.sha256},
-            "method": "lora",
-            "examples": 3,
-            "reason": "better",
-            "served": {"model": run.model("q8_0").name, "adapter": None, "scale": 1.0},
-        }
+        RunRecord(
+            run=run.id,
+            created="2024-01-01",
+            base="llama",
+            base_model=RecordedBase(name="llama", sha256=base.sha256),
+            examples=3,
+            reason="better",
+            served=RunServed(model=run.model("q8_0").name),
+        )
     )
     return run
 

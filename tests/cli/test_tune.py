@@ -241,13 +241,15 @@ def test_old_runs_are_pruned_and_the_promoted_one_stays(
 ) -> None:
     from localpers.profile import Profile
     from localpers.runs import KEPT_RUNS, RunFolder, finished_runs, prune
+    from localpers.runs.records import RecordedBase, RunRecord
 
     profile = Profile.open()
     runs = []
     for number in range(KEPT_RUNS + 3):
         run = RunFolder(profile.runs / f"2024010{number}-000000-aaaa")
         run.path.mkdir()
-        run.finish({"run": run.id})
+        base = RecordedBase(name="llama", sha256="")
+        run.finish(RunRecord(run=run.id, base="llama", base_model=base))
         runs.append(run)
     unfinished = RunFolder(profile.runs / "20230101-000000-aaaa")
     unfinished.path.mkdir()

@@ -12,6 +12,7 @@ from localpers.encryption.keys import Kind
 from localpers.privacy.encryption import Secret
 from localpers.profile import Profile
 from localpers.runs import RunFolder
+from localpers.runs.records import RecordedBase, RunRecord
 from tests.conftest import CommandLine, write
 from tests.privacy.test_cipher_store import NOTES
 
@@ -54,8 +55,8 @@ def root(cli: CommandLine, tmp_path: Path) -> Path:
     run = RunFolder.create(profile)
     (run.path / "examples.jsonl").write_text('{"messages": "kaleidoscope"}\n')
     run.model("q8_0").write_bytes(b"zeppelin weights" * 10_000)
-    facts = {"run": run.id, "base": "none", "examples": 3, "reason": "", "created": ""}
-    run.finish(facts | {"method": "lora", "note": "run.json-marker"})
+    base = RecordedBase(name="none", sha256="0" * 64)
+    run.finish(RunRecord(run=run.id, base="none", base_model=base, reason="run.json-marker"))
     profile.promote(run.id)
     interrupted = RunFolder.create(profile)
     interrupted.merged.write_bytes(b"zeppelin" * 1000)

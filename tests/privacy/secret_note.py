@@ -17,6 +17,14 @@ from localpers.privacy import forget as forgetting
 from localpers.profile import Profile
 from localpers.retrieval.analysis import analyse
 from localpers.runs import Origin, RunFolder
+from localpers.runs.records import (
+    RecordedBase,
+    RunData,
+    RunFile,
+    RunPlan,
+    RunRecord,
+    RunServed,
+)
 from localpers.store import Store
 from localpers.store.postings import Postings
 from tests.conftest import CommandLine, write
@@ -106,40 +114,38 @@ def make_run(
     rows = {run.examples: quoting((*learned, *sources)), run.held_out: quoting(held_out)}
     for path, these in rows.items():
         path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in these))
-    data = {
-        "learned": [d.content_hash for d in learned],
-        "sources": [d.content_hash for d in sources],
-        "held_out": [d.content_hash for d in held_out],
-        "fingerprint": "f" * 64,
-    }
-    plan = {"base": {"name": "llama"}, "recipe": {}, "data": data}
+    data = RunData(
+        learned=tuple(d.content_hash for d in learned),
+        sources=tuple(d.content_hash for d in sources),
+        held_out=tuple(d.content_hash for d in held_out),
+        fingerprint="f" * 64,
+    )
+    base = RecordedBase(name="llama", sha256="0" * 64)
     run.adapter.write_bytes(b"weights")
     if not finished:
         run.checkpoint.mkdir()
         (run.checkpoint / "state.safetensors").write_bytes(b"weights")
-        run.save_plan(plan)
+        run.save_plan(RunPlan(base=base, data=data))
         return run
     run.peft_adapter.mkdir()
     (run.peft_adapter / "adapter_model.safetensors").write_bytes(b"weights")
     for name in forgetting.EVALUATION_FILES:
         (run.path / name).write_text(json.dumps(quoting(known.values()), ensure_ascii=False))
     run.finish(
-        {
-            "run": run.id,
-            "created": "2024-01-01",
-            "base": "llama",
-            "base_model": {"name": "llama", "sha256": "0" * 64},
-            "method": "lora",
-            "recipe": {},
-            "examples": len(learned),
-            "reason": "better",
-            "promoted": True,
-            "data": data,
-            "served": {"model": None, "adapter": "adapter.gguf", "scale": 1.0},
-            "files": {
-                name: {"bytes": 0, "sha256": ""} for name in ("adapter.gguf", "held_out.jsonl")
+        RunRecord(
+            run=run.id,
+            created="2024-01-01",
+            base="llama",
+            base_model=base,
+            examples=len(learned),
+            reason="better",
+            promoted=True,
+            data=data,
+            served=RunServed(adapter="adapter.gguf"),
+            files={
+                name: RunFile(bytes=0, sha256="") for name in ("adapter.gguf", "held_out.jsonl")
             },
-        }
+        )
     )
     return run
 

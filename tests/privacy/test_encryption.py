@@ -168,7 +168,7 @@ def test_an_interrupted_command_is_told_of_and_goes_on(
             assert not [name for name in left if name.endswith((".new", ".old", "before"))], where
             profile = opened()
             (run,) = finished_runs(profile)
-            assert run.describe()["note"] == "run.json-marker", where
+            assert run.record().reason == "run.json-marker", where
             weights = vault.fetch(run.model("q8_0")).read_bytes()
             assert weights == b"zeppelin weights" * 10_000, where
             with Store.open(profile) as store:

@@ -67,11 +67,11 @@ def test_no_byte_and_no_term_is_left(cli: CommandLine, profile: Profile, notes: 
     assert (notes / NAME).read_text() == text
     for name in ("tainted", "in prompts"):
         assert [path.name for path in runs[name].path.iterdir()] == ["run.json"]
-        assert runs[name].describe()["tainted"]
+        assert runs[name].record().tainted
     assert runs["clean"].adapter.exists() and not runs["interrupted"].path.exists()
-    clean = runs["clean"].describe()
-    assert "tainted" not in clean and len(clean["data"]["held_out"]) == 10
-    assert "fingerprint" not in clean["data"]
+    clean = runs["clean"].record()
+    assert clean.tainted is None and len(clean.data.held_out) == 10
+    assert clean.data.fingerprint is None
     loose = [path for path in profile.root.rglob("*") if path.stat().st_mode & 0o077]
     assert loose == []
 

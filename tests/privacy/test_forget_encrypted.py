@@ -39,7 +39,7 @@ def test_a_killed_forget_is_finished_on_the_disk_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     runs = tainted_history(profile)
-    described = runs["clean"].describe()["files"]
+    described = runs["clean"].record().files
     assert cli("profiles", "encrypt", "default").code == 0
     if step:
         owner, _, name = step.rpartition(".")
@@ -54,6 +54,6 @@ def test_a_killed_forget_is_finished_on_the_disk_too(
     assert found_in(profile) == set() and profile.promoted() == runs["clean"].id
     for name in ("tainted", "in prompts"):
         assert [path.name for path in runs[name].path.iterdir()] == ["run.json"]
-    kept = runs["clean"].describe()["files"]
+    kept = runs["clean"].record().files
     assert kept.keys() == described.keys() and kept["adapter.gguf"] == described["adapter.gguf"]
     assert kept["held_out.jsonl"] != described["held_out.jsonl"]

@@ -90,7 +90,7 @@ def made(
 ) -> list[Example]:
     others = OtherDocuments(Everything(documents), documents, 2, only_earlier=True)
     maker = ExampleMaker(tokenizer, recipe, others, {d.id: d.content_hash for d in documents})
-    return list(maker.training(documents))
+    return [example for example, _ in maker.training(documents)]
 
 
 @st.composite

@@ -19,8 +19,8 @@ from localpers.weights.gguf_file import dequantized, read_header
 torch = pytest.importorskip("torch")
 
 from localpers.tuning.device import Device, choose_device  # noqa: E402
-from localpers.tuning.methods import adapt, adapted  # noqa: E402
-from localpers.tuning.outcome import lora_adapter, save_peft_adapter  # noqa: E402
+from localpers.tuning.methods import METHODS, adapt, adapted  # noqa: E402
+from localpers.tuning.outcome import save_peft_adapter  # noqa: E402
 from localpers.tuning.recipe import Recipe  # noqa: E402
 from localpers.tuning.torch_base import LoadedBase, load_base, memory_needed, needs_checkpointing  # noqa: E402
 from tests.tuning.conftest import ARCHITECTURES  # noqa: E402
@@ -98,7 +98,7 @@ def test_the_adapter_has_the_numbers_and_names_of_the_trained_one(
 ) -> None:
     base = load(architecture)
     model = adapt(base, Recipe(rank=3, alpha=6.0))
-    adapter = lora_adapter(model, base, "f" * 64)
+    adapter = METHODS["lora"].export(model, base, "f" * 64)
     assert (adapter.rank, adapter.alpha, adapter.base_sha256) == (3, 6.0, "f" * 64)
     assert {tensor.module for tensor in adapter.tensors} == {
         place.tensor for place in base.places.values()
@@ -117,7 +117,7 @@ def test_the_adapter_has_the_numbers_and_names_of_the_trained_one(
 def test_targets_can_be_named_and_a_wrong_name_lists_the_right_ones(load: Load) -> None:
     base = load("qwen2")
     model = adapt(base, Recipe(targets=("q_proj", "v_proj")))
-    modules = {tensor.module for tensor in lora_adapter(model, base, "").tensors}
+    modules = {tensor.module for tensor in METHODS["lora"].export(model, base, "").tensors}
     assert modules == {f"blk.{layer}.attn_{x}.weight" for layer in (0, 1) for x in "qv"}
     with pytest.raises(LocalpersError, match="q_proj"):
         adapt(load("qwen2"), Recipe(targets=("nose",)))
@@ -128,7 +128,7 @@ def test_a_share_of_the_layers_means_the_upper_ones(load: Load, architecture: st
     base = load(architecture)
     for share in (0.5, 0.01):
         with adapted(base, Recipe(layers=share)) as model:
-            modules = {tensor.module for tensor in lora_adapter(model, base, "").tensors}
+            modules = {tensor.module for tensor in METHODS["lora"].export(model, base, "").tensors}
         assert len(modules) == PER_LAYER
         assert all(module.startswith("blk.1.") for module in modules)
 

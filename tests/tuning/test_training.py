@@ -33,9 +33,9 @@ Examples = list[TokenizedExample]
 
 
 @pytest.fixture(autouse=True)
-def learned_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_prompt_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Most prompts here are longer than this."""
-    monkeypatch.setattr("localpers.tuning.read_prompts.LEARNED_END", 4)
+    monkeypatch.setattr("localpers.tuning.prefill.PROMPT_GRADIENT_TOKENS", 4)
 
 
 @pytest.fixture

@@ -18,8 +18,7 @@ from localpers.evaluation.lamp.lessons import examples_of
 from localpers.evaluation.lamp.settings import Settings
 from localpers.profile import make_private, write_atomically
 from localpers.tuning.device import choose_device
-from localpers.tuning.methods import adapt, detach
-from localpers.tuning.outcome import lora_adapter
+from localpers.tuning.methods import METHODS, adapt, detach
 from localpers.tuning.prompt_store import PromptStore
 from localpers.tuning.recipe import Recipe
 from localpers.tuning.schedule import Costs, Speed, steps_in_seconds
@@ -93,7 +92,8 @@ class AdapterTrainer:
             left = max(1.0, seconds - _since(began))
             total = steps_in_seconds(examples, recipe, left, costs)
             result = self._trainer(model, examples, recipe).train(total, planned_seconds=left)
-            adapter = lora_adapter(model, self._base, self._settings.base.sha256)
+            method = METHODS[recipe.method]
+            adapter = method.export(model, self._base, self._settings.base.sha256)
         finally:
             detach(model)
             self._clear()
@@ -164,8 +164,9 @@ class AdapterTrainer:
 def served_with(settings: Settings, trained: Trained | None, scale: float = 1.0) -> ServedModel:
     """The base with an adapter, as its method wants it, or bare."""
     path = trained.path if trained else None
-    activated = trained is not None and settings.recipe.method == "activated"
-    return ServedModel(settings.base, settings.base.path, path, scale, activated=activated)
+    base, method = settings.base, METHODS[settings.recipe.method]
+    base_reads_prompt = trained is not None and method.base_reads_prompt
+    return ServedModel(base, base.path, path, scale, base_reads_prompt=base_reads_prompt)
 
 
 def _since(began: float) -> float:

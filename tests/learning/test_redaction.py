@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from localpers.corpus.secrets.findings import Finding
 from localpers.corpus.secrets.rules import Rules
 from localpers.datatypes import Block, BlockKind, Kind, RetrievedPassage, StoredDocument
-from localpers.learning.withholding import Withheld, cut_blocks, withhold
+from localpers.learning.redaction import Redaction, cut_blocks, redact
 from localpers.tuning.examples import ExampleMaker
 from localpers.tuning.recipe import Recipe
 from localpers.weights.tokenizer import Tokenizer
@@ -57,8 +57,8 @@ def document(
     )
 
 
-def held(*documents: StoredDocument, rules: Rules | None = None) -> Withheld:
-    return withhold(documents, rules or Rules(), lambda ids: dict.fromkeys(ids, 1))
+def held(*documents: StoredDocument, rules: Rules | None = None) -> Redaction:
+    return redact(documents, rules or Rules(), lambda ids: dict.fromkeys(ids, 1))
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_no_example_holds_a_finding_in_prompt_or_completion(
 
     recipe = Recipe(retrieval_share=1.0, max_length=4096)
     maker = ExampleMaker(tokenizer, recipe, retrieve, {1: "hash 1", 2: "hash 2"})
-    for example in maker.training([own]):
+    for example, _ in maker.training([own]):
         assert not any("Tr0ub4dor" in message.content for message in example.messages)
 
 
@@ -102,7 +102,7 @@ def test_a_paragraph_loses_the_sentence_and_keeps_the_rest() -> None:
     found = held(document([(BlockKind.PARAGRAPH, [PLAIN[0], f"It is {SECRET}.", PLAIN[1]])]))
     (own,) = found.documents
     assert [own.text[b.start : b.end] for b in own.blocks] == [PLAIN[0], PLAIN[1]]
-    assert found.counts() == {"password": 1}
+    assert found.counts().kinds == {"password": 1}
 
 
 def test_code_lists_and_tables_go_as_a_whole() -> None:
@@ -160,4 +160,4 @@ def test_mails_of_others_are_searched_and_not_learned() -> None:
 def test_rules_are_fingerprinted(tmp_path: Path) -> None:
     one = held(document([(BlockKind.PARAGRAPH, PLAIN)]))
     other = held(document([(BlockKind.PARAGRAPH, PLAIN)]), rules=Rules(hold_back={"x": "mill"}))
-    assert one.rules != other.rules and other.counts() == {"x": 1}
+    assert one.rules != other.rules and other.counts().kinds == {"x": 1}

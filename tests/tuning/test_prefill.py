@@ -18,15 +18,14 @@ torch = pytest.importorskip("torch")
 from localpers.tuning import schedule  # noqa: E402
 from localpers.tuning.device import Device  # noqa: E402
 from localpers.tuning.loss import IGNORED  # noqa: E402
-from localpers.tuning.methods import adapt, adapted, detach  # noqa: E402
-from localpers.tuning.outcome import lora_adapter  # noqa: E402
-from localpers.tuning.prompt_store import PromptStore, longest_of  # noqa: E402
-from localpers.tuning.read_prompts import (  # noqa: E402
-    LEARNED_END,
-    ReadByBase,
-    ReadPrompts,
-    choose_reader,
+from localpers.tuning.methods import METHODS, adapt, adapted, detach  # noqa: E402
+from localpers.tuning.prefill import (  # noqa: E402
+    PROMPT_GRADIENT_TOKENS,
+    AdapterPrefill,
+    BasePrefill,
+    choose_prefill,
 )
+from localpers.tuning.prompt_store import PromptStore, longest_of  # noqa: E402
 from localpers.tuning.recipe import Recipe  # noqa: E402
 from localpers.tuning.torch_base import LoadedBase, load_base  # noqa: E402
 from localpers.tuning.training import Trainer  # noqa: E402
@@ -50,7 +49,7 @@ def trained(base: LoadedBase, examples: Examples, folder: Path, steps: int = 12)
 def log_probabilities(model: Any, group: Examples, folder: Path) -> list[Any]:
     """Of each completion's tokens, by example."""
     with torch.no_grad():
-        logits, _ = ReadByBase(model, "cpu", PromptStore(folder)).answers(group)
+        logits, _ = BasePrefill(model, "cpu", PromptStore(folder)).answers(group)
     return [
         logits.log_softmax(-1)[row, range(len(example.completion)), list(example.completion)]
         for row, example in enumerate(group)
@@ -91,7 +90,9 @@ def test_llama_cpp_serves_what_was_trained(
     base = load_base(described, "float32", tmp_path)
     model = trained(base, examples, tmp_path / "s", steps=8)  # More, and all is certain.
     path = tmp_path / "adapter.gguf"
-    write_adapter_gguf(lora_adapter(model, base, described.sha256), described.path, path)
+    write_adapter_gguf(
+        METHODS[RECIPE.method].export(model, base, described.sha256), described.path, path
+    )
     expected = log_probabilities(model, examples[:3], tmp_path / "a")
     served = ServedModel(described, described.path, path, activated=True)
     reading_too = replace(served, activated=False)
@@ -110,7 +111,9 @@ def test_a_prompt_stays_read_while_the_adapter_is_switched(
     base = load_base(described, "float32", tmp_path)
     model = trained(base, examples, tmp_path / "s")
     path = tmp_path / "adapter.gguf"
-    write_adapter_gguf(lora_adapter(model, base, described.sha256), described.path, path)
+    write_adapter_gguf(
+        METHODS[RECIPE.method].export(model, base, described.sha256), described.path, path
+    )
     prompt, completion = examples[0].prompt, examples[0].completion
     bare = ServedModel(described, described.path)
     for activated in (True, False):
@@ -133,7 +136,7 @@ def test_a_prompt_stays_read_while_the_adapter_is_switched(
 def test_a_first_pass_is_measured_as_one_that_reads_though_prompts_are_kept(
     bases: dict[str, ModelInfo], examples: Examples, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(ReadByBase, "_by_base", slowly(ReadByBase._by_base))
+    monkeypatch.setattr(BasePrefill, "_compute_by_base", slowly(BasePrefill._compute_by_base))
     base = load_base(bases["llama"], "float32", tmp_path)
     store = PromptStore(tmp_path)
     assert store.missing_share(examples) == 1
@@ -174,14 +177,14 @@ def test_a_prompt_is_the_beginning_of_the_same_longer_one_whatever_is_read_first
     recipe = RECIPE.model_copy(update={"method": "lora"})
     shared = tuple(range(5, 15))
     coming = [
-        TokenizedExample((*shared, *more, *range(50, 50 + LEARNED_END)), (7, 8))
+        TokenizedExample((*shared, *more, *range(50, 50 + PROMPT_GRADIENT_TOKENS)), (7, 8))
         for more in ((), range(20, 30), range(30, 37))
     ]
     model = adapt(load_base(bases["llama"], "float32", tmp_path), recipe).eval()
-    read = [example.prompt[:-LEARNED_END] for example in coming]
+    read = [example.prompt[:-PROMPT_GRADIENT_TOKENS] for example in coming]
     for first in (1, 2):
         store = PromptStore(tmp_path / str(first))
-        reader = choose_reader(model, "cpu", recipe, False, store, coming)
+        reader = choose_prefill(model, "cpu", recipe, False, store, coming)
         assert reader is not None
         reader.expect([*coming, *coming])
         reader.keep([coming[first]])
@@ -191,7 +194,7 @@ def test_a_prompt_is_the_beginning_of_the_same_longer_one_whatever_is_read_first
 
 
 def slowly(compute: Any) -> Any:
-    def slow(self: ReadByBase, prompt: tuple[int, ...]) -> Any:
+    def slow(self: BasePrefill, prompt: tuple[int, ...]) -> Any:
         time.sleep(SLOW)
         return compute(self, prompt)
 
@@ -204,9 +207,11 @@ def test_only_prompts_that_come_again_are_left_to_the_base_and_kept(
     examples = [TokenizedExample((5 + n, *range(10, 50 + n)), (7, 8, 9)) for n in range(4)]
     recipe = RECIPE.model_copy(update={"method": "lora", "batch_tokens": 50})
     by_base: list[int] = []
-    really = ReadByBase._by_base
+    really = BasePrefill._compute_by_base
     monkeypatch.setattr(
-        ReadByBase, "_by_base", lambda self, one: by_base.append(len(one)) or really(self, one)
+        BasePrefill,
+        "_compute_by_base",
+        lambda self, one: by_base.append(len(one)) or really(self, one),
     )
     for steps, expected in ((4, 0), (6, 2), (12, 4)):
         by_base.clear()
@@ -224,9 +229,9 @@ def test_a_prompt_that_begins_another_is_read_with_it(
 ) -> None:
     """Also where layers have a sliding window, which a long prompt leaves behind."""
     reads: list[int] = []
-    really = ReadByBase._by_base
+    really = BasePrefill._compute_by_base
 
-    def counting(self: ReadByBase, prompt: tuple[int, ...]) -> Any:
+    def counting(self: BasePrefill, prompt: tuple[int, ...]) -> Any:
         reads.append(len(prompt))
         return really(self, prompt)
 
@@ -236,9 +241,9 @@ def test_a_prompt_that_begins_another_is_read_with_it(
         ids = tuple(1 + number % 90 for number in range(longest))
         nested = [TokenizedExample(ids[:end], (5, 6, 7)) for end in (12, 25, longest)]
         alone = [log_probabilities(model, [one], tmp_path / str(longest)) for one in nested]
-        monkeypatch.setattr(ReadByBase, "_by_base", counting)
+        monkeypatch.setattr(BasePrefill, "_compute_by_base", counting)
         reads.clear()
-        prompts = ReadByBase(model, "cpu", PromptStore(tmp_path / f"n{longest}"), nested)
+        prompts = BasePrefill(model, "cpu", PromptStore(tmp_path / f"n{longest}"), nested)
         with torch.no_grad():
             for one, (expected,) in zip(nested, alone, strict=True):
                 prompts.keep([one])
@@ -266,7 +271,7 @@ def test_prompts_read_by_the_adapter_are_those_of_the_whole_model(
     model = trained(load_base(bases[architecture], "float32", tmp_path), examples, tmp_path / "s")
     ids = tuple(1 + number % 90 for number in range(longest))
     group = [TokenizedExample(ids[-length:], (5, 6, 7)) for length in (12, longest, 15)]
-    prompts = ReadPrompts(model, "cpu", end)
+    prompts = AdapterPrefill(model, "cpu", end)
     one_by_one = prompts._read([example.prompt[:-1] for example in group])
     at_once = prompts._compute([example.prompt[:-1] for example in group])
     for one, other in zip(one_by_one, at_once, strict=True):
@@ -292,7 +297,7 @@ def test_a_prompt_that_is_all_end_is_learned_through(
         (1000, lora.model_copy(update={"prompt_gradients": True})),
         (1, lora),
     ):
-        monkeypatch.setattr("localpers.tuning.read_prompts.LEARNED_END", end)
+        monkeypatch.setattr("localpers.tuning.prefill.PROMPT_GRADIENT_TOKENS", end)
         model = adapt(load_base(bases["llama"], "float32", tmp_path), recipe)
         folder = tmp_path / str(len(losses))
         losses.append(Trainer(model, examples, recipe, CPU, folder).train(12).losses)
@@ -309,14 +314,14 @@ def test_a_gpu_learns_the_same_in_groups(
     monkeypatch: Any,
 ) -> None:
     """There the adapter reads all prompts of a group at once."""
-    monkeypatch.setattr("localpers.tuning.read_prompts.LEARNED_END", 4)
+    monkeypatch.setattr("localpers.tuning.prefill.PROMPT_GRADIENT_TOKENS", 4)
     recipe = RECIPE.model_copy(update={"method": "lora", "batch_tokens": batch_tokens})
     losses = []
     for at_once in (True, False):
         model = adapt(load_base(bases["llama"], "float32", tmp_path), recipe)
         trainer = Trainer(model, examples, recipe, CPU, tmp_path / str(at_once))
         if at_once:
-            trainer._read = ReadPrompts(model, "cpu", 4)
+            trainer._read = AdapterPrefill(model, "cpu", 4)
         losses.append(trainer.train(4 if batch_tokens == 64 else 1).losses)
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
@@ -328,7 +333,7 @@ def test_a_prompt_may_be_one_token(
     model = adapt(load_base(bases["llama"], "float32", tmp_path), RECIPE).eval()
     example = TokenizedExample((5, 6)[:length], (7, 8, 9))
     whole = model(torch.tensor([[*example.prompt, 7, 8]])).logits[0, length - 1 :]
-    for reader in (ReadPrompts(model, "cpu"), ReadByBase(model, "cpu", PromptStore(tmp_path))):
+    for reader in (AdapterPrefill(model, "cpu"), BasePrefill(model, "cpu", PromptStore(tmp_path))):
         logits, _ = reader.answers([example])
         torch.testing.assert_close(logits[0], whole, rtol=1e-3, atol=1e-4)
 

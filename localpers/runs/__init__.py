@@ -1,6 +1,6 @@
-"""Run folders: what one `tune` made, described by its own `run.json`, which is written last.
+"""Run folders: what one `tune` made. `run.json` is written last: without it a run does not count.
 
-A folder without `run.json` is a run that was interrupted; `plan.json` holds what it needs to go on.
+A folder with `plan.json` in its place is a run that was interrupted and can be resumed.
 """
 
 from __future__ import annotations
@@ -12,15 +12,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from localpers.errors import LocalpersError, RunNotFound
 from localpers.profile import Profile, make_private, write_atomically
 
+if TYPE_CHECKING:  # pydantic is slow to import, and most commands read no record.
+    from localpers.runs.records import Record, RunData, RunPlan, RunRecord
+
+R = TypeVar("R", bound="Record")
+
 KEPT_RUNS = 3
 """Finished runs kept besides the promoted one; older ones are removed when a new one finishes."""
 BASE = "base"
-"""What the base itself is called where runs are named by their ids."""
+"""The name of the untuned base among run ids."""
 
 
 class Origin(NamedTuple):
@@ -33,7 +38,7 @@ class Origin(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """The files of one run. Nothing in it counts before `description` exists."""
+    """The files of one run. It counts once `record_file` exists."""
 
     path: Path
 
@@ -48,11 +53,11 @@ class RunFolder:
         return self.path.name
 
     @property
-    def description(self) -> Path:
+    def record_file(self) -> Path:
         return self.path / "run.json"
 
     @property
-    def plan(self) -> Path:
+    def plan_file(self) -> Path:
         return self.path / "plan.json"
 
     @property
@@ -95,57 +100,50 @@ class RunFolder:
 
     @property
     def is_finished(self) -> bool:
-        return self.description.exists()
+        return self.record_file.exists()
 
-    def describe(self) -> dict[str, Any]:
+    @property
+    def is_resumable(self) -> bool:
+        return not self.is_finished and self.plan_file.exists()
+
+    def record(self) -> RunRecord:
         """The contents of `run.json`. Raises LocalpersError where they are damaged."""
-        return _read(self.description)
+        from localpers.runs.records import RunRecord
 
-    def finish(self, description: dict[str, Any]) -> None:
-        """Write `run.json`, which makes the run count, and remove what only the making needed."""
-        write_atomically(
-            self.description, json.dumps(description, indent=2, ensure_ascii=False) + "\n"
-        )
-        self.plan.unlink(missing_ok=True)
+        return _read(RunRecord, self.record_file)
+
+    def finish(self, record: RunRecord) -> None:
+        """Write `run.json`, which makes the run count, and remove what only training needed."""
+        _write(record, self.record_file)
+        self.plan_file.unlink(missing_ok=True)
         self.merged.unlink(missing_ok=True)
         for folder in (self.checkpoint, self.reference):
             shutil.rmtree(folder, ignore_errors=True)
 
-    def save_plan(self, plan: dict[str, Any]) -> None:
-        write_atomically(self.plan, json.dumps(plan, indent=2, ensure_ascii=False) + "\n")
+    def plan(self) -> RunPlan:
+        """The contents of `plan.json`. Raises LocalpersError where they are damaged."""
+        from localpers.runs.records import RunPlan
 
-    def load_plan(self) -> dict[str, Any]:
-        return _read(self.plan)
+        return _read(RunPlan, self.plan_file)
+
+    def save_plan(self, plan: RunPlan) -> None:
+        _write(plan, self.plan_file)
 
     def write_origins(self, origins: Iterable[Origin]) -> None:
         rows = "".join(json.dumps(origin._asdict()) + "\n" for origin in origins)
         write_atomically(self.provenance, rows)
 
     def origins(self) -> list[Origin]:
-        """Raises LocalpersError where they are damaged; runs of older versions have none."""
+        """Raises LocalpersError where they are damaged."""
         return [Origin(**row) for row in read_rows(self.provenance)]
 
-    def learned_from(self) -> frozenset[str]:
-        """Content hashes of all documents whose text may have reached the adapter: learned, in a
-        prompt beside it, or learned by the adapter that this one began with.
-        """
-        data = self._data()
-        hashes = {*data.get("learned", ()), *data.get("sources", ()), *data.get("inherited", ())}
-        if "sources" not in data:  # Older versions wrote them beside each example alone.
-            for row in read_rows(self.examples):
-                hashes.update((row.get("content_hash", ""), *row.get("sources", ())))
-        return frozenset(hashes)
+    def data(self) -> RunData:
+        """The documents of a finished or resumable run, none for another."""
+        from localpers.runs.records import RunData
 
-    def knows(self) -> frozenset[str]:
-        """Content hashes of all documents that the run or its evaluation may hold words of."""
-        data = self._data()
-        others = {*data.get("retrievable", ()), *data.get("held_out", ())}
-        return self.learned_from() | others
-
-    def _data(self) -> dict[str, Any]:
-        if not self.is_finished and not self.plan.exists():
-            return {}
-        return dict((self.describe() if self.is_finished else self.load_plan()).get("data", {}))
+        if self.is_finished:
+            return self.record().data
+        return self.plan().data if self.is_resumable else RunData()
 
 
 def finished_runs(profile: Profile) -> list[RunFolder]:
@@ -158,7 +156,7 @@ def interrupted_run(profile: Profile) -> RunFolder | None:
     for run in all_runs(profile):
         if run.is_finished:
             return None
-        if run.plan.exists():
+        if run.is_resumable:
             return run
     return None
 
@@ -208,8 +206,8 @@ def prune(profile: Profile) -> list[str]:
     keep = {promoted, *profile.earlier()[-1:], *(run.id for run in others[:KEPT_RUNS])}
     removed = [run for run in all_runs(profile) if run.id not in keep]
     for run in removed:
-        # The description goes first: a folder removed halfway must not look like a run.
-        run.description.unlink(missing_ok=True)
+        # The record goes first: a folder removed halfway must not look like a run.
+        run.record_file.unlink(missing_ok=True)
         shutil.rmtree(run.path, ignore_errors=True)
     return [run.id for run in removed]
 
@@ -233,10 +231,16 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
         raise LocalpersError(f"{path} is damaged: remove the folder {path.parent}.") from error
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _write(record: Record, path: Path) -> None:
+    write_atomically(path, json.dumps(record.document(), indent=2, ensure_ascii=False) + "\n")
+
+
+def _read(kind: type[R], path: Path) -> R:
+    from pydantic import ValidationError
+
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+        return kind.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
         raise LocalpersError(
             f"{path} is missing or damaged: remove the folder {path.parent} and tune again."
         ) from error

@@ -1,5 +1,6 @@
-"""What is held back from learning: found secrets, with the sentence or block that they stand in,
-and what others wrote. Search and ask still find all of it.
+"""Keeps out of training: secrets, with the sentence or block around them, and texts by others.
+
+Search and ask still find all of it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from localpers.corpus.authors import Authors, is_transcript, tell_authors
 from localpers.corpus.secrets.findings import Finding
@@ -20,6 +20,7 @@ from localpers.corpus.secrets.scan import TITLE, scan
 from localpers.datatypes import Block, BlockKind, Kind, RetrievedPassage, StoredDocument
 from localpers.encryption.files import wipe
 from localpers.profile import Profile, write_atomically
+from localpers.runs.records import RedactionCounts
 
 SHORTEST_REST = 12
 """Characters: less that is left of a paragraph is no sentence."""
@@ -31,7 +32,7 @@ _IN_SENTENCES = frozenset({BlockKind.PARAGRAPH, BlockKind.QUOTE})
 
 
 @dataclass(frozen=True, slots=True)
-class HeldBack:
+class RedactedPlace:
     """One place: `kind` stands at `line` (1-based) of the file; None in a title, or where the
     lines of a text are none of its file.
     """
@@ -43,11 +44,11 @@ class HeldBack:
 
 
 @dataclass(frozen=True, slots=True)
-class Withheld:
-    """The documents without what must not be learned, and what was held back of them."""
+class Redaction:
+    """The documents without what must not be learned, and where something was cut."""
 
     documents: tuple[StoredDocument, ...]
-    places: tuple[HeldBack, ...]
+    places: tuple[RedactedPlace, ...]
     mails: Authors
     messages: Authors
     transcripts: frozenset[int]
@@ -64,29 +65,26 @@ class Withheld:
             for finding in self.findings.get(passage.document, ())
         )
 
-    def counts(self) -> dict[str, int]:
-        """Places by kind, the most frequent first."""
-        return dict(Counter(place.kind for place in self.places).most_common())
-
-    def description(self) -> dict[str, Any]:
-        """Counts for a run's description and for --json."""
-        return {
-            "places": len(self.places),
-            "documents": len({(place.path, place.part) for place in self.places}),
-            "kinds": self.counts(),
-            "mails_of_others": len(self.mails.others),
-            "messages_of_others": len(self.messages.others),
-            "transcripts": len(self.transcripts),
-        }
+    def counts(self) -> RedactionCounts:
+        """`kinds` with the most frequent first."""
+        return RedactionCounts(
+            places=len(self.places),
+            documents=len({(place.path, place.part) for place in self.places}),
+            kinds=dict(Counter(place.kind for place in self.places).most_common()),
+            mails_of_others=len(self.mails.others),
+            messages_of_others=len(self.messages.others),
+            transcripts=len(self.transcripts),
+        )
 
     def lines(self) -> list[str]:
         """What a user is told before training, in a line each; none where nothing is held back."""
         told = []
         if self.places:
-            number, documents = len(self.places), self.description()["documents"]
-            kinds = ", ".join(f"{count} {kind}" for kind, count in self.counts().items())
+            counts = self.counts()
+            number, documents = counts.places, counts.documents
+            kinds = ", ".join(f"{count} {kind}" for kind, count in counts.kinds.items())
             told.append(
-                f"Held back from learning: {number} place{'s' * (number > 1)} in {documents} "
+                f"Not learned: {number} place{'s' * (number > 1)} in {documents} "
                 f"document{'s' * (documents > 1)} ({kinds}); --dry-run lists them."
             )
         told += _tell_authors(self.mails, "mails", "addresses")
@@ -96,12 +94,12 @@ class Withheld:
         return told
 
 
-def withhold(
+def redact(
     documents: Sequence[StoredDocument],
     rules: Rules,
     first_lines: Callable[[Sequence[int]], Mapping[int, int | None]],
     on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Withheld:
+) -> Redaction:
     """`first_lines` gives the line of the file at which a document's text begins.
 
     Raises LocalpersError where a rule of the user takes too long.
@@ -114,7 +112,7 @@ def withhold(
     transcripts = frozenset(one.id for one in documents if is_transcript(one.text))
     others = mails.others | messages.others | transcripts
     lines = first_lines(sorted(found))
-    return Withheld(
+    return Redaction(
         documents=tuple(
             _quoted(document)
             if document.id in others
@@ -122,7 +120,9 @@ def withhold(
             for document in documents
         ),
         places=tuple(
-            HeldBack(document.path, document.part, _line(document, finding, lines), finding.kind)
+            RedactedPlace(
+                document.path, document.part, _line(document, finding, lines), finding.kind
+            )
             for document in documents
             for finding in _reported(found.get(document.id, ()))
         ),

@@ -1,14 +1,13 @@
-"""Prompts that are read without gradients, so that answers and little else cost a backward pass.
+"""Prefill: prompts read without gradients, so that answers and little else cost a backward pass.
 
 What an answer attends to in its prompt is a given there, as the segment before is in Transformer-XL
 (Dai et al., 2019, https://arxiv.org/abs/1901.02860). Prompts are the longer part of most examples,
-and a pass over them forward alone takes half of the time and no memory.
+and a forward pass alone takes half of the time and no memory.
 
-The adapter at work reads them (ReadPrompts), or the base alone (ReadByBase), for an adapter that
-is activated for answers only (Greenewald et al., 2025, https://arxiv.org/abs/2504.12397): then they
-stay the same, and are read once. To an adapter that works on both, prompts that come again are
-close enough as the base reads them (ReadByEither; docs/training-speed.md has the losses), but for
-their last words, which it learns through.
+Either the adapter reads them (AdapterPrefill) or the base alone (BasePrefill), for methods whose
+adapter works on answers only: then they stay the same, and are read once. For an adapter that works
+on both, the base's reading of prompts that come again is close enough (MixedPrefill;
+docs/training-speed.md has the losses), but for their last tokens, which get gradients.
 """
 
 from __future__ import annotations
@@ -21,14 +20,14 @@ from localpers.datatypes import TokenizedExample
 from localpers.errors import UnsupportedModel
 from localpers.tuning.device import import_torch
 from localpers.tuning.loss import completion_targets
+from localpers.tuning.methods import METHODS
 from localpers.tuning.prompt_store import KeysValues, PromptStore, longest_of
 from localpers.tuning.recipe import Recipe
 
 Prompt = tuple[int, ...]
-LEARNED_END = 32
-"""Tokens at a prompt's end that an adapter of prompts and answers learns through: the question, in
-most prompts. It gains most of what gradients through all of the prompt do, at a tenth of the price
-(docs/training-speed.md).
+PROMPT_GRADIENT_TOKENS = 32
+"""Tokens at a prompt's end that get gradients: the question, in most prompts. They gain most of
+what gradients through the whole prompt do, at a tenth of the cost (docs/training-speed.md).
 """
 TOLERANCE = 0.2
 """Of what a prompt changes in the logits of its answer, where it was read before (measured: 1e-5 in
@@ -36,7 +35,7 @@ float32, 0.03 to 0.1 in bfloat16).
 """
 
 
-class ReadPrompts:
+class AdapterPrefill:
     """A model's answers to prompts that it reads without gradients, as it is: anew in every pass,
     all of a group at once, which suits a GPU.
 
@@ -161,7 +160,7 @@ class ReadPrompts:
         ]
 
 
-class ReadByBase(ReadPrompts):
+class BasePrefill(AdapterPrefill):
     """Read by the base alone, and kept. What others have read into `store`, which must be of the
     same base, is not read again.
     """
@@ -196,27 +195,29 @@ class ReadByBase(ReadPrompts):
 
     def _keep(self, prompt: Prompt) -> None:
         if prompt not in self._store and not self._store.full:
-            self._store.put(prompt, self._by_base(prompt))
+            self._store.put(prompt, self._compute_by_base(prompt))
 
     def read_again(self, group: Sequence[TokenizedExample]) -> None:
         for example in group:
             if prompt := self._given(example):
-                self._by_base(prompt)
+                self._compute_by_base(prompt)
 
     def forget(self) -> None:
         self._store.forget()
 
     def _read(self, prompts: Sequence[Prompt]) -> list[KeysValues]:
         dtype = self._model.dtype
-        return [self._store.get(prompt, dtype) or self._by_base(prompt) for prompt in prompts]
+        return [
+            self._store.get(prompt, dtype) or self._compute_by_base(prompt) for prompt in prompts
+        ]
 
-    def _by_base(self, prompt: Prompt) -> KeysValues:
+    def _compute_by_base(self, prompt: Prompt) -> KeysValues:
         with self._model.disable_adapter():
             (read,) = self._compute([prompt])
         return [(keys.cpu(), values.cpu()) for keys, values in read]
 
 
-class ReadByEither(ReadByBase):
+class MixedPrefill(BasePrefill):
     """Prompts that come again are read by the base and kept, others by the adapter as it is."""
 
     _again: frozenset[Prompt] = frozenset()
@@ -237,31 +238,31 @@ class ReadByEither(ReadByBase):
         ]
 
 
-def choose_reader(
+def choose_prefill(
     model: Any,
     device: str,
     recipe: Recipe,
     checkpointing: bool,
     store: PromptStore,
     examples: Sequence[TokenizedExample],
-) -> ReadPrompts | None:
+) -> AdapterPrefill | None:
     """Who reads prompts for this recipe; None where gradients have to go through them.
 
     Raises UnsupportedModel for an activated adapter of a base that cannot be asked about a prompt
     that it has read before.
     """
-    if recipe.method == "activated":
+    if METHODS[recipe.method].base_reads_prompt:
         if not _keeps_what_it_reads(model, device):
             raise UnsupportedModel(
-                "This base cannot go on from a prompt that it has read before, as an activated "
-                "adapter has to: tune with --method lora."
+                "This base cannot continue from a cached prompt, as an adapter of method "
+                f"'{recipe.method}' must: tune with --method lora."
             )
-        return ReadByBase(model, device, store, examples)
+        return BasePrefill(model, device, store, examples)
     if recipe.prompt_gradients or checkpointing or not _keeps_what_it_reads(model, device):
         return None
     if device == "cpu":
-        return ReadByEither(model, device, store, end=LEARNED_END)
-    return ReadPrompts(model, device, LEARNED_END)
+        return MixedPrefill(model, device, store, end=PROMPT_GRADIENT_TOKENS)
+    return AdapterPrefill(model, device, PROMPT_GRADIENT_TOKENS)
 
 
 def _keeps_what_it_reads(model: Any, device: str) -> bool:
@@ -279,7 +280,7 @@ def _keeps_what_it_reads(model: Any, device: str) -> bool:
         whole = model(input_ids=tokens, use_cache=False).logits[0, first:].float()
         alone = model(input_ids=tokens[:, first:], use_cache=False).logits[0].float()
         try:
-            logits, _ = ReadPrompts(model, device).answers([example])
+            logits, _ = AdapterPrefill(model, device).answers([example])
             answer = logits[0].float()
         except (AttributeError, TypeError, ValueError, RuntimeError, IndexError):
             return False
