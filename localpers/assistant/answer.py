@@ -32,7 +32,8 @@ class Timings:
 class Answer:
     """A whole answer. `answered` is False where the assistant abstained.
 
-    `found` counts the passages retrieved; `sources` are those that fit the prompt.
+    `found` counts the passages retrieved; `sources` are those that fit the prompt. `notice` is a
+    line for the user about how the answer came about.
     """
 
     text: str
@@ -43,3 +44,4 @@ class Answer:
     completion_tokens: int = 0
     finish: Finish = Finish.STOP
     timings: Timings = Timings()
+    notice: str = ""

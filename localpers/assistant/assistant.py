@@ -162,9 +162,8 @@ class Assistant:
         generation.
         """
         from localpers.assistant.answer import Answer, Timings
-        from localpers.assistant.generation import generate
-        from localpers.assistant.plan import ANSWER, plan
-        from localpers.assistant.reply import reply
+        from localpers.assistant.plan import plan
+        from localpers.assistant.reply import Turn, reply
 
         started = time.perf_counter()
         messages = (Message("user", request),) if isinstance(request, str) else tuple(request)
@@ -181,22 +180,11 @@ class Assistant:
             engine = self.engine
             assert self._loading is not None
             timings = Timings(retrieve=retrieved, load=self._loading.result()[1])
-            events = None
-            request, form = messages[-1].content, resolved.form or plan(messages[-1].content).form
-            if resolved.quote and resolved.k:
-                events = reply(engine, form, request, found, self.notes, resolved, started)
-            if events is None:
-                given = found[: resolved.k] if form == ANSWER else ()
-                events = generate(
-                    engine,
-                    self._conversation,
-                    messages,
-                    given,
-                    self.notes.lexicon,
-                    resolved,
-                    started,
-                )
-            for event in events:
+            form = resolved.form or plan(messages[-1].content).form
+            turn = Turn(
+                engine, self._conversation, messages, found, self.notes, resolved, form, started
+            )
+            for event in reply(turn):
                 if isinstance(event, Answer):
                     event = replace(
                         event,

@@ -16,7 +16,7 @@ _IDENTIFIER = re.compile(
     r"(?<![\w/.-])(?:--?[A-Za-z][\w-]+|\w+(?:[._/\\:]\w+)+|\w*_\w+|[a-z]+[A-Z]\w*)"
 )
 """Flags, dotted or slashed names, snake_case, camelCase."""
-_NAME = re.compile(r"(?<![\w.!?:—#*>-])(?<![.!?:\n] )[ ]([A-Z][\w'’-]*[A-Za-z0-9])")
+_NAME = re.compile(r"(?<=[\w,;)] )([A-Z][\w'’-]*[A-Za-z0-9])")
 """A capitalized word inside a sentence."""
 _CITATION = re.compile(r"\[\d{1,2}(?:\s*[,–-]\s*\d{1,2})*\]")
 _NOT_NAMES = frozenset({"I", "I'm", "I've", "I'd", "I'll", "I’m", "I’ve", "I’d", "I’ll", "OK"})

@@ -9,6 +9,8 @@ from localpers.errors import LocalpersError
 from localpers.prompts import PASSAGES
 
 MAX_TOKENS = 512
+WRITING_PARAMETERS = 1_000_000_000
+"""A smaller base restates notes wrongly more often than not (docs/decisions/quote-first.md)."""
 SWITCHES = ("quote", "refuse")
 
 
@@ -25,6 +27,8 @@ class AnswerOptions:
     form: what to write, one of FORMS; None reads it from the request.
     quote: answer and draft from the notes' own words; off, the model writes freely.
     refuse: say so where the notes found do not answer.
+    write: let the model add sentences of its own, as far as the notes support them; None leaves it
+    to bases of at least WRITING_PARAMETERS, which can.
     """
 
     k: int | None = None
@@ -39,6 +43,7 @@ class AnswerOptions:
     form: str | None = None
     quote: bool = True
     refuse: bool = True
+    write: bool | None = None
 
     def without(self, parts: str) -> AnswerOptions:
         """These options with parts switched off: "quote" or "refuse", separated by commas.
@@ -63,6 +68,7 @@ class ResolvedOptions(AnswerOptions):
     """Options with every default filled in."""
 
     k: int = PASSAGES
+    write: bool = False
 
 
 def resolve(options: AnswerOptions, served: ServedModel) -> ResolvedOptions:
@@ -79,4 +85,6 @@ def resolve(options: AnswerOptions, served: ServedModel) -> ResolvedOptions:
         raise LocalpersError("--abstain needs notes: drop --no-rag.")
     k = options.k if options.k is not None else served.passages or PASSAGES
     given = {name: getattr(options, name) for name in AnswerOptions.__dataclass_fields__}
-    return ResolvedOptions(**(given | {"k": k}))
+    able = served.base.parameters >= WRITING_PARAMETERS
+    write = able if options.write is None else options.write
+    return ResolvedOptions(**(given | {"k": k, "write": write}))

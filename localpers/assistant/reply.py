@@ -1,70 +1,122 @@
-"""From a plan and the passages found to an answer: quote, draft, or say that no note answers."""
+"""One turn: quote what answers, draft from the notes, or say that no note answers.
+
+What the model writes itself comes after the quote, or in place of the extractive draft, and only as
+far as the notes support it.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from localpers.assistant.abstention import Refusal, refuse
 from localpers.assistant.answer import Answer, Source, Timings
-from localpers.assistant.drafting import LIMITS, draft, title_of
+from localpers.assistant.conversation import Conversation
+from localpers.assistant.drafting import LIMITS, Draft, draft, title_of
+from localpers.assistant.generation import generate
 from localpers.assistant.notes import Notes
 from localpers.assistant.options import ResolvedOptions
 from localpers.assistant.plan import ANSWER
 from localpers.assistant.quoting import QUOTED_WORDS, Candidate, candidates, choose_units
 from localpers.assistant.units import Unit
-from localpers.datatypes import RetrievedPassage
+from localpers.assistant.writing import keeps_form, supported, written
+from localpers.datatypes import Message, RetrievedPassage
 from localpers.inference.engine import Engine
 
 SECOND_QUOTE_WORDS = 30
 """Left over by the first note, from which on the second one is quoted too."""
 SECOND_QUOTE_MARGIN = 0.08
 """How far the second note's score may lie below the first's."""
+LONG_REQUEST = 60
+"""Words from which on a request brings its own text, and is no question to the notes."""
+MOST_WRITTEN_TOKENS = 160
+"""Of the model's own words after a quote."""
 
 
-def reply(
-    engine: Engine,
-    form: str,
-    request: str,
-    passages: Sequence[RetrievedPassage],
-    notes: Notes,
-    options: ResolvedOptions,
-    started: float,
-) -> Iterator[str | Answer] | None:
-    """The answer made of the notes' own words, as Assistant.stream yields it; None where a draft is
-    to be written without notes.
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A request with everything that answering it needs. `started` is its time.perf_counter()."""
 
-    Raises what `notes` raises.
-    """
-    found = candidates(request, passages, notes, notes.lexicon)
+    engine: Engine
+    conversation: Conversation
+    messages: Sequence[Message]
+    passages: Sequence[RetrievedPassage]
+    notes: Notes
+    options: ResolvedOptions
+    form: str
+    started: float
+
+    @property
+    def request(self) -> str:
+        return self.messages[-1].content
+
+    def generate(
+        self, passages: Sequence[RetrievedPassage], options: ResolvedOptions | None = None
+    ) -> Iterator[str | Answer]:
+        return generate(
+            self.engine,
+            self.conversation,
+            self.messages,
+            passages,
+            self.notes.lexicon,
+            options or self.options,
+            self.started,
+        )
+
+    def pieces(self, word: str) -> int:
+        """How many tokens a word has, whichever case is shorter."""
+        encode = self.engine.tokenizer.encode
+        return min(len(encode(f" {word}")), len(encode(f" {word.lower()}")))
+
+
+def reply(turn: Turn) -> Iterator[str | Answer]:
+    """Text as it is ready, and last the Answer. Raises what retrieval and generation raise."""
+    options = turn.options
+    brings_text = turn.form == ANSWER and len(turn.request.split()) > LONG_REQUEST
+    if not options.quote or not options.k or brings_text:
+        yield from turn.generate(turn.passages[: options.k])
+        return
+    found = candidates(turn.request, turn.passages, turn.notes, turn.notes.lexicon)
     refusal = None
     if options.refuse or not found:
-        refusal = refuse(request, found, notes.lexicon, _pieces(engine))
-    if form == ANSWER:
-        return _answer(request, found, refusal, options, started)
-    if refusal is not None or form not in LIMITS:
-        return None
-    return _draft(form, request, found, notes, options, started)
+        refusal = refuse(turn.request, found, turn.notes.lexicon, turn.pieces)
+    if turn.form == ANSWER and refusal is not None:
+        yield from _refused(turn, found, refusal)
+    elif turn.form == ANSWER:
+        yield from _answered(turn, found)
+    elif refusal is not None or turn.form not in LIMITS:
+        yield from _without_notes(turn, refusal)
+    else:
+        yield from _drafted(turn, found)
 
 
-def _answer(
-    request: str,
-    found: Sequence[Candidate],
-    refusal: Refusal | None,
-    options: ResolvedOptions,
-    started: float,
-) -> Iterator[str | Answer]:
-    shown = found[: options.k]
-    if refusal is not None:
-        closest = title_of(found[0].document) if found else ""
-        text = refusal.text(f"{closest} [1]" if closest else "")
-        yield text
-        yield _finished(text, shown, (), started, answered=False)
-        return
-    quotes = _quotes(shown)
+def _refused(turn: Turn, found: Sequence[Candidate], refusal: Refusal) -> Iterator[str | Answer]:
+    closest = f"{title_of(found[0].document)} [1]" if found else ""
+    text = refusal.text(closest)
+    yield text
+    yield _finished(turn, text, found, (), answered=False)
+
+
+def _answered(turn: Turn, found: Sequence[Candidate]) -> Iterator[str | Answer]:
+    quotes = _quotes(found[: turn.options.k])
     text = "\n\n".join(_quoted(number, candidate, units) for number, candidate, units in quotes)
     yield text
-    yield _finished(text, shown, [number for number, _, _ in quotes], started)
+    first = time.perf_counter() - turn.started
+    if turn.options.write:
+        own = " ".join(_own_words(turn, [candidate for _, candidate, _ in quotes]))
+        if own:
+            yield f"\n\n{own}"
+            text = f"{text}\n\n{own}"
+    yield _finished(turn, text, found, [number for number, _, _ in quotes], first=first)
+
+
+def _own_words(turn: Turn, quoted: Sequence[Candidate]) -> Iterator[str]:
+    """Sentences of the model's about the quoted notes that these support, each with its number."""
+    limited = replace(turn.options, max_tokens=min(turn.options.max_tokens, MOST_WRITTEN_TOKENS))
+    text = written(turn.generate([one.passage for one in quoted], limited))
+    sources = [turn.request, *(f"{c.document.title}\n{c.document.text}" for c in quoted)]
+    return supported(text, sources, turn.notes.lexicon)
 
 
 def _quotes(shown: Sequence[Candidate]) -> list[tuple[int, Candidate, list[Unit]]]:
@@ -87,29 +139,43 @@ def _quoted(number: int, candidate: Candidate, units: Sequence[Unit]) -> str:
     return f"{title_of(document)}{date} [{number}]:\n\n{body}"
 
 
-def _draft(
-    form: str,
-    request: str,
-    found: Sequence[Candidate],
-    notes: Notes,
-    options: ResolvedOptions,
-    started: float,
-) -> Iterator[str | Answer]:
-    made = draft(form, request, found, notes)
-    cited = [n for n, one in enumerate(found, 1) if one in made.used]
-    yield made.text
-    yield _finished(made.text, found[: max(options.k, len(made.used))], cited, started)
+def _drafted(turn: Turn, found: Sequence[Candidate]) -> Iterator[str | Answer]:
+    made = draft(turn.form, turn.request, found, turn.notes)
+    text = (_written_draft(turn, made) if turn.options.write else None) or made.text
+    yield text
+    cited = [number for number, one in enumerate(found, 1) if one in made.used]
+    yield _finished(turn, text, found, cited, most=max(turn.options.k, len(made.used)))
+
+
+def _written_draft(turn: Turn, made: Draft) -> str | None:
+    """The model's own draft where it keeps the form and every sentence is supported."""
+    text = written(turn.generate([one.passage for one in made.used])).strip()
+    sources = [turn.request, *(f"{c.document.title}\n{c.document.text}" for c in made.used)]
+    if not keeps_form(turn.form, text):
+        return None
+    whole = " ".join(text.split())
+    kept = " ".join(supported(whole, sources, turn.notes.lexicon))
+    return text if len(kept) >= len(whole) - 1 else None
+
+
+def _without_notes(turn: Turn, refusal: Refusal | None) -> Iterator[str | Answer]:
+    notice = f"{refusal.text('')} This was written without notes." if refusal else ""
+    for event in turn.generate(()):
+        yield event if isinstance(event, str) else replace(event, notice=notice)
 
 
 def _finished(
+    turn: Turn,
     text: str,
-    shown: Sequence[Candidate],
+    found: Sequence[Candidate],
     cited: Sequence[int],
-    started: float,
     *,
     answered: bool = True,
+    first: float | None = None,
+    most: int | None = None,
 ) -> Answer:
-    seconds = time.perf_counter() - started
+    shown = found[: turn.options.k if most is None else most]
+    total = time.perf_counter() - turn.started
     return Answer(
         text=text,
         sources=tuple(
@@ -118,13 +184,5 @@ def _finished(
         ),
         answered=answered,
         found=len(shown),
-        timings=Timings(first_token=seconds, total=seconds),
+        timings=Timings(first_token=total if first is None else first, total=total),
     )
-
-
-def _pieces(engine: Engine) -> Callable[[str], int]:
-    def count(word: str) -> int:
-        encode = engine.tokenizer.encode
-        return min(len(encode(f" {word}")), len(encode(f" {word.lower()}")))
-
-    return count

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from localpers.datatypes import RetrievedPassage
 
 MAX_TOKENS = 512
+FORMS = ("answer", "tweet", "email", "title", "summary", "outline", "list", "commit", "post")
 
 
 def ask(
@@ -56,9 +57,15 @@ def ask(
     seed: Annotated[
         int | None, typer.Option(min=0, max=2**32 - 2, help="Makes --temperature repeatable.")
     ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option(help=f"What to write: {', '.join(FORMS)}. Default: read from the request."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Answer from your notes, with the sources."""
+    if form is not None and form not in FORMS:
+        raise typer.BadParameter(f"'{form}' is not a form: choose among {', '.join(FORMS)}.")
     if run is not None and base is not None:
         raise typer.BadParameter("--base and --run cannot be combined.")
     if contrast and (no_adapter or base is not None):
@@ -85,6 +92,7 @@ def ask(
         temperature=temperature,
         seed=seed,
         abstain=abstain,
+        form=form,
     )
     embedded, judged = ProgressLine("embedded"), ProgressLine("judged")
     with Assistant.open(
@@ -106,6 +114,8 @@ def ask(
     _say_sources(answer)
     if left_out := answer.found - len(answer.sources):
         notice(f"{left_out} of the passages found did not fit the model's context window.")
+    if answer.notice:
+        notice(answer.notice)
     if answer.finish != "stop":
         notice("The answer was cut: allow more with --max-tokens.")
 
