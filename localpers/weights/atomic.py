@@ -12,11 +12,11 @@ from localpers.encryption.vault import keep
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path` to write to; it becomes `path` if the block succeeds.
+    """A temporary path beside `path` to write to; it replaces `path` if the block succeeds.
 
-    For writers that open the file themselves; small contents go through profile.write_atomically.
-    The name is always the same, so that what a killed process left is overwritten by the next; the
-    caller holds the lock of the profile or of the models folder.
+    For writers that open the file themselves; profile.write_atomically suits small contents. The
+    name is fixed, so that the next write overwrites what a killed process left; the caller holds
+    the lock of the profile or of the models folder.
     """
     temporary = path.with_name(f".{path.name}.new")
     try:

@@ -1,9 +1,9 @@
-"""BERT encoders in safetensors → one GGUF file that llama.cpp embeds with.
+"""Convert BERT encoders from safetensors to GGUF.
 
-Layout and keys are those of llama.cpp's own converter (`convert_hf_to_gguf.py`, BertModel; MIT):
-tensor names by gguf's table, WordPiece entries with U+2581 before what begins a word and without
-`##` before what continues one. All tensors stay F32: llama.cpp multiplies them 1.6 times as fast as
-F16 on processors without half-precision arithmetic.
+Layout and keys follow llama.cpp's own converter (`convert_hf_to_gguf.py`, BertModel; MIT):
+gguf's tensor names; WordPiece entries that begin a word get U+2581, the others lose their `##`. All
+tensors stay F32, which llama.cpp multiplies 1.6 times as fast as F16 on processors without
+half-precision arithmetic.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ VOCABULARY = "vocab.txt"
 TOKENIZER = "tokenizer_config.json"
 POOLING = "1_Pooling/config.json"
 FILES = (CONFIG, TENSORS, VOCABULARY, TOKENIZER, POOLING)
-"""What is read of a folder in the layout of sentence-transformers."""
+"""Files of a sentence-transformers folder that are read."""
 
-_WORD_BEGINS = "\u2581"
+_WORD_START = "\u2581"
 _SPECIAL = {
     "[PAD]": "pad_token_id",
     "[UNK]": "unk_token_id",
@@ -34,14 +34,14 @@ _SPECIAL = {
     "[SEP]": "sep_token_id",
     "[MASK]": "mask_token_id",
 }
-_KEPT_WHOLE = ("position_embd.weight", "token_types.weight")
+_KEPT_F32 = ("position_embd.weight", "token_types.weight")
 
 
 def convert_bert(folder: Path, target: Path, name: str, licence: str) -> None:
-    """Write the encoder in `folder`, which holds FILES, to `target`; reads nothing else.
+    """Write the encoder in `folder`, which holds FILES, to `target`.
 
     Raises UnsupportedModel for what llama.cpp would compute differently: another architecture,
-    activation, position embedding or pooling, a cased vocabulary, a tensor too few.
+    activation, position embedding or pooling, a cased vocabulary, other tensors than BERT's.
     """
     import gguf
     from safetensors.numpy import load_file
@@ -52,7 +52,7 @@ def convert_bert(folder: Path, target: Path, name: str, licence: str) -> None:
     layers = int(config["num_hidden_layers"])
     tensors = _named(load_file(folder / TENSORS), layers)
     if len(tokens) != len(tensors["token_embd.weight"]):
-        raise UnsupportedModel(f"{name}: the vocabulary and its table differ in size.")
+        raise UnsupportedModel(f"{name}: the vocabulary and the embedding table differ in size.")
 
     writer = gguf.GGUFWriter(target, "bert")
     writer.add_name(name)
@@ -96,15 +96,13 @@ def _check(config: Mapping[str, Any], pooling: Mapping[str, Any], words: Mapping
         odd.append("pooling")
     if odd:
         raise UnsupportedModel(
-            f"This encoder cannot be converted ({', '.join(odd)}): get it as GGUF and add it by "
+            f"This encoder cannot be converted ({', '.join(odd)}): get it as GGUF and run "
             "'localpers models add FILE.gguf'."
         )
 
 
 def _named(stored: Mapping[str, Any], layers: int) -> dict[str, Any]:
-    """The tensors by their GGUF names; the pooler, which sentence embeddings do not use, is left
-    out, and so are the position numbers.
-    """
+    """The tensors by GGUF name, without the pooler and position ids, which embeddings don't use."""
     import gguf
 
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.BERT, layers)
@@ -116,9 +114,9 @@ def _named(stored: Mapping[str, Any], layers: int) -> dict[str, Any]:
         bare = re.sub(r"\.gamma$", ".weight", re.sub(r"\.beta$", ".bias", bare))
         known = names.get_name(bare, try_suffixes=(".weight", ".bias"))
         if known is None:
-            raise UnsupportedModel(f"The encoder holds a tensor of no BERT, '{name}'.")
+            raise UnsupportedModel(f"The encoder has a tensor that BERT has not, '{name}'.")
         found[known] = numbers
-    fixed = {"token_embd.weight", *_KEPT_WHOLE}
+    fixed = {"token_embd.weight", *_KEPT_F32}
     expected = fixed | {f"token_embd_norm.{part}" for part in ("weight", "bias")}
     for layer in range(layers):
         for part in ("attn_q", "attn_k", "attn_v", "attn_output", "attn_output_norm"):
@@ -139,7 +137,7 @@ def _add_wordpiece(writer: Any, tokens: list[str], types: int) -> None:
     writer.add_tokenizer_pre("default")
     writer.add_token_type_count(types)
     writer.add_token_list(
-        [token if at in control else _as_phantom(token) for at, token in enumerate(tokens)]
+        [token if at in control else _gguf_token(token) for at, token in enumerate(tokens)]
     )
     writer.add_token_types(
         [
@@ -153,5 +151,5 @@ def _add_wordpiece(writer: Any, tokens: list[str], types: int) -> None:
         getattr(writer, f"add_{key}")(tokens.index(token))
 
 
-def _as_phantom(token: str) -> str:
-    return token[2:] if token.startswith("##") else _WORD_BEGINS + token
+def _gguf_token(token: str) -> str:
+    return token[2:] if token.startswith("##") else _WORD_START + token

@@ -1,4 +1,4 @@
-"""Models: those installed in the models folder, and those that the catalog can get."""
+"""Installed models, and the catalog of models to download."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from localpers.weights.digest import note_of, sha256_of
 from localpers.weights.embedding_prefixes import Prefixes, prefixes_of
 from localpers.weights.gguf_file import read_metadata
 
-# The rule by which memory is estimated; models/README.md argues it.
+# How memory is estimated; models/README.md explains the rule.
 _ASK_BYTES_PER_PARAMETER, _ASK_BYTES = 0.7, 500_000_000
 _TUNE_BYTES_PER_PARAMETER, _TUNE_BYTES = 4.5, 1_500_000_000
 
@@ -37,7 +37,7 @@ class PackageSource:
 
 @dataclass(frozen=True, slots=True)
 class HubSource:
-    """A GGUF file on the model hub; size and digest are those that the hub publishes."""
+    """A GGUF file on the model hub, which publishes size and digest."""
 
     repository: str
     file: str
@@ -48,8 +48,8 @@ class HubSource:
 
 @dataclass(frozen=True, slots=True)
 class SafetensorsSource:
-    """A BERT encoder in a wheel, to be converted (weights.bert): `files` holds the SHA-256 of each
-    of its files by its path below `folder`.
+    """A BERT encoder in a wheel, converted by weights.bert. `files` maps paths below `folder` to
+    SHA-256 digests.
     """
 
     package: str
@@ -64,9 +64,7 @@ class SafetensorsSource:
 
 @dataclass(frozen=True, slots=True)
 class CatalogEntry:
-    """A model that `models pull` can get: a base, or an encoder, which `embeds`. `parameters` is
-    the published count, rounded.
-    """
+    """A model that `models pull` can download. `parameters` is the published count, rounded."""
 
     name: str
     description: str
@@ -81,18 +79,18 @@ class CatalogEntry:
 
     @property
     def ram_ask(self) -> int:
-        """Estimated bytes of memory needed to ask."""
+        """Estimated memory to ask, in bytes."""
         return int(self.parameters * _ASK_BYTES_PER_PARAMETER) + _ASK_BYTES
 
     @property
     def ram_tune(self) -> int:
-        """Estimated bytes of memory needed to tune."""
+        """Estimated memory to tune, in bytes."""
         return int(self.parameters * _TUNE_BYTES_PER_PARAMETER) + _TUNE_BYTES
 
 
 def models_folder() -> Path:
-    """Where base models lie, for all profiles: `LOCALPERS_MODELS`, else `models/` of a checkout,
-    else a folder in the platform's user data folder.
+    """The models folder of all profiles: `LOCALPERS_MODELS`, else `models/` of a checkout, else one
+    in the platform's user data folder.
     """
     if stated := os.environ.get("LOCALPERS_MODELS"):
         return Path(stated).expanduser().absolute()
@@ -104,9 +102,9 @@ def models_folder() -> Path:
 
 
 def path_of(name: str) -> Path:
-    """Where the model called `name` lies or would lie.
+    """The path of the model called `name`, installed or not.
 
-    Raises LocalpersError for a name that no file could have.
+    Raises LocalpersError for an invalid name.
     """
     if not name or name.startswith(".") or any(c in '/\\:\0\n"' for c in name) or len(name) > 200:
         raise LocalpersError(
@@ -121,9 +119,9 @@ def installed() -> list[ModelInfo]:
 
 
 def find(name: str) -> ModelInfo:
-    """The installed model called `name` (upper and lower case are one).
+    """The installed model called `name`, ignoring case.
 
-    Raises ModelNotFound, naming the command that would get it.
+    Raises ModelNotFound, naming the command that gets it.
     """
     path = next((p for p in _files() if p.stem.casefold() == name.casefold()), None)
     if path is not None:
@@ -132,15 +130,15 @@ def find(name: str) -> ModelInfo:
         raise ModelNotFound(
             f"The model {name} is not installed: run 'localpers models pull {name.casefold()}'."
         )
-    there = ", ".join(path.stem for path in sorted(_files())) or "none"
+    installed_names = ", ".join(path.stem for path in sorted(_files())) or "none"
     raise ModelNotFound(
-        f"No model is called '{name}' (installed: {there}): run 'localpers models pull "
+        f"No model is called '{name}' (installed: {installed_names}): run 'localpers models pull "
         "smollm2-135m-instruct', or 'localpers models add FILE.gguf'."
     )
 
 
 def describe(path: Path) -> ModelInfo:
-    """The model in the file at `path`, by its own metadata, completed by the catalog."""
+    """The model in the file at `path`, from its metadata and the catalog."""
     info = read_metadata(path)
     entry = next((entry for entry in (*catalog(), *encoders()) if entry.name == path.stem), None)
     prefixes = prefixes_of(info.name, path.stem) if info.embeds else Prefixes()
@@ -163,7 +161,7 @@ def describe(path: Path) -> ModelInfo:
 
 
 def remove(name: str) -> Path:
-    """Delete an installed model; returns the path it had. Raises ModelNotFound."""
+    """Delete an installed model; returns its path. Raises ModelNotFound."""
     path = find(name).path
     path.unlink()
     note_of(path).unlink(missing_ok=True)
@@ -172,13 +170,13 @@ def remove(name: str) -> Path:
 
 @cache
 def catalog() -> tuple[CatalogEntry, ...]:
-    """The base models that `models pull` can get, smallest first."""
+    """The base models to download, smallest first."""
     return tuple(_entry(entry) for entry in _read_catalog()["model"])
 
 
 @cache
 def encoders() -> tuple[CatalogEntry, ...]:
-    """The embedding models that `models pull` can get, the starter first."""
+    """The embedding models to download, the starter first."""
     return tuple(_entry(entry) for entry in _read_catalog()["encoder"])
 
 
@@ -195,19 +193,14 @@ def _entry(entry: Mapping[str, Any]) -> CatalogEntry:
         "hub": HubSource,
         "safetensors": SafetensorsSource,
     }
-    source = next(make(**entry[kind]) for kind, make in kinds.items() if kind in entry)
-    return CatalogEntry(
-        name=entry["name"],
-        description=entry["description"],
-        parameters=entry["parameters"],
-        licence=entry["licence"],
-        languages=tuple(entry["languages"]),
-        source=source,
-    )
+    kind = next(kind for kind in kinds if kind in entry)
+    stated = {key: value for key, value in entry.items() if key != kind}
+    stated["languages"] = tuple(stated["languages"])
+    return CatalogEntry(**stated, source=kinds[kind](**entry[kind]))
 
 
 def entry_called(name: str) -> CatalogEntry:
-    """The catalog's entry of this name. Raises ModelNotFound, listing the names."""
+    """The catalog entry called `name`. Raises ModelNotFound, listing the names."""
     entries = (*catalog(), *encoders())
     for entry in entries:
         if entry.name == name.casefold():
@@ -221,8 +214,7 @@ def _checkout_models() -> Path:
 
 
 def _files() -> list[Path]:
-    folder = models_folder()
-    return [path for path in folder.glob("*.gguf") if path.is_file()] if folder.is_dir() else []
+    return [path for path in models_folder().glob("*.gguf") if path.is_file()]
 
 
 def _is_readable(path: Path) -> bool:

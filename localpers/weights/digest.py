@@ -1,4 +1,4 @@
-"""SHA-256 of model files, remembered beside them, so that asking does not read gigabytes again."""
+"""SHA-256 of model files, cached beside them, as hashing gigabytes takes seconds."""
 
 from __future__ import annotations
 
@@ -11,10 +11,7 @@ from localpers.profile import write_atomically
 
 
 def sha256_of(path: Path) -> str:
-    """The file's SHA-256 in hexadecimal.
-
-    Remembered for as long as the file's size and modification time stay as they are.
-    """
+    """The file's SHA-256 in hexadecimal, cached by its size and modification time."""
     note = note_of(path)
     with contextlib.suppress(OSError, ValueError, KeyError):
         noted = json.loads(note.read_text())
@@ -27,13 +24,13 @@ def sha256_of(path: Path) -> str:
 
 
 def compute_sha256(path: Path) -> str:
-    """The file's SHA-256 by reading all of it; writes nothing."""
+    """The file's SHA-256, without the cache."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def remember(path: Path, sha256: str, source: str = "") -> None:
-    """Note the digest of the file as it is now, and where it came from."""
+    """Cache the digest of the file as it is now, and record where it came from."""
     note = {"sha256": sha256, "file": _state(path), "source": source}
     write_atomically(note_of(path), json.dumps(note) + "\n")
 

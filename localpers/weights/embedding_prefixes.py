@@ -1,7 +1,7 @@
-"""What an embedding model wants before queries and before passages: its authors' words.
+"""The prefixes that embedding models expect before queries and passages.
 
-GGUF has no key for it, so the family is told by the name in the file, or by the file's own name.
-The texts are those of the model cards (E5: Wang et al., 2022; Nomic Embed: Nussbaum et al., 2024;
+GGUF has no key for them, so the family is recognised by the model's name or the file's. The texts
+are those of the model cards (E5: Wang et al., 2022; Nomic Embed: Nussbaum et al., 2024;
 BGE: Xiao et al., 2023; Arctic Embed: Merrick et al., 2024; mxbai; EmbeddingGemma; Qwen3-Embedding).
 """
 
@@ -19,7 +19,7 @@ class Prefixes(NamedTuple):
 _REPRESENT = "Represent this sentence for searching relevant passages: "
 _INSTRUCT = "Given a web search query, retrieve relevant passages that answer the query"
 
-# Tried in order: a narrower name stands before the one that it holds.
+# Tried in order: more specific names first.
 _FAMILIES = (
     (
         r"e5-mistral|e5-large-instruct|e5.*-instruct",
@@ -37,10 +37,10 @@ _FAMILIES = (
 
 
 def prefixes_of(*names: str) -> Prefixes:
-    """Those of the family that one of a model's names tells; empty where none does."""
+    """The prefixes of the first family that matches one of `names`; empty without a match."""
     for name in names:
-        plain = re.sub(r"[\s_.]+", "-", name.casefold())
+        normalized = re.sub(r"[\s_.]+", "-", name.casefold())
         for pattern, prefixes in _FAMILIES:
-            if re.search(rf"(?<![a-z0-9]){pattern}", plain):
+            if re.search(rf"(?<![a-z0-9]){pattern}", normalized):
                 return prefixes
     return Prefixes()

@@ -1,4 +1,4 @@
-"""A folder that other runtimes can use: the GGUF files and an Ollama Modelfile."""
+"""Export the model for other runtimes: the GGUF files and an Ollama Modelfile."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from localpers.errors import LocalpersError
 from localpers.profile import make_private, write_atomically
 
 _README = """\
-This folder holds a language model tuned on one person's writing: it can repeat what it learned.
-Treat it like the writing itself.
+This folder holds a language model tuned on one person's writing. It can repeat what it learned:
+treat it like the writing itself.
 
 Ollama:     ollama create NAME -f Modelfile
 llama.cpp:  llama-cli -m {model}{adapter}
@@ -27,26 +27,26 @@ def export(
     system: str,
     on_progress: Callable[[str], None] | None = None,
 ) -> list[Path]:
-    """Copy the files that answer into `folder` (new or empty) with a Modelfile; returns them.
+    """Copy the served files into `folder` (new or empty) with a Modelfile; returns them.
 
-    The chat template travels inside the GGUF file. Raises LocalpersError for a folder that is not
-    empty, or a disk that is full; then nothing is left behind.
+    The chat template is inside the GGUF file. Raises LocalpersError, leaving nothing behind, if the
+    folder is not empty or the disk is full.
     """
     if served.base_reads_prompt:
         raise LocalpersError(
-            "Other runtimes would let this adapter read prompts, for which it was not trained: "
-            "export a run of 'localpers tune --method lora'."
+            "Other runtimes would apply this adapter to the prompt, too: export a run of "
+            "'localpers tune --method lora'."
         )
     folder = folder.resolve()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise LocalpersError(f"{folder} is not an empty folder: name a new one.")
     if '"""' in system:
-        raise LocalpersError('The system prompt may not hold """: Modelfiles end at it.')
+        raise LocalpersError('The system prompt may not contain """, which ends it in a Modelfile.')
     needed = sum(file.stat().st_size for file in (served.model, served.adapter) if file)
     parent = next(path for path in folder.absolute().parents if path.exists())
     if shutil.disk_usage(parent).free < needed * 1.05:
         raise LocalpersError(
-            f"{needed / 1e6:,.0f} MB do not fit on the disk of {folder}: free some."
+            f"{folder} needs {needed / 1e6:,.0f} MB, more than its disk has free: make room."
         )
     building = folder.with_name(f".{folder.name}.{os.getpid()}")
     make_private(building)

@@ -1,6 +1,6 @@
-"""Values of a GGUF header, one after another, none of them believed before it is checked.
+"""Read the values of a GGUF header in order, checking each against the file's size.
 
-Layout after https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.
+Layout: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ STRING, ARRAY, UINT32 = 8, 9, 4
 _SCALARS = dict(zip((0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12), "BbHhIif?Qqd", strict=True))
 """Value type number → its struct code."""
 
-# Far above any real model, and low enough that a damaged count costs no time and no memory.
+# Far above any real model, and low enough that a wrong count costs neither time nor memory.
 _MAX_ITEMS = 1 << 24
 _MAX_STRING = 1 << 26
 
@@ -34,8 +34,8 @@ class StoredArray:
     start: int
 
 
-def _open_without_waiting(path: str, flags: int) -> int:
-    """A named pipe that somebody calls model.gguf must not hold us up."""
+def _open_nonblocking(path: str, flags: int) -> int:
+    """An opener that does not block on a named pipe called model.gguf."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
@@ -44,7 +44,7 @@ def mapped(path: Path) -> Iterator[mmap.mmap]:
     """The file's bytes. Raises ModelNotFound, or UnsupportedModel for what cannot be mapped."""
     try:
         with (
-            open(path, "rb", opener=_open_without_waiting) as file,
+            open(path, "rb", opener=_open_nonblocking) as file,
             mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
         ):
             yield data
@@ -63,7 +63,7 @@ def mapped(path: Path) -> Iterator[mmap.mmap]:
 
 
 class Cursor:
-    """A position in a GGUF file that cannot leave it; what is damaged is an UnsupportedModel."""
+    """A position in a GGUF file. Reading past the end raises UnsupportedModel."""
 
     def __init__(self, data: mmap.mmap, path: Path, at: int = 0) -> None:
         self.data, self.path, self.at = data, path, at
@@ -80,25 +80,25 @@ class Cursor:
             raise self.damaged()
 
     def damaged(self) -> UnsupportedModel:
-        return UnsupportedModel(f"{self.path.name} is cut short or damaged: get the model again.")
+        return UnsupportedModel(f"{self.path.name} is truncated or damaged: get the model again.")
 
     def count(self, limit: int, what: str) -> int:
         value = int(self.take("Q"))
         if value > limit:
             raise UnsupportedModel(
-                f"{self.path.name} is damaged (it claims {value:,} {what}): get the model again."
+                f"{self.path.name} is damaged ({value:,} {what}): get the model again."
             )
         return value
 
     def string(self) -> str:
-        length = self.count(_MAX_STRING, "bytes in one text")
+        length = self.count(_MAX_STRING, "bytes in one string")
         self.require(length)
         raw = self.data[self.at : self.at + length]
         self.at += length
         return raw.decode("utf-8", "replace")
 
-    def pass_strings(self, count: int) -> None:
-        # The hot loop of opening a model: a vocabulary has up to a million texts.
+    def skip_strings(self, count: int) -> None:
+        # The hot loop of opening a model: a vocabulary has up to a million strings.
         length_at, data, at = struct.Struct("<Q").unpack_from, self.data, self.at
         last = len(data) - 8
         for _ in range(count):
@@ -121,17 +121,17 @@ class Cursor:
 
     def array(self) -> StoredArray:
         item_type = int(self.take("I"))
-        count = self.count(_MAX_ITEMS, "items in one list")
+        count = self.count(_MAX_ITEMS, "items in one array")
         stored = StoredArray(item_type, count, self.at)
         if item_type in _SCALARS:
             size = count * struct.calcsize(f"<{_SCALARS[item_type]}")
             self.require(size)
             self.at += size
         elif item_type == STRING:
-            self.pass_strings(count)
+            self.skip_strings(count)
         else:
             raise UnsupportedModel(
-                f"{self.path.name} holds a list of type {item_type}, which llama.cpp does not read "
-                "either: get the model again."
+                f"{self.path.name} holds an array of type {item_type}, which llama.cpp cannot "
+                "read either: get the model again."
             )
         return stored

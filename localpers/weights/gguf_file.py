@@ -1,8 +1,8 @@
-"""GGUF files: the header, bounded against damage, and what it says about the model.
+"""Read GGUF files: the header, the model's metadata, and tensors as float32.
 
 `gguf.GGUFReader` makes a numpy array of every token of the vocabulary (2 s for 49,000 tokens,
-10 s for Gemma's) and trusts every count in the file. This reader walks past arrays until they are
-asked for, and checks each size against the file before it uses it. Layout after
+10 s for Gemma's) and trusts every count in the file. This reader skips arrays until they are needed
+and checks each size against the file. Layout:
 https://github.com/ggml-org/ggml/blob/master/docs/gguf.md; versions 2 and 3, little-endian.
 """
 
@@ -24,7 +24,7 @@ from localpers.weights.gguf_cursor import Cursor, StoredArray, mapped
 _VERSIONS = (2, 3)
 _DEFAULT_ALIGNMENT = 32
 
-# Far above any real model, and low enough that a damaged count costs no time and no memory.
+# Far above any real model, and low enough that a wrong count costs neither time nor memory.
 _MAX_KEYS = 1 << 16
 _MAX_TENSORS = 1 << 18
 _MAX_LANGUAGES = 200
@@ -34,7 +34,7 @@ _MAX_DIMENSIONS = 4
 
 @dataclass(frozen=True, slots=True)
 class StoredTensor:
-    """Where one tensor lies. `shape` is row-major (numpy's order, the reverse of ggml's).
+    """The place of one tensor. `shape` is row-major (numpy's order, the reverse of ggml's).
 
     `type` is ggml's number; `offset` counts from the start of the file, in bytes like `size`.
     """
@@ -60,8 +60,8 @@ class StoredTensor:
 class Header:
     """Everything in a GGUF file before its tensor data.
 
-    `values` holds each key's value: a number, a string, a truth value or a StoredArray;
-    `spans` the byte range of each whole key-value pair, for copying it unchanged.
+    `values` maps keys to numbers, strings, booleans or StoredArrays; `spans` maps them to the byte
+    range of the whole key-value pair, for copying it unchanged.
     """
 
     path: Path
@@ -80,7 +80,7 @@ class Header:
         return self.values.get(f"{self.architecture}.{key}", default)
 
     def array(self, key: str, most: int | None = None) -> list[Any]:
-        """The items, or the first `most`, of the array under `key`; empty if there is none."""
+        """The array under `key`, or its first `most` items; empty if it is missing."""
         stored = self.values.get(key)
         if not isinstance(stored, StoredArray):
             return []
@@ -96,9 +96,8 @@ class Header:
 class GGUFInfo:
     """What a GGUF file says about itself.
 
-    `quantization` is the name of the whole (Q4_K_M); `mix` what the weights really are, as shares
-    of the parameters, largest first. Files of narrow models fall back to other types than the name
-    says.
+    `quantization` is the file type (Q4_K_M); `mix` the tensor types as shares of the parameters,
+    largest first, which differ from the file type in narrow models.
     """
 
     path: Path
@@ -116,9 +115,9 @@ class GGUFInfo:
     languages: tuple[str, ...]
     tensor_types: frozenset[str]
     rope_scaling: str
-    """The key or tensor by which the file rescales rotary positions, empty if it does not."""
+    """The key or tensor that rescales rotary positions, or empty."""
     embeds: bool
-    """It gives vectors of texts and writes none."""
+    """Whether it is an embedding model."""
 
     @property
     def real_mix(self) -> str:
@@ -128,10 +127,10 @@ class GGUFInfo:
 
 
 def read_metadata(path: Path) -> GGUFInfo:
-    """Describe a GGUF file by its own header; reads no tensor data.
+    """Describe a GGUF file by its header; reads no tensor data.
 
-    Raises ModelNotFound if there is no such file, and UnsupportedModel, saying which, for one that
-    is empty, cut short, damaged, not GGUF, big-endian or of an unknown version.
+    Raises ModelNotFound if there is no such file, and UnsupportedModel if it is empty, truncated,
+    damaged, not GGUF, big-endian or of an unknown version.
     """
     header = read_header(path)
     weights = sum(tensor.elements for tensor in header.tensors.values())
@@ -164,7 +163,7 @@ def read_metadata(path: Path) -> GGUFInfo:
 
 
 def read_header(path: Path) -> Header:
-    """The header of the GGUF file at `path`, every offset in it checked against the file's size.
+    """The header of the GGUF file at `path`, with every offset checked against the file's size.
 
     Raises as read_metadata does.
     """
@@ -177,21 +176,21 @@ def dequantized_rows(
 ) -> npt.NDArray[np.float32]:
     """Rows `start` to `stop` of one tensor as float32 [rows, row length].
 
-    A tensor of three dimensions is seen as its matrices below one another. Raises UnsupportedModel
-    for a type that the gguf package cannot turn back into numbers.
+    Leading dimensions are flattened into rows. Raises UnsupportedModel for a type that the gguf
+    package cannot dequantize.
     """
     from gguf import GGMLQuantizationType
     from gguf.quants import dequantize
 
     stored = np.memmap(header.path, np.uint8, "r", offset=tensor.offset, shape=(tensor.size,))
-    # Every small operation on a memmap makes another memmap: a third of the time of a merge.
+    # A plain array: operations on a memmap make memmaps, a third of the time of a merge.
     rows = stored.view(np.ndarray).reshape(math.prod(tensor.shape[:-1]), -1)[start:stop]
     try:
         numbers = dequantize(_typed(rows, tensor.type), GGMLQuantizationType(tensor.type))
     except NotImplementedError:
         raise UnsupportedModel(
-            f"{header.path.name} stores weights as {tensor.type_name}, which cannot be turned back "
-            "into numbers for training: get the model as Q4_K_M, Q8_0 or F16."
+            f"{header.path.name} stores weights as {tensor.type_name}, which cannot be "
+            "dequantized for training: get the model as Q4_K_M, Q8_0 or F16."
         ) from None
     return np.asarray(numbers, np.float32)
 
@@ -202,7 +201,7 @@ def dequantized(header: Header, tensor: StoredTensor) -> npt.NDArray[np.float32]
 
 
 def _typed(stored: npt.NDArray[np.uint8], kind: int) -> npt.NDArray[Any]:
-    """gguf.quants wants F32 and F16 as numbers, everything else as bytes."""
+    """gguf.quants expects F32 and F16 as numbers, other types as bytes."""
     from gguf import GGMLQuantizationType
 
     views = {GGMLQuantizationType.F32: np.float32, GGMLQuantizationType.F16: np.float16}
@@ -211,15 +210,13 @@ def _typed(stored: npt.NDArray[np.uint8], kind: int) -> npt.NDArray[Any]:
 
 def _parse(data: mmap.mmap, path: Path) -> Header:
     if data[:4] != b"GGUF":
-        raise UnsupportedModel(
-            f"{path.name} is not a GGUF file: look for the model's .gguf version."
-        )
+        raise UnsupportedModel(f"{path.name} is not a GGUF file: get the model's .gguf version.")
     cursor = Cursor(data, path, 4)
     version = cursor.take("I")
     if version not in _VERSIONS:
         raise UnsupportedModel(
             f"{path.name} is GGUF version {version}, big-endian or damaged; versions 2 and 3, "
-            "little-endian, are read: convert it again with a current llama.cpp."
+            "little-endian, are supported: convert it again with a current llama.cpp."
         )
     tensor_count = cursor.count(_MAX_TENSORS, "tensors")
     key_count = cursor.count(_MAX_KEYS, "keys")
@@ -238,12 +235,12 @@ def _parse(data: mmap.mmap, path: Path) -> Header:
     tensors = {entry[0]: _placed(entry, data_start, len(data), path) for entry in entries}
     if len(values) != key_count or len(tensors) != tensor_count:
         raise cursor.damaged()
-    _require_apart(tensors, alignment, cursor)
+    _check_layout(tensors, alignment, cursor)
     return Header(path, values, spans, tensors, alignment, len(data))
 
 
-def _require_apart(tensors: dict[str, StoredTensor], alignment: int, cursor: Cursor) -> None:
-    """No tensor lies over another one, and each where the alignment allows."""
+def _check_layout(tensors: dict[str, StoredTensor], alignment: int, cursor: Cursor) -> None:
+    """Raise UnsupportedModel if tensors overlap or are misaligned."""
     end = 0
     for tensor in sorted(tensors.values(), key=lambda tensor: tensor.offset):
         if tensor.offset < end or tensor.offset % alignment:
@@ -272,20 +269,20 @@ def _placed(
         block, block_bytes = GGML_QUANT_SIZES[GGMLQuantizationType(kind)]
     except (ValueError, KeyError):
         raise UnsupportedModel(
-            f"{path.name} stores weights in a type that is not known here ({kind}): get the model "
+            f"{path.name} stores weights in an unknown type ({kind}): get the model "
             "as Q4_K_M, Q8_0 or F16."
         ) from None
     size = math.prod(shape) // block * block_bytes
     if data_start + offset + size > file_size or (shape and shape[-1] % block):
         raise UnsupportedModel(
-            f"{path.name} is cut short: {file_size:,} bytes are here and at least "
-            f"{data_start + offset + size:,} are needed. Get the model again."
+            f"{path.name} is truncated: it has {file_size:,} bytes and needs at least "
+            f"{data_start + offset + size:,}. Get the model again."
         )
     return StoredTensor(name, shape, kind, data_start + offset, size)
 
 
 def _embeds(header: Header) -> bool:
-    """Whether the model embeds texts instead of writing them."""
+    """Whether this is an embedding model."""
     return (
         header.of_architecture("attention.causal") is False
         or header.of_architecture("pooling_type", 0) != 0
@@ -314,10 +311,10 @@ def _rope_scaling(header: Header) -> str:
 
 
 def _whole(value: Any) -> int:
-    """Some architectures state a number per layer; the largest stands for the model."""
+    """0 for what some architectures state per layer, as an array."""
     return value if isinstance(value, int) else 0
 
 
 def _one_line(stated: str) -> str:
-    """What a stranger's file states about itself, for a line of a list."""
+    """Untrusted text, shortened to fit a line of a list."""
     return " ".join(stated.split())[:_LONGEST_NAME]

@@ -1,4 +1,4 @@
-"""llama.cpp as a library: loaded once, silent on the terminal, its last error kept."""
+"""llama.cpp as a library: loaded once, its log kept off the terminal, its errors kept."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _ERROR_LEVEL = 4
 
 _errors: deque[str] = deque(maxlen=8)
 _keep_alive: list[Any] = []
-"""A callback that Python collects while C still holds it crashes the process."""
+"""Callbacks that C holds: garbage collection of one would crash the process."""
 
 
 @cache
 def llama_cpp() -> Any:
-    """The module `llama_cpp`, its native log routed away from stderr and its backends ready."""
+    """The module `llama_cpp`, with its backends initialised."""
     wait_asleep()
     import llama_cpp as module
 
@@ -34,11 +34,11 @@ def llama_cpp() -> Any:
 
 
 def forget_errors() -> None:
-    """Forget what llama.cpp has complained about; call before the call to be explained."""
+    """Forget earlier errors; call this before a call whose failure last_error should explain."""
     _errors.clear()
 
 
 def last_error() -> str:
-    """Why llama.cpp failed, in its own words and without its function names, or empty."""
+    """Why llama.cpp failed, in its own words without function names, or empty."""
     reasons = [line.split("error", 1)[-1].lstrip(": ") for line in _errors if "error" in line]
     return reasons[0] if reasons else (_errors[0] if _errors else "")

@@ -1,11 +1,12 @@
-"""A model's own tokenizer and chat template, by llama.cpp, without loading the weights.
+"""A model's own tokenizer and chat template, run by llama.cpp without loading the weights.
 
-Training and serving take their token ids from here, so that they cannot differ.
+Training and serving both take their token ids from here.
 """
 
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 import weakref
 from collections.abc import Sequence
@@ -20,14 +21,14 @@ from localpers.prompts import ChatTemplate
 from localpers.weights.gguf_file import read_header
 from localpers.weights.native import forget_errors, last_error, llama_cpp
 
-_SPECIAL_LOOKING = re.compile(r"<[^<>\s]{1,40}>|\[/?[A-Za-z_]{2,20}\]")
+_SPECIAL_TOKEN = re.compile(r"<[^<>\s]{1,40}>|\[/?[A-Za-z_]{2,20}\]")
 _NONE = -1
 """`LLAMA_TOKEN_NULL`: the vocabulary has no such token."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """A vocabulary in llama.cpp, without the weights."""
+    """A vocabulary loaded by llama.cpp."""
 
     model: Any
     handle: Any
@@ -37,13 +38,16 @@ class Vocabulary:
 
 
 def open_vocabulary(path: Path) -> Vocabulary:
-    """The vocabulary in the GGUF file at `path`; the caller closes it. Raises UnsupportedModel."""
+    """Load the vocabulary of the GGUF file at `path`; the caller closes it.
+
+    Raises UnsupportedModel.
+    """
     library = llama_cpp()
     parameters = library.llama_model_default_params()
     parameters.vocab_only = True
     parameters.n_gpu_layers = 0
     forget_errors()
-    model = library.llama_model_load_from_file(str(path).encode(), parameters)
+    model = library.llama_model_load_from_file(os.fsencode(path), parameters)
     if not model:
         raise UnsupportedModel(
             f"llama.cpp cannot read the vocabulary of {path.name} ({last_error()}): "
@@ -57,7 +61,7 @@ class Tokenizer:
 
     def __init__(self, vocab: Any, template: str | None) -> None:
         self._vocab = vocab
-        self._broken: dict[str, str] = {}
+        self._escaped: dict[str, str] = {}
         library = llama_cpp()
         self.size: int = library.llama_vocab_n_tokens(vocab)
         self._bos = int(library.llama_vocab_bos(vocab))
@@ -66,7 +70,7 @@ class Tokenizer:
         self.eos: int = next((token for token in ends if token != _NONE), _NONE)
         if self.eos == _NONE:
             raise UnsupportedModel(
-                "The model states no token that ends an answer: get a version of it that does."
+                "The model has no end-of-sequence token: get a version of it that has one."
             )
         self.chat = ChatTemplate(template, self._text(self._bos), self._text(self.eos))
 
@@ -86,8 +90,8 @@ class Tokenizer:
     def encode(self, text: str, special: bool = False, bos: bool = False) -> list[int]:
         """The tokens of `text`.
 
-        With `special`, the names of special tokens in it become those tokens. With `bos`, a model
-        that wants a beginning-of-sequence token gets exactly one, also where `text` writes it.
+        With `special`, names of special tokens in it become those tokens. With `bos`, exactly one
+        beginning-of-sequence token is added if the model uses one and `text` does not name it.
         """
         data = text.encode("utf-8", "surrogatepass")
         buffer = (ctypes.c_int32 * (len(data) + 2))()
@@ -119,25 +123,24 @@ class Tokenizer:
 
     @cached_property
     def end_of_generation(self) -> frozenset[int]:
-        """Every token after which llama.cpp stops answering."""
+        """Every token at which llama.cpp stops."""
         is_end = llama_cpp().llama_vocab_is_eog
         return frozenset(token for token in range(self.size) if is_end(self._vocab, token))
 
     def prompt_ids(self, messages: Sequence[Message], begun: str = "") -> list[int]:
-        """The tokens of a prompt, up to where the answer begins, or goes on after `begun`."""
-        prompt = self.chat.render(self._as_words(messages)) + begun
+        """The tokens of a prompt, followed by `begun`, the given start of the answer."""
+        prompt = self.chat.render(self._escape_special(messages)) + begun
         return self.encode(prompt, special=True, bos=True)
 
     def example_ids(self, messages: Sequence[Message], begun: str = "") -> TokenizedExample:
-        """The tokens of a training pair: those of the prompt as prompt_ids makes them, and the
-        last message, without `begun`, with which it begins, up to its first end-of-generation token
-        (EOS where it has none).
+        """The tokens of a training pair: prompt_ids of all but the last message, and the last
+        message without `begun`, up to its first end-of-generation token (or EOS).
         """
-        prompt, completion = self.chat.completion(self._as_words(messages))
+        prompt, completion = self.chat.completion(self._escape_special(messages))
         prompt, completion = prompt + begun, completion.removeprefix(begun)
         prompt_ids = self.encode(prompt, special=True, bos=True)
-        # The whole is encoded first because some vocabularies put a space before a text's first
-        # word; where a token would span the seam, serving has it cut there, and so does this.
+        # Some vocabularies put a space before a text's first word, so the whole is encoded. Where a
+        # token would span the boundary, it is split there as in serving.
         whole = self.encode(prompt + completion, special=True, bos=True)
         ids = (
             whole[len(prompt_ids) :]
@@ -148,21 +151,21 @@ class Tokenizer:
         completed = [*ids, self.eos] if end is None else ids[: end + 1]
         return TokenizedExample(tuple(prompt_ids), tuple(completed))
 
-    def _as_words(self, messages: Sequence[Message]) -> list[Message]:
-        """The messages with the names of special tokens in them broken by a zero-width space.
+    def _escape_special(self, messages: Sequence[Message]) -> list[Message]:
+        """The messages with a zero-width space in each special token's name.
 
-        A note that holds `<|im_end|>` must not end the turn: only the template may.
+        A note that contains `<|im_end|>` must not end the turn.
         """
         return [
-            Message(m.role, _SPECIAL_LOOKING.sub(lambda found: self._as_word(found[0]), m.content))
+            Message(m.role, _SPECIAL_TOKEN.sub(lambda found: self._escape(found[0]), m.content))
             for m in messages
         ]
 
-    def _as_word(self, name: str) -> str:
-        if name not in self._broken:
+    def _escape(self, name: str) -> str:
+        if name not in self._escaped:
             special = self.encode(name, special=True) != self.encode(name)
-            self._broken[name] = f"{name[0]}\u200b{name[1:]}" if special else name
-        return self._broken[name]
+            self._escaped[name] = f"{name[0]}\u200b{name[1:]}" if special else name
+        return self._escaped[name]
 
     def _text(self, token: int) -> str:
         if token == _NONE:

@@ -1,8 +1,8 @@
-"""A model file meets llama.cpp for the first time in a child process, within limits.
+"""Load a new model file in a child process first, with limits on memory and time.
 
-llama.cpp ends the whole process where a file contradicts itself in a way that it does not expect
-(`GGML_ASSERT`), and may crash. A file that is taken into the models folder is loaded by a child
-first, which reads its vocabulary, renders its template and computes one token.
+llama.cpp aborts the whole process on some malformed files (`GGML_ASSERT`), and may crash. So before
+a file enters the models folder, a child reads its vocabulary, renders its template and computes one
+token.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from localpers.weights.gguf_file import read_metadata
 
 CPU_SECONDS = 300
 MEMORY = 4 << 30
-"""Bytes of address space beside three times the file: mapped, and as llama.cpp may lay it out."""
+"""Bytes of address space on top of three times the file: mapped, and copied by llama.cpp."""
 WALL_FACTOR = 5
 _CONTEXT = 64
 _START = (
@@ -31,12 +31,11 @@ _START = (
 
 
 def vet(path: Path) -> None:
-    """Let a child load the model at `path`.
+    """Load the model at `path` in a child process.
 
-    Raises ModelNotFound and UnsupportedModel, saying why: refused by suitability.check_servable,
-    or no match for llama.cpp.
+    Raises ModelNotFound, or UnsupportedModel if suitability.check_servable or llama.cpp refuses it.
     """
-    read_metadata(path)  # What is no GGUF file needs no child.
+    read_metadata(path)  # Fails at once on other files.
     package = Path(__file__).resolve().parents[2]
     try:
         done = subprocess.run(
@@ -53,19 +52,19 @@ def vet(path: Path) -> None:
     try:
         reason = json.loads(done.stdout)["refused"]
     except (ValueError, KeyError, TypeError):
-        raise _failed(path, "crashes llama.cpp, or takes more memory than it may") from None
+        raise _failed(path, "crashes llama.cpp or exceeds the memory limit") from None
     if reason is not None:
         raise UnsupportedModel(" ".join(str(reason).split())[:400])
 
 
 def _failed(path: Path, what: str) -> UnsupportedModel:
     return UnsupportedModel(
-        f"{path.name} {what}: it is damaged or made to do so; get the model from another place."
+        f"{path.name} {what}: it is damaged or malicious; get the model from another place."
     )
 
 
 def main(path_as_hex: str) -> None:
-    """The child: one JSON object on standard output, {"refused": null or why}."""
+    """The child process: prints {"refused": null or the reason}."""
     answer = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     path = Path(os.fsdecode(bytes.fromhex(path_as_hex)))
@@ -87,7 +86,7 @@ def _load(path: Path) -> None:
     library = llama_cpp()
     parameters = library.llama_model_default_params()
     parameters.n_gpu_layers = 0
-    parameters.use_extra_bufts = False  # Another layout of the weights would copy them all.
+    parameters.use_extra_bufts = False  # Repacking would copy all weights.
     model = library.llama_model_load_from_file(os.fsencode(path), parameters)
     if not model:
         raise _failed(path, "cannot be loaded by llama.cpp")
@@ -99,7 +98,7 @@ def _load(path: Path) -> None:
     settings.n_threads = settings.n_threads_batch = 1
     context = library.llama_init_from_model(model, settings)
     if not context:
-        raise _failed(path, "gives llama.cpp no context to compute in")
+        raise _failed(path, "cannot be given a context by llama.cpp")
     first = (library.llama_token * 1)(ids[0])
     if library.llama_decode(context, library.llama_batch_get_one(first, 1)):
         raise _failed(path, "cannot be computed by llama.cpp")

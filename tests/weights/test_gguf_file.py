@@ -62,7 +62,7 @@ def test_rows_of_a_tensor_are_those_of_the_whole(tiny):
         (b"", "empty"),
         (b"GG", "not a GGUF"),
         (b"PK\x03\x04 a zip archive", "not a GGUF"),
-        (b"GGUF", "cut short"),
+        (b"GGUF", "truncated"),
         (b"GGUF" + struct.pack("<IQQ", 1, 0, 0), "version 1"),
         (b"GGUF" + struct.pack(">IQQ", 3, 0, 0), "big-endian"),
         (b"GGUF" + struct.pack("<IQQ", 3, 2**60, 0), "damaged"),
@@ -71,11 +71,11 @@ def test_rows_of_a_tensor_are_those_of_the_whole(tiny):
         (b"GGUF" + struct.pack("<IQQQ", 3, 0, 1, 1) + b"k" + struct.pack("<I", 77), "unknown"),
         (
             b"GGUF" + struct.pack("<IQQQ", 3, 0, 1, 1) + b"k" + struct.pack("<IIQ", 9, 8, 2**23),
-            "cut short",
+            "truncated",
         ),
         (
             b"GGUF" + struct.pack("<IQQQ", 3, 0, 1, 1) + b"k" + struct.pack("<IIQ", 9, 12, 2**24),
-            "cut short",
+            "truncated",
         ),
     ],
 )
