@@ -31,7 +31,7 @@ from localpers.corpus.readers import Reader, is_simple
 from localpers.datatypes import Document
 from localpers.errors import LocalpersError, NotADocument, UnreadableFile
 
-LARGE = 1 << 18
+ISOLATED_BYTES = 1 << 18
 """Bytes from which every format is read in the child: even Python's own parsers take more than
 linear time on some input."""
 WALL_FACTOR = 5
@@ -91,7 +91,7 @@ class IsolatedReader:
 
     def read(self, reader: Reader, path: Path) -> Iterator[Document]:
         """The Documents of the file. Raises only UnreadableFile and NotADocument."""
-        if is_simple(reader) and _size(path) < LARGE:
+        if is_simple(reader) and _size(path) < ISOLATED_BYTES:
             return guarded(reader, path)
         return self._read_with_retry(path)
 

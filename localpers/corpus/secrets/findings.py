@@ -23,7 +23,7 @@ class Sensitive(StrEnum):
 
 
 CREDENTIALS = frozenset({Sensitive.API_KEY, Sensitive.PASSWORD, Sensitive.TOKEN})
-"""Kinds whose value is also looked for without context."""
+"""Kinds whose value is also searched for without context."""
 
 
 @dataclass(frozen=True, slots=True)

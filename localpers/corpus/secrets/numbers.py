@@ -80,8 +80,8 @@ class _Id:
 
 _END = r"(?![\w-]|[.,]\d)"
 _CANDIDATE = re.compile(r"(?<![\w.,/+-])(?=[A-Za-z]{0,6}[- ]?\d)[A-Za-z0-9]")
-_LONGEST_ID = 24
-_FEWEST_DIGITS = 4
+_MAX_ID_LENGTH = 24
+_MIN_DIGITS = 4
 _IDS = (
     _Id(r"\d{3}-\d{2}-\d{4}", "us.ssn"),
     _Id(r"\d{9}|\d{3} \d{2} \d{4}", "us.ssn", r"SSN|social security"),
@@ -150,14 +150,14 @@ _IDS = (
     ),
 )
 _LABEL_DISTANCE = 40
-"""Characters before a number in which its label is looked for."""
+"""Characters before a number searched for its label."""
 
 
 def find_national_ids(text: str) -> Iterator[Finding]:
     """Personal ids of some forty countries with a distinctive form or a label before them."""
     for candidate in _CANDIDATE.finditer(text):
         start = candidate.start()
-        if sum(map(str.isdigit, text[start : start + _LONGEST_ID])) < _FEWEST_DIGITS:
+        if sum(map(str.isdigit, text[start : start + _MAX_ID_LENGTH])) < _MIN_DIGITS:
             continue
         for known, form, words in _expressions():
             match = form.match(text, start)

@@ -15,7 +15,7 @@ from localpers.corpus.secrets.findings import Finding, Sensitive
 from localpers.errors import LocalpersError
 
 FILE = "learning.toml"
-LONGEST_PATTERN = 1_000
+MAX_PATTERN = 1_000
 RULE_SECONDS = 2.0
 """Limit for one rule on one document."""
 
@@ -66,9 +66,9 @@ class Rules(BaseModel):
                 raise LocalpersError(
                     f"{where}: a rule needs a name of 1 to 60 characters: rename it."
                 )
-            if len(pattern) > LONGEST_PATTERN:
+            if len(pattern) > MAX_PATTERN:
                 raise LocalpersError(
-                    f"{where}: rule '{name}' is longer than {LONGEST_PATTERN} characters: split it."
+                    f"{where}: rule '{name}' is longer than {MAX_PATTERN} characters: split it."
                 )
             try:
                 matches_empty = regex.compile(pattern).search("", timeout=RULE_SECONDS) is not None

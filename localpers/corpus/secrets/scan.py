@@ -15,7 +15,7 @@ from localpers.corpus.secrets.rules import Rules
 from localpers.datatypes import StoredDocument
 
 MIN_REPEATED_LENGTH = 8
-"""Characters of a credential to be looked for in all documents."""
+"""Characters of a credential that is searched for in all documents."""
 _MAX_REPEATED = 500
 TITLE = -1
 """Offset of findings in a title, which is not part of the text."""
