@@ -1,4 +1,4 @@
-"""Limits that a child process puts on itself before it touches what a stranger made."""
+"""Resource limits a child process sets on itself before it reads an untrusted file."""
 
 from __future__ import annotations
 
@@ -8,24 +8,23 @@ from localpers.permissions import NO_CORE_DUMP
 
 
 def confine(memory: int, *, open_files: int | None = None, cpu_seconds: int | None = None) -> None:
-    """No more than `memory` bytes of address space, no file written, no core dump with somebody's
-    text in it; `open_files` and `cpu_seconds` at most, where they are given.
+    """Limit this process to `memory` bytes of address space, and forbid file writes and core dumps.
 
-    macOS does not enforce the limit of memory; where there are no such limits at all, the parent's
-    clock is what is left.
+    macOS does not enforce the memory limit. Windows has no such limits; there only the parent's
+    timeout applies.
     """
     try:
         import resource
     except ImportError:
         return
-    for kind, most in (
+    for kind, limit in (
         (resource.RLIMIT_CORE, NO_CORE_DUMP),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NOFILE, open_files),
         (resource.RLIMIT_CPU, cpu_seconds),
         (resource.RLIMIT_AS, memory),
     ):
-        if most is None:
+        if limit is None:
             continue
-        with suppress(ValueError, OSError):  # A harder limit is there already.
-            resource.setrlimit(kind, (most, most))
+        with suppress(ValueError, OSError):  # A stricter limit is already set.
+            resource.setrlimit(kind, (limit, limit))

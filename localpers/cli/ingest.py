@@ -1,4 +1,4 @@
-"""`localpers ingest`: folders and files into the index."""
+"""`localpers ingest`: index folders and files."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ if TYPE_CHECKING:
     from localpers.profile import Profile
     from localpers.store import Store
 
-MOST_SKIPPED_SHOWN = 10
+MAX_SKIPPED_SHOWN = 10
 
 
 def ingest(
     context: typer.Context,
     paths: Annotated[list[Path], typer.Argument(help="Folders and files to index.")],
     watch: Annotated[
-        bool, typer.Option("--watch", help="Stay and follow changes until Ctrl-C.")
+        bool, typer.Option("--watch", help="Keep running and index changes until Ctrl-C.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would change; change nothing.")
+        bool, typer.Option("--dry-run", help="Show what would change without changing it.")
     ] = False,
     again: Annotated[
         bool,
         typer.Option(
             "--again",
-            help="Read every file anew; of a file named here, what was forgotten too.",
+            help="Reread every file; restores what was forgotten of files named here.",
         ),
     ] = False,
     encoder: Annotated[
         str | None,
-        typer.Option(help="Embed with this model from now on; 'none' removes the vectors."),
+        typer.Option(help="Embedding model to use from now on; 'none' removes the vectors."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Index the notes in folders and files; run it again and only changes are read."""
+    """Index the notes in folders and files. Later runs read only what changed."""
     from localpers.cli.unlocking import open_profile
     from localpers.errors import ProfileBusy, SourceMissing
     from localpers.evaluation.effectiveness.bench import remove_interrupted
     from localpers.store import Store
 
     if watch and (as_json or dry_run):
-        raise typer.BadParameter("--watch goes with neither --json nor --dry-run.")
+        raise typer.BadParameter("--watch cannot be combined with --json or --dry-run.")
     profile = open_profile(context)
     with profile.writing("ingest"), Store.open(profile) as store:
         if not dry_run:
@@ -60,14 +60,14 @@ def ingest(
         if as_json:
             print_json(asdict(report))
         else:
-            _tell(report, dry_run)
+            _print_report(report, dry_run)
     while watch:
-        changed = _next_change(paths)
+        changed = _wait_for_change(paths)
         if not changed:
             break
         try:
             with profile.writing("ingest"), Store.open(profile) as store:
-                _tell(_sync(profile, store, paths), dry_run=False)
+                _print_report(_sync(profile, store, paths), dry_run=False)
                 embed(store, None)
         except (ProfileBusy, SourceMissing) as error:
             notice(f"{error} Still watching.")
@@ -99,31 +99,29 @@ def _sync(
         line.clear()
 
 
-def _tell(report: SyncReport, dry_run: bool) -> None:
-    would = "would be " if dry_run else ""
+def _print_report(report: SyncReport, dry_run: bool) -> None:
     say(
         f"{report.added} added, {report.updated} updated, {report.removed} removed, "
-        f"{report.unchanged} unchanged {would and '(dry run: nothing was changed) '}"
+        f"{report.unchanged} unchanged {'(dry run: nothing was changed) ' if dry_run else ''}"
         f"in {report.seconds:.1f} s"
     )
     if report.skipped:
         say(f"{len(report.skipped)} skipped:")
-        for skipped in report.skipped[:MOST_SKIPPED_SHOWN]:
+        for skipped in report.skipped[:MAX_SKIPPED_SHOWN]:
             say(f"  {inline(skipped.path)}: {inline(skipped.reason)}")
-        if len(report.skipped) > MOST_SKIPPED_SHOWN:
-            say(f"  … and {len(report.skipped) - MOST_SKIPPED_SHOWN} more (--json lists all)")
+        if len(report.skipped) > MAX_SKIPPED_SHOWN:
+            say(f"  … and {len(report.skipped) - MAX_SKIPPED_SHOWN} more (--json lists all)")
     if report.forgotten:
         say(
-            f"{report.forgotten} left out as forgotten ('ingest FILE --again' takes the file named "
-            "back)."
+            f"{report.forgotten} left out as forgotten (restore a file with 'ingest FILE --again')."
         )
     say(f"The index holds {report.documents} documents in {report.passages} passages.")
     if not report.documents:
-        notice("Nothing to read was found there: localpers reads Markdown, text, PDF, e-mail, …")
+        notice("No readable files found: localpers reads Markdown, text, PDF, e-mail, …")
 
 
-def _next_change(paths: list[Path]) -> bool:
-    """Wait for files below `paths` to change; False when the user wants to stop."""
+def _wait_for_change(paths: list[Path]) -> bool:
+    """Wait until files below `paths` change; False if the user pressed Ctrl-C."""
     from watchfiles import watch
 
     notice("Watching for changes; Ctrl-C stops.")

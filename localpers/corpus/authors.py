@@ -1,8 +1,8 @@
-"""Whose words: which mails and messages are the user's own, and which are only searched.
+"""Decides which mails and messages the user wrote; the others are searched but never learned.
 
-What the user states (learning.toml) decides; else a folder of sent mail; else who takes part in
-nearly every conversation, as the owner of a mailbox does. Where that is nobody, nothing is taken
-for the user's: to learn another's voice is worse than to learn less.
+The user's own rules (learning.toml) decide; else a folder of sent mail; else whoever takes part in
+nearly every conversation, as a mailbox's owner does. If nobody does, nothing counts as the user's:
+learning someone else's voice is worse than learning less.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import Literal
 from localpers.corpus.secrets.rules import Rules, plain_address
 from localpers.datatypes import Kind, StoredDocument
 
-TAKES_PART = 0.6
-"""Share of the conversations in which their owner takes part, at least."""
-NEXT_TAKES_PART = 0.75
-"""Of the owner's share, what anyone else may reach; beyond it two are too alike to choose."""
+MIN_PARTICIPATION = 0.6
+"""Minimum share of the conversations the owner takes part in."""
+MAX_RUNNER_UP = 0.75
+"""Above this fraction of the owner's share, the next person is too close to decide."""
 _SENT_SHARE = 0.05
-"""Of the mails in a folder of sent mail: a sender of fewer got there by chance."""
+"""Minimum share of the mails in a sent folder for a sender to count as the user."""
 _SENT = re.compile(
     r"(?:\[.{1,20}\][./])?(?:sent|sent[ _-](?:items?|mails?|messages?)|gesendet(?:e.*)?|postausgang"
     r"|envoy[ée]s?|(?:éléments|messages)[ _]envoyés|enviad[ao]s?|(?:itens|mensajes)[ _]enviad[ao]s"
@@ -31,25 +31,25 @@ _SENT = re.compile(
     re.IGNORECASE,
 )
 
-_SAID = re.compile(
+_MESSAGE = re.compile(
     r"^[\u200e\u202a]?\[?\d{1,4}[./-]\d{1,2}[./-]\d{2,4},?[ \u202f]{1,2}\d{1,2}[:.]\d{2}"
     r"(?:[:.]\d{2})?"
     r"(?:[ \u202f]?[ap]\.?[ ]?m\.?)?\]?(?:[ ]-)?[ ]([^:\n]{1,60}): ",
     re.IGNORECASE | re.MULTILINE,
 )
-_FEWEST_SAID = 4
-_SAID_SHARE = 0.3
-"""Of the lines of a transcript: a message may run over several."""
+_MIN_MESSAGES = 4
+_MESSAGE_SHARE = 0.3
+"""Minimum share of lines that begin a message; messages may have several lines."""
 
 How = Literal["stated", "sent", "participation", "unknown", "none"]
 
 
 @dataclass(frozen=True, slots=True)
 class Authors:
-    """Of the mails, or of the messages: who is the user, and the ids of the Documents by others.
+    """The user's own addresses or names, and the ids of the Documents by others.
 
-    `how` tells by what `own` was found; `none` where no Document names its author. `senders` is the
-    number of the others.
+    `how` says how `own` was found; it is `none` if no Document names its author. `senders` counts
+    the other people.
     """
 
     own: tuple[str, ...]
@@ -58,8 +58,8 @@ class Authors:
     senders: int
 
 
-def tell_authors(documents: Iterable[StoredDocument], kind: Kind, rules: Rules) -> Authors:
-    """The authors of the Documents of one kind. One without an author (a draft) is the user's."""
+def find_authors(documents: Iterable[StoredDocument], kind: Kind, rules: Rules) -> Authors:
+    """The authors of Documents of one kind. Those without an author (drafts) are the user's."""
     signed = [one for one in documents if one.kind is kind and one.author]
     writers = {document.id: plain_address(document.author) for document in signed}
     own, how = _own(signed, writers, kind, rules)
@@ -83,17 +83,15 @@ def _own(
 
 
 def is_transcript(text: str) -> bool:
-    """Whether `text` is a chat of several people as WhatsApp and others export it: lines that
-    begin with a time and a name.
-    """
-    said = _SAID.findall(text)
+    """Whether `text` is an exported chat of several people: lines that begin with time and name."""
+    people = _MESSAGE.findall(text)
     lines = sum(1 for line in text.split("\n") if line.strip())
-    enough = len(said) >= max(_FEWEST_SAID, _SAID_SHARE * lines)
-    return enough and len(set(said)) > 1
+    enough = len(people) >= max(_MIN_MESSAGES, _MESSAGE_SHARE * lines)
+    return enough and len(set(people)) > 1
 
 
 def is_sent(path: str) -> bool:
-    """Whether a file lies in a folder, or is a mailbox, that a mail program keeps sent mail in."""
+    """Whether the path is, or lies in, a mail program's folder for sent mail."""
     parts = PurePath(path).parts
     return any(_SENT.fullmatch(part.removesuffix(".mbox").removesuffix(".sbd")) for part in parts)
 
@@ -101,7 +99,7 @@ def is_sent(path: str) -> bool:
 def _conversations(
     signed: Sequence[StoredDocument], writers: dict[int, str], kind: Kind
 ) -> list[set[str]]:
-    """Who takes part: in each mail its sender and receivers, in a file of messages its authors."""
+    """The people in each conversation: a mail's sender and recipients, or a chat file's authors."""
     if kind is Kind.EMAIL:
         return [
             {writers[document.id], *map(plain_address, document.recipients)} for document in signed
@@ -117,6 +115,6 @@ def _owner(conversations: Sequence[set[str]], writers: set[str]) -> str | None:
     ranked = number.most_common(2)
     first, takes_part = ranked[0]
     following = ranked[1][1] if len(ranked) > 1 else 0
-    clear = following <= takes_part * NEXT_TAKES_PART
-    enough = takes_part >= TAKES_PART * len(conversations)
+    clear = following <= takes_part * MAX_RUNNER_UP
+    enough = takes_part >= MIN_PARTICIPATION * len(conversations)
     return first if clear and enough and first in writers else None

@@ -1,4 +1,4 @@
-"""Changes: what lies on disk against what the index knows of it, by size, time and reader."""
+"""Find which files changed since they were indexed, by size, time and reader version."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from localpers.store import Store
 from localpers.store.files import StoredFile
 
 READER_VERSION = 1000 * passages.VERSION + 3
-"""Raised whenever a reader makes something else of the same file: files are then read again."""
+"""Increase it when a reader's output changes, so that files are read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,21 +28,18 @@ class Skipped:
 
 @dataclass(slots=True)
 class Changes:
-    """What a walk of one root found, against what the store knows below it."""
+    """What a walk of one root found, compared with the store."""
 
     changed: list[tuple[FoundFile, StoredFile | None]] = field(default_factory=list)
     unchanged: list[StoredFile] = field(default_factory=list)
     vanished: dict[int, StoredFile] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)
     forgotten: int = 0
-    """Files."""
+    """Number of files."""
 
 
 def roots_of(paths: Iterable[Path]) -> list[str]:
-    """The paths, absolute, without those that lie below another.
-
-    Raises SourceMissing where one does not exist.
-    """
+    """The absolute paths, without those below another. Raises SourceMissing if one is missing."""
     roots: list[str] = []
     for path in sorted({os.path.realpath(path.expanduser()) for path in paths}):
         if not os.path.exists(path):
@@ -56,13 +53,13 @@ def roots_of(paths: Iterable[Path]) -> list[str]:
 
 
 def changes_below(store: Store, root: str, again: bool, forgotten: Forgotten) -> Changes:
-    """Walk `root`; `again` takes every file for changed.
+    """Walk `root` and compare; with `again`, every file counts as changed.
 
-    Raises SourceMissing where it is an indexed folder that is empty now.
+    Raises SourceMissing if `root` is an indexed folder that is now empty.
     """
     changes = Changes()
     known = {file.path: file for file in store.files.below(root)}
-    had_any = bool(known)
+    indexed = len(known)
     found_any = False
     walk = Walk(root, excluded=(os.path.realpath(home()),))
     for found in walk:
@@ -73,27 +70,26 @@ def changes_below(store: Store, root: str, again: bool, forgotten: Forgotten) ->
         before = known.pop(found.path, None)
         if before is None and reader_for(Path(found.path)) is None:
             continue
-        if before is not None and not again and _same(before, found):
+        if before is not None and not again and _is_same(before, found):
             changes.unchanged.append(before)
         else:
             changes.changed.append((found, before))
-    if had_any and not found_any and not walk.unreadable:
+    if indexed and not found_any and not walk.unreadable:
         raise SourceMissing(
-            f"{root} is empty but was indexed with {len(known)} files: is its drive mounted? "
+            f"{root} is empty but was indexed with {indexed} files: is its drive mounted? "
             "Nothing was changed; use another path, or put the files back and run this again."
         )
-    for path, reason in walk.unreadable.items():
-        changes.skipped.append(Skipped(path, reason))
-    closed = tuple(path.rstrip("/") + "/" for path in walk.unreadable)
+    changes.skipped = [Skipped(path, reason) for path, reason in walk.unreadable.items()]
+    unreadable = tuple(path.rstrip("/") + "/" for path in walk.unreadable)
     for file in known.values():
-        if file.path in walk.unreadable or file.path.startswith(closed):
+        if file.path in walk.unreadable or file.path.startswith(unreadable):
             changes.unchanged.append(file)
         else:
             changes.vanished[file.id] = file
     return changes
 
 
-def _same(before: StoredFile, found: FoundFile) -> bool:
+def _is_same(before: StoredFile, found: FoundFile) -> bool:
     return (before.size, before.mtime_ns, before.reader_version) == (
         found.size,
         found.mtime_ns,

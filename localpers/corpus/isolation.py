@@ -1,10 +1,9 @@
-"""Readers in a child process, within limits: no file can take the ingest down with it.
+"""Read files in a child process within limits, so that no file can bring down an ingest.
 
-What parses PDF, HTML, DOCX, EPUB and mail is native code, and a file may be made to crash it, or to
-keep it busy for ever. One child reads such files, one after another, under the kernel's limits of
-memory and processor time, may write no file and leaves no core dump. Where it dies, the file is
-unreadable, and the next one gets a new child. Documents come back as JSON and are checked: the
-child is not trusted more than the file that it reads.
+PDF, HTML, DOCX, EPUB and mail are parsed by native code, and a file may be made to crash it or keep
+it busy forever. One child reads such files in turn under the kernel's memory and processor limits;
+it may write no file and dumps no core. If it dies, the file is unreadable and the next file gets a
+new child. Documents return as JSON and are validated: the child is trusted no more than the file.
 """
 
 from __future__ import annotations
@@ -17,43 +16,57 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from enum import Enum
+from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Self
+
+from pydantic import TypeAdapter, ValidationError
 
 from localpers.corpus.readers import Reader, is_simple
-from localpers.datatypes import Block, BlockKind, Document, Kind
+from localpers.datatypes import Document
 from localpers.errors import LocalpersError, NotADocument, UnreadableFile
 
-LARGE = 1 << 18
-"""Bytes from which a file of any format is read in the child: Python's own parsers take more than
-linear time for some of what can be written."""
+ISOLATED_BYTES = 1 << 18
+"""Bytes from which every format is read in the child: even Python's own parsers take more than
+linear time on some input."""
 WALL_FACTOR = 5
-"""A child that computes nothing and says nothing is given up after this many times its processor
-seconds: the machine may be busy with something else."""
-_FRAME = struct.Struct("<Q")
+"""A silent child is ended after this many times its processor seconds; the machine may be busy."""
+FRAME = struct.Struct("<cQ")
+"""Of an answer: its kind and the number of bytes that follow."""
 _MAX_FRAME = 1 << 30
+_INVALID = "cannot be read (its reader gave an invalid answer)"
 _START = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
     "from localpers.corpus.reader_process import main; main(sys.argv[2])"
 )
 
 
+class Answer(bytes, Enum):
+    """Kinds of answers from the child: `DOCUMENT` carries JSON, the failures their reason."""
+
+    DOCUMENT = b"D"
+    END = b"E"
+    UNREADABLE = b"U"
+    NOT_A_DOCUMENT = b"N"
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """For one Document: processor time in seconds; for the child, its address space in bytes."""
+    """Processor seconds for each Document, and bytes of address space for the child."""
 
     cpu_seconds: int = 60
     memory: int = 2 << 30
 
 
 class IsolatedReader:
-    """Reads files, in this process where that is safe and else in a child that it keeps.
+    """Reads files in this process if that is safe, else in a child started on first use.
 
-    A context manager: the child, which starts with the first file that needs it, ends with it.
+    A context manager; the child ends with it.
     """
 
     def __init__(self, limits: Limits | None = None) -> None:
@@ -77,59 +90,52 @@ class IsolatedReader:
             self._child = None
 
     def read(self, reader: Reader, path: Path) -> Iterator[Document]:
-        """The Documents of the file. Raises UnreadableFile and NotADocument, whatever happens."""
-        if is_simple(reader) and _size(path) < LARGE:
+        """The Documents of the file. Raises only UnreadableFile and NotADocument."""
+        if is_simple(reader) and _size(path) < ISOLATED_BYTES:
             return guarded(reader, path)
-        return self._in_child(path)
+        return self._read_with_retry(path)
 
-    def _in_child(self, path: Path) -> Iterator[Document]:
-        """A failure in a child that has read other files may be theirs: a new one tries again."""
-        fresh = self._child is None
-        came = False
-        try:
-            for document in self._asked(path):
-                came = True
-                yield document
-        except _ChildDied as death:
-            if fresh or came or death.took_time:
-                raise UnreadableFile(death.reason) from None
-        else:
-            return
-        try:
-            yield from self._asked(path)
-        except _ChildDied as death:
-            raise UnreadableFile(death.reason) from None
+    def _read_with_retry(self, path: Path) -> Iterator[Document]:
+        """Retry once in a new child: files read before may have caused the failure."""
+        may_retry = self._child is not None
+        while True:
+            try:
+                for document in self._read_in_child(path):
+                    may_retry = False
+                    yield document
+                return
+            except _ChildDied as death:
+                if not may_retry or death.timed_out:
+                    raise UnreadableFile(death.reason) from None
+                may_retry = False
 
-    def _asked(self, path: Path) -> Iterator[Document]:
+    def _read_in_child(self, path: Path) -> Iterator[Document]:
         if self._child is None:
             self._child = _Child(self._limits)
         child = self._child
         finished = False
         try:
-            child.send({"path": os.fsencode(path).hex()})
+            child.request(path)
             while True:
-                answer = child.receive()
-                match answer.get("is"):
-                    case "document":
-                        yield _document(answer)
-                    case "end":
-                        finished = True
-                        return
-                    case "unreadable":
-                        finished = True
-                        raise UnreadableFile(_reason(answer))
-                    case "no document":
-                        finished = True
-                        raise NotADocument(_reason(answer))
-                    case _:
-                        raise UnreadableFile("cannot be read (its reader went astray)")
+                kind, content = child.receive()
+                if kind == Answer.DOCUMENT:
+                    yield _document(content)
+                    continue
+                finished = kind in tuple(Answer)
+                if kind == Answer.END:
+                    return
+                if kind == Answer.UNREADABLE:
+                    raise UnreadableFile(_reason(content))
+                if kind == Answer.NOT_A_DOCUMENT:
+                    raise NotADocument(_reason(content))
+                raise UnreadableFile(_INVALID)
         finally:
-            if not finished:  # Also where nobody wants the rest of the file.
+            if not finished:  # Also when the caller stops early.
                 self.close()
 
 
 def guarded(reader: Reader, path: Path) -> Iterator[Document]:
-    """The reader's documents; what it stumbles over unforeseen is this file's fault alone."""
+    """The reader's documents; any unexpected error becomes UnreadableFile."""
     try:
         yield from reader(path)
     except MemoryError as error:
@@ -141,18 +147,16 @@ def guarded(reader: Reader, path: Path) -> Iterator[Document]:
 
 
 class _ChildDied(Exception):
-    """With the reason for the user, and whether it is that the file took its whole time."""
-
-    def __init__(self, reason: str, took_time: bool = False) -> None:
+    def __init__(self, reason: str, timed_out: bool = False) -> None:
         super().__init__(reason)
-        self.reason, self.took_time = reason, took_time
+        self.reason, self.timed_out = reason, timed_out
 
 
 class _Child:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         package = Path(__file__).resolve().parents[2]
-        # -P: a folder of notes that is the current one must not lend its modules.
+        # -P: never import modules from the current folder, which may hold the notes.
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-c", _START, str(package), json.dumps(asdict(limits))],
             stdin=subprocess.PIPE,
@@ -165,28 +169,26 @@ class _Child:
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._from, selectors.EVENT_READ)
 
-    def send(self, message: Mapping[str, str]) -> None:
+    def request(self, path: Path) -> None:
         try:
-            self._to.write(json.dumps(message).encode() + b"\n")
+            self._to.write(os.fsencode(path).hex().encode() + b"\n")
             self._to.flush()
         except OSError:
             raise self._death() from None
 
-    def receive(self) -> dict[str, Any]:
+    def receive(self) -> tuple[bytes, bytes]:
+        """The kind and content of the next answer."""
         deadline = time.monotonic() + WALL_FACTOR * self._limits.cpu_seconds
-        (size,) = _FRAME.unpack(self._take(_FRAME.size, deadline))
+        kind, size = FRAME.unpack(self._read(FRAME.size, deadline))
         if size > _MAX_FRAME:
             raise _ChildDied("takes too much memory to read")
-        answer = json.loads(self._take(size, deadline))
-        if not isinstance(answer, dict):
-            raise _ChildDied("cannot be read (its reader went astray)")
-        return answer
+        return kind, self._read(size, deadline)
 
-    def _take(self, size: int, deadline: float) -> bytes:
+    def _read(self, size: int, deadline: float) -> bytes:
         parts: list[bytes] = []
         while size:
             if not self._selector.select(max(0.0, deadline - time.monotonic())):
-                raise _ChildDied("takes too long to read", took_time=True)
+                raise _ChildDied("takes too long to read", timed_out=True)
             part = os.read(self._from.fileno(), min(size, 1 << 20))
             if not part:
                 raise self._death()
@@ -200,8 +202,8 @@ class _Child:
         except subprocess.TimeoutExpired:
             code = 0
         if code == -signal.SIGXCPU:
-            return _ChildDied("takes too long to read", took_time=True)
-        if code == -signal.SIGKILL:  # Of the kernel, when the machine has no memory left.
+            return _ChildDied("takes too long to read", timed_out=True)
+        if code == -signal.SIGKILL:  # The kernel's out-of-memory killer.
             return _ChildDied("takes too much memory to read")
         return _ChildDied("crashes its reader")
 
@@ -217,43 +219,29 @@ class _Child:
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size
-    except OSError:  # The reader says what is wrong with it.
+    except OSError:  # The reader reports it.
         return 0
 
 
-def _reason(answer: Mapping[str, Any]) -> str:
-    return " ".join(str(answer.get("reason", "")).split())[:200]
+def _reason(content: bytes) -> str:
+    return " ".join(content.decode("utf-8", "replace").split())[:200]
 
 
-def _document(answer: Mapping[str, Any]) -> Document:
-    """The Document in a child's answer, its blocks within the text and in order."""
+@cache
+def document_json() -> TypeAdapter[Document]:
+    """Writes and validates Documents as JSON."""
+    return TypeAdapter(Document)
+
+
+def _document(content: bytes) -> Document:
+    """The Document in an answer, if its types are right and its blocks in order in the text."""
     try:
-        document = Document(
-            text=_text(answer["text"]),
-            title=_text(answer["title"]),
-            kind=Kind(answer["kind"]),
-            blocks=tuple(
-                Block(BlockKind(k), int(s), int(e), int(n)) for k, s, e, n in answer["blocks"]
-            ),
-            date=None if answer["date"] is None else _text(answer["date"]),
-            tags=tuple(_text(tag) for tag in answer["tags"]),
-            part=_text(answer["part"]),
-            first_line=None if answer["first_line"] is None else int(answer["first_line"]),
-            pages=tuple(int(page) for page in answer["pages"]),
-            author=_text(answer["author"]),
-            recipients=tuple(_text(one) for one in answer["recipients"]),
-        )
-    except (KeyError, TypeError, ValueError):
-        raise UnreadableFile("cannot be read (its reader went astray)") from None
-    at = 0
+        document = document_json().validate_json(content, strict=True)
+    except ValidationError:
+        raise UnreadableFile(_INVALID) from None
+    end = 0
     for block in document.blocks:
-        if not at <= block.start <= block.end <= len(document.text):
-            raise UnreadableFile("cannot be read (its reader went astray)")
-        at = block.end
+        if not end <= block.start <= block.end <= len(document.text):
+            raise UnreadableFile(_INVALID)
+        end = block.end
     return document
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value

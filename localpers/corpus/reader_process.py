@@ -1,20 +1,17 @@
-"""The child's side of isolation: paths in on standard input, Documents out as framed JSON."""
+"""The child process of isolation: reads paths from standard input, writes Documents to output."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
-import struct
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from localpers.confinement import confine
-from localpers.corpus.isolation import Limits, guarded
+from localpers.corpus.isolation import FRAME, Answer, Limits, document_json, guarded
 from localpers.corpus.readers import reader_for
-from localpers.datatypes import Document
 from localpers.errors import NotADocument, UnreadableFile
 
 _OPEN_FILES = 64
@@ -22,62 +19,44 @@ _OPEN_FILES = 64
 
 def main(limits: str) -> None:
     """Read files until standard input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent decides what an interrupt means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent handles interrupts.
     allowed = Limits(**json.loads(limits))
-    # A library that prints must not speak between the answers.
-    answers = os.dup(1)
-    silence = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silence, 1)
+    # Nothing a library prints may come between the answers.
+    output = os.dup(1)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     confine(allowed.memory, open_files=_OPEN_FILES)
     for line in sys.stdin.buffer:
-        path = Path(os.fsdecode(bytes.fromhex(json.loads(line)["path"])))
-        _answer(answers, path, allowed)
+        path = Path(os.fsdecode(bytes.fromhex(line.decode())))
+        _answer(output, path, allowed.cpu_seconds)
 
 
-def _answer(answers: int, path: Path, allowed: Limits) -> None:
-    def send(answer: dict[str, Any]) -> None:
-        frame = json.dumps(answer).encode()
-        for piece in (struct.pack("<Q", len(frame)), frame):
+def _answer(output: int, path: Path, cpu_seconds: int) -> None:
+    def send(kind: Answer, content: bytes | str = b"") -> None:
+        content = content.encode("utf-8", "replace") if isinstance(content, str) else content
+        for piece in (FRAME.pack(kind.value, len(content)), content):
             view = memoryview(piece)
             while view:
-                view = view[os.write(answers, view) :]
-        _allow_time(allowed.cpu_seconds)
+                view = view[os.write(output, view) :]
+        _allow_time(cpu_seconds)
 
-    _allow_time(allowed.cpu_seconds)
+    _allow_time(cpu_seconds)
     reader = reader_for(path)
     try:
         for document in guarded(reader, path) if reader else ():
-            send(_described(document))
-        send({"is": "end"})
+            send(Answer.DOCUMENT, document_json().dump_json(document))
+        send(Answer.END)
     except NotADocument as error:
-        send({"is": "no document", "reason": str(error)})
+        send(Answer.NOT_A_DOCUMENT, str(error))
     except UnreadableFile as error:
-        send({"is": "unreadable", "reason": str(error)})
+        send(Answer.UNREADABLE, str(error))
     except OSError as error:
-        send({"is": "unreadable", "reason": (error.strerror or "cannot be read").lower()})
+        send(Answer.UNREADABLE, (error.strerror or "cannot be read").lower())
     except MemoryError:
-        send({"is": "unreadable", "reason": "takes too much memory to read"})
-
-
-def _described(document: Document) -> dict[str, Any]:
-    return {
-        "is": "document",
-        "text": document.text,
-        "title": document.title,
-        "kind": document.kind,
-        "blocks": [(b.kind, b.start, b.end, b.level) for b in document.blocks],
-        "date": document.date,
-        "tags": document.tags,
-        "part": document.part,
-        "first_line": document.first_line,
-        "pages": document.pages,
-        "author": document.author,
-        "recipients": document.recipients,
-    }
+        send(Answer.UNREADABLE, "takes too much memory to read")
 
 
 def _allow_time(seconds: int) -> None:
-    """Processor time for the next Document; the kernel ends the child when it is used up."""
+    """Limit the processor time for the next Document; the kernel ends the process beyond it."""
     try:
         import resource
     except ImportError:

@@ -1,8 +1,8 @@
-"""Sync: make the index equal to what lies on disk, reading only what changed.
+"""Bring the index up to date with the files on disk, reading only those that changed.
 
-The order of things makes any interruption harmless: documents are replaced in short transactions
-(text, passages and postings at once), a file's row is written with its documents, and files that
-vanished go last. What a killed run did not reach, the next run finds changed.
+A sync can be interrupted at any time: documents are replaced in short transactions (text, passages
+and postings together), a file's row is written with its documents, and vanished files are removed
+last. The next run picks up whatever an interrupted run did not reach.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from localpers.corpus.isolation import IsolatedReader
 from localpers.corpus.language import detect_language, warm_up
 from localpers.corpus.passages import split_passages
 from localpers.corpus.readers import reader_for
-from localpers.corpus.readers.files import open_without_waiting
+from localpers.corpus.readers.files import open_nonblocking
 from localpers.corpus.readers.metadata import date_in_name
 from localpers.corpus.walk import FoundFile
 from localpers.datatypes import Document
@@ -32,14 +32,14 @@ from localpers.store.files import UNFINISHED, StoredFile
 
 COMMIT_SECONDS = 2.0
 COMMIT_CHARACTERS = 8_000_000
-LARGEST_HASHED = 256 * 1024 * 1024
+MAX_HASHED_BYTES = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class SyncReport:
-    """Numbers of documents, except `seconds`; `documents` and `passages` are the index's totals.
+    """Counts of documents; `documents` and `passages` are totals of the whole index.
 
-    `forgotten` counts what was left out because it was forgotten: files, or documents in files.
+    `forgotten` counts files, or documents within files, that were left out as forgotten.
     """
 
     added: int
@@ -55,7 +55,7 @@ class SyncReport:
 
 @dataclass(frozen=True, slots=True)
 class SyncProgress:
-    """`done` of `total` changed files are read, the one at `path` just now."""
+    """`done` of `total` changed files have been read; the one at `path` is next."""
 
     done: int
     total: int
@@ -85,11 +85,11 @@ def sync(
 ) -> SyncReport:
     """Bring the index up to date with everything at or below `paths`.
 
-    `again` reads every file anew, and takes back what was `forgotten` of files that are named
-    themselves; `dry_run` reports without changing anything.
-    Raises SourceMissing where a path does not exist, or is an indexed folder that is empty now.
+    `again` rereads every file, and restores what was `forgotten` of files named in `paths`;
+    `dry_run` reports the changes without making them.
+    Raises SourceMissing if a path does not exist or is an indexed folder that is now empty.
     """
-    began = time.monotonic()
+    started = time.monotonic()
     paths = list(paths)
     roots = roots_of(paths)
     named = frozenset(root for root in roots if again and os.path.isfile(root))
@@ -100,62 +100,51 @@ def sync(
     total = sum(len(changes.changed) for changes in found)
     if total:
         warm_up()
-    run = _Run(store, again, dry_run, on_progress, total, forgotten, named)
+    run = _Sync(store, again, dry_run, on_progress, total, forgotten, named)
     with run:
         for changes in found:
             run.apply(changes)
         run.settle_languages()
         documents, passages = run.totals()
-    # Later than the index: what a kill leaves between the two goes out again, and is not half in.
+    # After the index: a kill between the two leaves the documents forgotten, never half restored.
     if forgotten.changed and not dry_run:
         forgotten.save()
     return SyncReport(
-        added=run.counts.added,
-        updated=run.counts.updated,
-        removed=run.counts.removed,
-        unchanged=run.counts.unchanged,
-        forgotten=run.counts.forgotten,
+        **asdict(run.counts),
         skipped=tuple(run.skipped),
         documents=documents,
         passages=passages,
-        seconds=time.monotonic() - began,
+        seconds=time.monotonic() - started,
     )
 
 
-class _Run:
+@dataclass
+class _Sync:
     """Applies changes to the store in transactions of about COMMIT_SECONDS."""
 
-    def __init__(
-        self,
-        store: Store,
-        again: bool,
-        dry_run: bool,
-        on_progress: OnProgress | None,
-        total: int,
-        forgotten: Forgotten,
-        named: frozenset[str],
-    ) -> None:
-        self.counts = _Counts()
-        self.skipped: list[Skipped] = []
-        self._store = store
-        self._indexer = Indexer(store)
-        self._reading = IsolatedReader()
-        self._again = again
-        self._dry_run = dry_run
-        self._on_progress = on_progress
-        self._total = total
-        self._forgotten = forgotten
-        self._named = named
-        self._done = 0
-        self._opened_at = 0.0
-        self._characters = 0
+    _store: Store
+    _again: bool
+    _dry_run: bool
+    _on_progress: OnProgress | None
+    _total: int
+    _forgotten: Forgotten
+    _named: frozenset[str]
+    counts: _Counts = field(default_factory=_Counts)
+    skipped: list[Skipped] = field(default_factory=list)
+    _done: int = 0
+    _opened_at: float = 0.0
+    _characters: int = 0
 
-    def __enter__(self) -> _Run:
+    def __post_init__(self) -> None:
+        self._indexer = Indexer(self._store)
+        self._reader = IsolatedReader()
+
+    def __enter__(self) -> _Sync:
         self._begin()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._reading.close()
+        self._reader.close()
         if not self._store.db.conn.in_transaction:
             return
         if kind is None and not self._dry_run:
@@ -172,8 +161,8 @@ class _Run:
         self._opened_at = time.monotonic()
         self._characters = 0
 
-    def _breathe(self) -> None:
-        """Commit now and then: readers see progress, memory stays flat, a kill costs little."""
+    def _commit_if_due(self) -> None:
+        """Commit regularly: readers see progress, memory stays bounded, a kill loses little."""
         due = time.monotonic() - self._opened_at > COMMIT_SECONDS
         if not self._dry_run and (due or self._characters > COMMIT_CHARACTERS):
             self._store.commit()
@@ -192,35 +181,35 @@ class _Run:
         for found, before in changes.changed:
             if self._on_progress:
                 self._on_progress(SyncProgress(self._done, self._total, found.path))
-            moved = self._take(found, before, by_hash)
+            moved = self._update(found, before, by_hash)
             if moved is not None:
                 changes.vanished.pop(moved.id, None)
             self._done += 1
-            self._breathe()
+            self._commit_if_due()
         for file in changes.vanished.values():
             for id, _ in self._store.documents.parts_of(file.id).values():
                 self._indexer.remove(id)
                 self.counts.removed += 1
             self._store.files.remove(file.id)
-            self._breathe()
+            self._commit_if_due()
 
     def settle_languages(self) -> None:
         for _ in self._indexer.settle_languages():
-            self._breathe()
+            self._commit_if_due()
 
-    def _take(
+    def _update(
         self,
         found: FoundFile,
         before: StoredFile | None,
         vanished: dict[tuple[str, int], StoredFile],
     ) -> StoredFile | None:
-        """Bring one file's documents up to date; returns the vanished file that it is, if any."""
+        """Update one file's documents; returns the vanished file it was moved from, if any."""
         moved: StoredFile | None = None
         try:
             digest = _digest(found)
             if before is None:
                 moved = vanished.get((digest, found.size))
-                if moved is not None and not self._reads_alike(moved, found.path):
+                if moved is not None and not self._reads_the_same(moved, found.path):
                     moved = None
                 if moved is not None:
                     del vanished[digest, found.size]
@@ -234,7 +223,7 @@ class _Run:
                 reader_version=READER_VERSION,
                 skipped=known.skipped if known else None,
             )
-            if known is not None and self._is_read(known, row):
+            if known is not None and self._is_current(known, row):
                 self._store.files.put(row)
                 self._keep(row)
             else:
@@ -245,8 +234,8 @@ class _Run:
                 self.counts.unchanged += self._store.documents.count_in([before.id])
         return moved
 
-    def _reads_alike(self, vanished: StoredFile, path: str) -> bool:
-        """Whether the file's new name changes nothing: a name decides about reader, title, date."""
+    def _reads_the_same(self, vanished: StoredFile, path: str) -> bool:
+        """Whether the new name yields the same documents: it decides reader, title and date."""
         old, new = Path(vanished.path), Path(path)
         return (
             reader_for(old) is reader_for(new)
@@ -254,7 +243,7 @@ class _Run:
             and (old.stem == new.stem or not self._store.documents.has_title(vanished.id, old.stem))
         )
 
-    def _is_read(self, known: StoredFile, row: StoredFile) -> bool:
+    def _is_current(self, known: StoredFile, row: StoredFile) -> bool:
         return not self._again and (known.sha256, known.reader_version) == (
             row.sha256,
             READER_VERSION,
@@ -267,7 +256,7 @@ class _Run:
         self.counts.unchanged += self._store.documents.count_in([row.id])
 
     def _replace(self, row: StoredFile) -> None:
-        """Read the file anew, replacing only those of its documents that changed."""
+        """Reread the file, replacing only the documents that changed."""
         unfinished = replace(row, sha256="", reader_version=UNFINISHED, skipped=None)
         row = replace(row, id=self._store.files.put(unfinished), skipped=None)
         before = self._store.documents.parts_of(row.id)
@@ -275,13 +264,13 @@ class _Run:
         refused = 0
         reader = reader_for(Path(row.path))
         try:
-            for document in self._reading.read(reader, Path(row.path)) if reader else ():
-                own = _with_own_part(document, seen)
-                if self._refuses(row.path, own):
+            for document in self._reader.read(reader, Path(row.path)) if reader else ():
+                document = _with_unique_part(document, seen)
+                if self._is_forgotten(row.path, document):
                     refused += 1
                     continue
-                self._put(row, own, before)
-                self._breathe()
+                self._put(row, document, before)
+                self._commit_if_due()
         except NotADocument:
             pass
         except UnreadableFile as error:
@@ -292,12 +281,12 @@ class _Run:
             self.counts.removed += 1
         self.counts.forgotten += refused
         if refused == len(seen) > 0:
-            # Not even its name and hash are kept.
+            # Everything in it is forgotten, so its name and hash are not kept either.
             self._store.files.remove(row.id)
         else:
             self._store.files.put(row)
 
-    def _refuses(self, path: str, document: Document) -> bool:
+    def _is_forgotten(self, path: str, document: Document) -> bool:
         if path in self._named:
             self._forgotten.take_back(path, document.text)
         return self._forgotten.refuses(path, document.part, document.text)
@@ -329,8 +318,8 @@ class _Run:
         )
 
 
-def _with_own_part(document: Document, seen: set[str]) -> Document:
-    """A container may give two documents one name (a mail kept twice): tell them apart."""
+def _with_unique_part(document: Document, seen: set[str]) -> Document:
+    """Number documents of one file that share a `part`, such as a mail stored twice."""
     part, number = document.part, 1
     while part in seen:
         number += 1
@@ -351,8 +340,8 @@ def _iso(mtime_ns: int) -> str:
 
 
 def _digest(found: FoundFile) -> str:
-    """SHA-256 of the file's bytes; size and time stand for a file too large to hash each time."""
-    if found.size > LARGEST_HASHED:
+    """SHA-256 of the file, or its size and time if hashing it on every run would be too slow."""
+    if found.size > MAX_HASHED_BYTES:
         return f"{found.size}-{found.mtime_ns}"
-    with open(found.path, "rb", opener=open_without_waiting) as file:
+    with open(found.path, "rb", opener=open_nonblocking) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

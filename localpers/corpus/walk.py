@@ -1,4 +1,4 @@
-"""Which files below a path are someone's writing: ignore rules, hidden files, symlink loops."""
+"""Walk folders for files to index, honouring ignore files and avoiding symlink loops."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from localpers.corpus.readers.files import read_bytes
 from localpers.errors import UnreadableFile
 
 IGNORE_FILES = (".gitignore", ".localpersignore")
-NEVER_ENTERED = frozenset(
+SKIPPED_FOLDERS = frozenset(
     {"node_modules", "bower_components", "__pycache__", "site-packages", "venv", "$RECYCLE.BIN"}
 )
 
-MOST_NESTED = 200
-"""Folders within folders that are entered."""
-LATEST_NS = 2**63 - 1
-"""The last time, in nanoseconds since 1970, that fits 64 bits: in the year 2262."""
+MAX_DEPTH = 200
+MAX_TIME_NS = 2**63 - 1
+"""Latest time SQLite's 64-bit integers hold: in 2262. Some file systems allow later ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +32,9 @@ class FoundFile:
 
 @dataclass(slots=True)
 class Walk:
-    """Iterate to get the files; afterwards `unreadable` holds what could not be looked into.
+    """Iterate for the files; afterwards `unreadable` maps folders and files to the reason.
 
-    `unreadable` maps the path of a folder or file to the reason. Files below an unreadable folder
-    are neither found nor gone.
+    Files below an unreadable folder are unknown, not deleted.
     """
 
     root: str
@@ -53,7 +51,7 @@ class Walk:
                 self.unreadable[self.root] = "not a regular file"
             return
         self._visited.add((status.st_dev, status.st_ino))
-        for folder in self.excluded:  # Also where a link leads to a folder above it.
+        for folder in self.excluded:  # Even when a link leads to a parent of it.
             with suppress(OSError):
                 status = os.stat(folder)
                 self._visited.add((status.st_dev, status.st_ino))
@@ -62,7 +60,7 @@ class Walk:
     def _folder(
         self, folder: str, rules: tuple[tuple[str, Any], ...], depth: int = 0
     ) -> Iterator[FoundFile]:
-        if depth > MOST_NESTED:
+        if depth > MAX_DEPTH:
             self.unreadable[folder] = "folders nested too deep"
             return
         try:
@@ -75,7 +73,7 @@ class Walk:
             if entry.name in IGNORE_FILES:
                 rules = (*rules, *self._rules_of(folder, entry.path))
         for entry in entries:
-            if entry.name.startswith(".") or self._leads_astray(entry):
+            if entry.name.startswith(".") or self._links_to_excluded(entry):
                 continue
             try:
                 if entry.is_dir():
@@ -86,15 +84,14 @@ class Walk:
             except OSError as error:
                 self.unreadable[entry.path] = _reason(error)
 
-    def _leads_astray(self, entry: os.DirEntry[str]) -> bool:
-        """Whether it is a link to what is excluded, or into it."""
+    def _links_to_excluded(self, entry: os.DirEntry[str]) -> bool:
         if not entry.is_symlink():
             return False
         target = os.path.realpath(entry.path) + "/"
         return any(target.startswith(folder.rstrip("/") + "/") for folder in self.excluded)
 
     def _enters(self, entry: os.DirEntry[str]) -> bool:
-        if entry.name in NEVER_ENTERED:
+        if entry.name in SKIPPED_FOLDERS:
             return False
         status = entry.stat()
         identity = (status.st_dev, status.st_ino)
@@ -104,7 +101,7 @@ class Walk:
         return True
 
     def _belongs(self, entry: os.DirEntry[str]) -> bool:
-        """A plain file, or a link to one that this walk will not meet under its own name."""
+        """A regular file, or a link to one outside this walk."""
         if not entry.is_symlink():
             return entry.is_file()
         if not os.path.exists(entry.path):
@@ -116,7 +113,7 @@ class Walk:
         from pathspec import GitIgnoreSpec
 
         try:
-            # Never waits: a pipe or a device may be called .gitignore, too.
+            # Nonblocking: a pipe or device may be called .gitignore.
             lines = read_bytes(Path(ignore_file), "ignore").decode("utf-8", "replace").splitlines()
             return ((folder + "/", GitIgnoreSpec.from_lines(lines)),)
         except UnreadableFile as error:
@@ -128,12 +125,11 @@ class Walk:
 
 
 def _found(path: str, status: os.stat_result) -> FoundFile:
-    # Some file systems know times that SQLite's integers do not.
-    return FoundFile(path, status.st_size, max(-LATEST_NS, min(status.st_mtime_ns, LATEST_NS)))
+    return FoundFile(path, status.st_size, max(-MAX_TIME_NS, min(status.st_mtime_ns, MAX_TIME_NS)))
 
 
 def _ignored(rules: tuple[tuple[str, Any], ...], path: str, *, folder: bool) -> bool:
-    """Git's order: the rules nearest to the file decide, the last match within them wins."""
+    """As in git: the nearest ignore file decides, and the last match within it wins."""
     for base, spec in reversed(rules):
         relative = path[len(base) :] + ("/" if folder else "")
         verdict = spec.check_file(relative).include

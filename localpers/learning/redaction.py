@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from localpers.corpus.authors import Authors, is_transcript, tell_authors
+from localpers.corpus.authors import Authors, find_authors, is_transcript
 from localpers.corpus.secrets.findings import Finding
 from localpers.corpus.secrets.rules import FILE, Rules
 from localpers.corpus.secrets.scan import TITLE, scan
@@ -87,8 +87,8 @@ class Redaction:
                 f"Not learned: {number} place{'s' * (number > 1)} in {documents} "
                 f"document{'s' * (documents > 1)} ({kinds}); --dry-run lists them."
             )
-        told += _tell_authors(self.mails, "mails", "addresses")
-        told += _tell_authors(self.messages, "messages", "names")
+        told += _find_authors(self.mails, "mails", "addresses")
+        told += _find_authors(self.messages, "messages", "names")
         if number := len(self.transcripts):
             told.append(f"{number} chats of several people, as text, are searched, not learned.")
         return told
@@ -104,8 +104,8 @@ def redact(
 
     Raises LocalpersError where a rule of the user takes too long.
     """
-    mails = tell_authors(documents, Kind.EMAIL, rules)
-    messages = tell_authors(documents, Kind.MESSAGE, rules)
+    mails = find_authors(documents, Kind.EMAIL, rules)
+    messages = find_authors(documents, Kind.MESSAGE, rules)
     # What mails by the user hold of their own address is theirs, and no secret.
     fields = rules.model_dump() | {"addresses": (*rules.addresses, *mails.own)}
     found = scan(documents, Rules(**fields), on_progress)
@@ -217,7 +217,7 @@ def _line(
     return first + document.text.count("\n", 0, finding.start)
 
 
-def _tell_authors(authors: Authors, what: str, field: str) -> list[str]:
+def _find_authors(authors: Authors, what: str, field: str) -> list[str]:
     number = len(authors.others)
     if not number:
         return []

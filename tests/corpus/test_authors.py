@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from localpers.corpus.authors import is_sent, is_transcript, tell_authors
+from localpers.corpus.authors import find_authors, is_sent, is_transcript
 from localpers.corpus.readers.mail import read_eml
 from localpers.corpus.readers.posts import read_posts
 from localpers.corpus.secrets.rules import Rules
@@ -44,7 +44,7 @@ MAILBOX = [mail(1, ME, ANN), mail(2, ANN, ME), mail(3, BEN, ME), mail(4, ME, BEN
 
 
 def test_the_owner_of_a_mailbox_takes_part_in_nearly_every_mail() -> None:
-    found = tell_authors(MAILBOX, Kind.EMAIL, Rules())
+    found = find_authors(MAILBOX, Kind.EMAIL, Rules())
     assert (found.own, found.how, found.others, found.senders) == (
         (ME,),
         "participation",
@@ -54,13 +54,13 @@ def test_the_owner_of_a_mailbox_takes_part_in_nearly_every_mail() -> None:
 
 
 def test_between_two_that_write_to_each_other_nobody_is_chosen() -> None:
-    found = tell_authors([mail(1, ME, ANN), mail(2, ANN, ME)], Kind.EMAIL, Rules())
+    found = find_authors([mail(1, ME, ANN), mail(2, ANN, ME)], Kind.EMAIL, Rules())
     assert (found.own, found.how, found.others) == ((), "unknown", {1, 2})
 
 
 def test_who_only_receives_is_not_taken_for_the_writer_of_newsletters() -> None:
     letters = [mail(number, f"news{number}@y.org", ME) for number in range(6)]
-    assert tell_authors(letters, Kind.EMAIL, Rules()).others == set(range(6))
+    assert find_authors(letters, Kind.EMAIL, Rules()).others == set(range(6))
 
 
 def test_a_folder_of_sent_mail_tells_more_than_who_takes_part() -> None:
@@ -69,22 +69,22 @@ def test_a_folder_of_sent_mail_tells_more_than_who_takes_part() -> None:
         mail(2, ANN, ME, path="/mail/Inbox.mbox"),
         mail(3, "me@work.org", ANN, path="/mail/Sent.mbox"),
     ]
-    found = tell_authors(both, Kind.EMAIL, Rules())
+    found = find_authors(both, Kind.EMAIL, Rules())
     assert (found.own, found.how, found.others) == (("me@work.org", ME), "sent", {2})
 
 
 def test_stated_addresses_decide() -> None:
-    found = tell_authors(MAILBOX, Kind.EMAIL, Rules(addresses=("Ben@Z.org",)))
+    found = find_authors(MAILBOX, Kind.EMAIL, Rules(addresses=("Ben@Z.org",)))
     assert (found.own, found.how, found.others) == ((BEN,), "stated", {1, 2, 4})
 
 
 def test_messages_are_told_apart_by_name_and_notes_are_never_asked() -> None:
     chat = [mail(n, name, kind=Kind.MESSAGE) for n, name in enumerate(["Ann", "Me", "Ann"])]
-    assert tell_authors(chat, Kind.MESSAGE, Rules()).how == "unknown"
-    assert tell_authors(chat, Kind.MESSAGE, Rules(names=("me",))).others == {0, 2}
+    assert find_authors(chat, Kind.MESSAGE, Rules()).how == "unknown"
+    assert find_authors(chat, Kind.MESSAGE, Rules(names=("me",))).others == {0, 2}
     alone = [mail(n, "Me", kind=Kind.MESSAGE) for n in range(3)]
-    assert tell_authors(alone, Kind.MESSAGE, Rules()).others == set()
-    assert tell_authors(chat, Kind.EMAIL, Rules()).how == "none"
+    assert find_authors(alone, Kind.MESSAGE, Rules()).others == set()
+    assert find_authors(chat, Kind.EMAIL, Rules()).how == "none"
 
 
 @pytest.mark.parametrize(

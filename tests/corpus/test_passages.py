@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localpers.corpus.passages import MOST_TOKENS, estimate_tokens, split_passages
+from localpers.corpus.passages import MAX_TOKENS, estimate_tokens, split_passages
 from localpers.datatypes import Block, BlockKind, Document, Kind
 
 KINDS = [kind for kind in BlockKind if kind is not BlockKind.HEADING]
@@ -33,7 +33,7 @@ def test_passages_are_ordered_disjoint_bounded_and_lose_nothing(
     end = 0
     for passage in passages:
         assert end <= passage.start < passage.end <= len(document.text)
-        assert estimate_tokens(document.text[passage.start : passage.end]) <= MOST_TOKENS * 1.2
+        assert estimate_tokens(document.text[passage.start : passage.end]) <= MAX_TOKENS * 1.2
         end = passage.end
     covered = "".join(document.text[p.start : p.end] for p in passages)
     assert sorted(covered.replace("\n", "").replace(" ", "")) == sorted(

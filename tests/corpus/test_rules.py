@@ -45,12 +45,12 @@ def test_what_is_allowed_or_ignored_or_ones_own_is_learned(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("[hold_back]\nbroken = '(a'\n", "rule 'broken' is no regular expression"),
+        ("[hold_back]\nbroken = '(a'\n", "rule 'broken' is not a regular expression"),
         ("[hold_back]\nall = 'a*'\n", "rule 'all' matches the empty text"),
         (f"[hold_back]\nlong = '{'a' * 2000}'\n", "rule 'long' is longer than"),
         ("addreses = ['a@b.org']\n", "'addreses'"),
         ("ignore = ['shoe size']\n", "'ignore.0'"),
-        ("names = [\n", "is not TOML"),
+        ("names = [\n", "is not valid TOML"),
     ],
 )
 def test_a_rule_that_cannot_work_is_refused_in_one_line(

@@ -1,7 +1,7 @@
-"""Readers: a file of any known format → Documents. One file per format.
+"""Readers turn a file of a known format into Documents. One module per format.
 
-A reader imports the library of its format when it is called, so that finding the reader of a path
-costs nothing. None of them knows what is indexed already, or opens a file that it was not given.
+A reader imports its format's library when called, so that looking one up costs nothing. It knows
+nothing of the index and opens only the file it is given.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ __all__ = ["MAX_BYTES", "Reader", "is_simple", "reader_for"]
 class Reader(Protocol):
     """Yields the Documents of one file.
 
-    Raises UnreadableFile where the file should be readable and is not, and NotADocument where its
-    content is data rather than writing. Both may come after some Documents were yielded.
+    Raises UnreadableFile if the file is damaged or too large, and NotADocument if it holds data
+    rather than writing. Both may come after some Documents were yielded.
     """
 
     def __call__(self, path: Path) -> Iterator[Document]: ...
@@ -52,7 +52,7 @@ _READERS: dict[str, Reader] = {
     ".ipynb": read_notebook,
 }
 _SIMPLE: frozenset[Reader] = frozenset({read_markdown, read_plain_text})
-"""Parsed in Python alone, in time that a short file bounds."""
+"""Pure Python readers whose time a short file bounds."""
 _TEXT_NAMES = frozenset(
     {"authors", "changelog", "changes", "diary", "history", "ideas", "journal"}
     | {"news", "notes", "readme", "thoughts", "todo"}
@@ -61,9 +61,9 @@ _MAILBOX_NAMES = frozenset({"mbox", "inbox", "sent", "drafts", "archive", "archi
 
 
 def reader_for(path: Path) -> Reader | None:
-    """The reader of `path` by its name; None for a type that localpers does not know.
+    """The reader for `path` by its name, or None for an unknown type.
 
-    Only a name that a mailbox often has and that has no suffix makes it look into the file.
+    It looks into the file only if the name is a mailbox's and has no suffix.
     """
     suffix = path.suffix.lower()
     if suffix:
@@ -77,5 +77,5 @@ def reader_for(path: Path) -> Reader | None:
 
 
 def is_simple(reader: Reader) -> bool:
-    """Whether no short file can crash `reader` or keep it busy: no native library parses it."""
+    """Whether no short file can crash `reader` or keep it busy: it uses no native library."""
     return reader in _SIMPLE

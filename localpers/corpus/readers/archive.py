@@ -1,4 +1,4 @@
-"""Zip containers (DOCX, EPUB), bounded: what unpacks to absurd sizes is refused unread."""
+"""Zip containers (DOCX, EPUB), refusing zip bombs before unpacking."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_UNPACKED = 512 * MEBIBYTE
 
 @contextmanager
 def zip_container(path: Path, format: str) -> Iterator[ZipFile]:
-    """The zip file at `path`. Raises UnreadableFile where it is none, truncated or a zip bomb.
+    """Open the zip file at `path`. Raises UnreadableFile if it is damaged or a zip bomb.
 
     The sizes in its directory are a true bound: ZipFile never unpacks more than they say.
     """

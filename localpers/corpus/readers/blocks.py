@@ -1,4 +1,4 @@
-"""Blocks of a text: from line spans that a parser found, or while a text is put together."""
+"""Build Blocks from a parser's line spans, or while assembling a text."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from localpers.corpus.readers.encoding import clean
 from localpers.datatypes import Block, BlockKind
 from localpers.errors import UnreadableFile
 
-MOST_CHARACTERS = 32 << 20
-"""Of a text put together from a container: a small one can name the same page again and again."""
+MAX_CHARACTERS = 32 << 20
+"""Of a text assembled from a container, which can name the same page many times."""
 
 _SPLIT_AT_BLANK_LINES = frozenset({BlockKind.PARAGRAPH, BlockKind.QUOTE})
 _INDENTED = frozenset({BlockKind.CODE, BlockKind.TABLE})
 
 
 class Span(NamedTuple):
-    """Lines `first` up to, not including, `end` (0-based) of one kind."""
+    """Lines `first` to `end` (0-based, exclusive) of one kind."""
 
     first: int
     end: int
@@ -26,16 +26,15 @@ class Span(NamedTuple):
 
 
 def blocks_of_paragraphs(text: str, offset: int = 0) -> tuple[Block, ...]:
-    """The paragraphs of `text`, which begins at `offset` of its Document: split at blank lines."""
+    """Split at blank lines `text`, which begins at `offset` in its Document."""
     return blocks_of_lines(text, (), offset)
 
 
 def blocks_of_lines(text: str, spans: Iterable[Span], offset: int = 0) -> tuple[Block, ...]:
-    """Blocks that hold every non-blank line of `text`.
+    """Blocks that cover every non-blank line of `text`.
 
-    `spans` come outer before inner; the inner one decides, except within a QUOTE, where all is
-    quoted. Lines that no span names are paragraphs. Code, tables, headings and list items keep
-    the blank lines inside them; paragraphs and quotes end there.
+    `spans` come outer before inner; the innermost decides, except within a QUOTE. Lines outside
+    all spans are paragraphs. Only paragraphs and quotes end at blank lines.
     """
     lines = text.split("\n")
     labels = _labels(len(lines), spans)
@@ -73,10 +72,10 @@ def _labels(count: int, spans: Iterable[Span]) -> list[Span]:
 
 
 def indented_end(lines: Sequence[str], first: int, deeper: bool) -> int:
-    """The line at which what begins at line `first` ends: where the indentation falls back.
+    """The line at which the indented block that begins at line `first` ends.
 
-    With `deeper` everything after the first line must be indented more than it (a list item, a
-    directive), else at least as much (a literal block).
+    Later lines must be indented more than the first if `deeper` (a list item, a directive), else at
+    least as much (a literal block).
     """
     least = _indentation(lines[first]) + (1 if deeper else 0)
     for number in range(first + 1, len(lines)):
@@ -96,7 +95,7 @@ def _indentation(line: str) -> int:
 
 
 class TextBuilder:
-    """A text put together piece by piece, with the Blocks of the pieces."""
+    """Assembles a text and its Blocks piece by piece."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
@@ -109,11 +108,11 @@ class TextBuilder:
 
     @property
     def next_offset(self) -> int:
-        """Where a piece added now would begin, had it blank lines before it."""
+        """Where a piece added now would begin after a blank line."""
         return self._length + (2 if self._length else 0)
 
     def add(self, kind: BlockKind, piece: str, level: int = 0) -> None:
-        """Append one Block; nothing where `piece` is blank. List items follow line on line."""
+        """Append one Block unless `piece` is blank. No blank line separates list items."""
         piece = clean(piece)
         piece = piece.strip("\n").rstrip() if kind is BlockKind.CODE else piece.strip()
         if not piece.strip():
@@ -123,7 +122,7 @@ class TextBuilder:
         self.blocks.append(Block(kind, self._length - len(piece), self._length, level))
 
     def extend(self, text: str, blocks: Iterable[Block]) -> None:
-        """Append clean `text` with the Blocks that lie in it."""
+        """Append cleaned `text` with its Blocks."""
         if not text.strip():
             return
         self._append(text, "\n\n")
@@ -131,8 +130,8 @@ class TextBuilder:
         self.blocks += [Block(b.kind, start + b.start, start + b.end, b.level) for b in blocks]
 
     def _append(self, piece: str, separator: str) -> None:
-        if self._length + len(piece) > MOST_CHARACTERS:
-            raise UnreadableFile(f"holds more than {MOST_CHARACTERS >> 20} million characters")
+        if self._length + len(piece) > MAX_CHARACTERS:
+            raise UnreadableFile(f"holds more than {MAX_CHARACTERS >> 20} million characters")
         if self._pieces:
             self._pieces.append(separator)
             self._length += len(separator)

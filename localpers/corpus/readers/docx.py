@@ -1,4 +1,4 @@
-"""DOCX, by python-docx: headings, lists, quotes and tables in the order of the body."""
+"""DOCX, read by python-docx: headings, lists, quotes and tables in document order."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 from localpers.corpus.readers.archive import zip_container
 from localpers.corpus.readers.blocks import TextBuilder
-from localpers.corpus.readers.metadata import iso_date, make_document
-from localpers.datatypes import BlockKind, Document, Kind
+from localpers.corpus.readers.metadata import built_document, iso_date
+from localpers.datatypes import BlockKind, Document
 from localpers.errors import UnreadableFile
 
 _HEADING = re.compile(r"heading (\d)", re.IGNORECASE)
@@ -23,7 +23,7 @@ def read_docx(path: Path) -> Iterator[Document]:
             yield from _documents(path, archive.fp)
         except (UnreadableFile, MemoryError):
             raise
-        except Exception as error:  # Zip, XML and python-docx each have their own errors.
+        except Exception as error:  # zipfile, lxml and python-docx raise their own errors.
             raise UnreadableFile("broken DOCX") from error
 
 
@@ -39,17 +39,8 @@ def _documents(path: Path, file: Any) -> Iterator[Document]:
         else:
             kind, level = _kind(item)
             builder.add(kind, item.text, level)
-    if not builder.blocks:
-        raise UnreadableFile("no text in it")
     properties = document.core_properties
-    yield make_document(
-        path,
-        builder.text,
-        builder.blocks,
-        kind=Kind.ARTICLE,
-        title=properties.title,
-        date=iso_date(properties.created),
-    )
+    yield built_document(path, builder, title=properties.title, date=iso_date(properties.created))
 
 
 def _kind(paragraph: Any) -> tuple[BlockKind, int]:
@@ -69,6 +60,6 @@ def _kind(paragraph: Any) -> tuple[BlockKind, int]:
 
 def _rows(table: Any) -> Iterator[str]:
     for row in table.rows:
-        # A merged cell comes once for each column that it spans.
+        # A merged cell is repeated for each column it spans.
         cells = {id(cell._tc): cell.text for cell in row.cells}
         yield " | ".join(" ".join(text.split()) for text in cells.values())

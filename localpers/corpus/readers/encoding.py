@@ -1,4 +1,4 @@
-"""Bytes to text, whatever the encoding. It never guesses where the bytes say it themselves."""
+"""Decode bytes of any encoding, detecting it only if the bytes do not state it."""
 
 from __future__ import annotations
 
@@ -21,21 +21,19 @@ _CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9
 _INVISIBLE = re.compile(
     "(\U0001f3f4[\U000e0020-\U000e007f]{1,7})|[\u202d\u202e\U000e0000-\U000e007f]+"
 )
-"""Unicode's tags, which spell any text unseen (apart from flags, which are made of them), and what
-overrides the direction of writing. Joiners and directional marks are part of some scripts."""
+"""Unicode tags, which can spell hidden text (except in flags), and direction overrides. Joiners and
+directional marks stay: some scripts need them."""
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _MAX_CONTROL_SHARE = 0.02
 _LIKELY = ("cp1252", "cp1250")
-"""Preferred where the bytes allow them: what Western and Central European files are in, if they are
-in no Unicode encoding."""
+"""Preferred if the bytes allow: the common encodings of European files that are not Unicode."""
 _SAMPLE = 128 * 1024
 
 
 def read_text(path: Path, format: str = "text") -> str:
-    """The text of the file at `path`, newlines as `\\n`.
+    """The text of the file at `path`, with `\\n` newlines; `format` selects its size limit.
 
-    `format` names the size limit in MAX_BYTES. Raises UnreadableFile, and nothing else, for what
-    cannot be read: "empty", "binary content", too large, no permission.
+    Raises UnreadableFile if the file is empty, binary, too large or not permitted.
     """
     text = decode(read_bytes(path, format))
     if not text.strip():
@@ -44,9 +42,9 @@ def read_text(path: Path, format: str = "text") -> str:
 
 
 def decode(data: bytes) -> str:
-    """`data` as clean text: by its byte order mark, else UTF-8, else UTF-16/32, else by statistics.
+    """Decode by byte order mark, else as UTF-8 or UTF-16/32, else by statistics, then `clean`.
 
-    Raises UnreadableFile("binary content") where it is no text in any encoding.
+    Raises UnreadableFile("binary content") if no encoding fits.
     """
     for mark, encoding in _MARKS:
         if data.startswith(mark):
@@ -64,9 +62,7 @@ def decode(data: bytes) -> str:
 
 
 def clean(text: str) -> str:
-    """`text` with newlines as `\\n`, without NULs and lone surrogates, which no store accepts, and
-    without characters that only hide something.
-    """
+    """Normalize newlines and remove NULs, lone surrogates and characters that hide text."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\0" in text:
@@ -95,7 +91,7 @@ def _narrow(data: bytes) -> str | None:
     text = data.decode("utf-8", "replace")
     broken = text.count("\ufffd")
     beyond_ascii = len(re.findall(r"[^\x00-\x7f\ufffd]", text))
-    # A cut-off log or a pasted byte: UTF-8 all the same, which no other encoding would read better.
+    # Mostly valid UTF-8, such as a truncated log: no other encoding would fit better.
     if beyond_ascii > 10 * broken:
         return text
     return _by_statistics(data)
@@ -110,14 +106,14 @@ def _by_statistics(data: bytes) -> str | None:
     found = from_bytes(sample)
     if not found:
         return None
-    # Short texts fit code pages that nobody has written in for decades as well as today's.
+    # Short texts fit obsolete code pages as well as current ones.
     names = {encoding for match in found for encoding in match.could_be_from_charset}
     best = next((name for name in _LIKELY if name in names), found[0].encoding)
     return _plausible(data.decode(best, "replace"))
 
 
 def _wide(data: bytes) -> str | None:
-    """UTF-16 or UTF-32 without a mark: ASCII in it leaves its NULs on one side of each unit."""
+    """UTF-16 or UTF-32 without a byte order mark, by the position of the NULs in ASCII."""
     if data.count(b"\0\0\0") * 8 > len(data):
         candidates = ["utf-32-le", "utf-32-be"]
     elif data[1::2].count(0) > data[::2].count(0):

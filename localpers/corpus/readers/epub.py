@@ -1,4 +1,4 @@
-"""EPUB: the chapters in the order of the spine, each by the HTML reader."""
+"""EPUB: the chapters in spine order, each read as HTML."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from localpers.corpus.readers.archive import zip_container
 from localpers.corpus.readers.blocks import TextBuilder
 from localpers.corpus.readers.encoding import decode
 from localpers.corpus.readers.html import append_html, parse_html
-from localpers.corpus.readers.metadata import iso_date, make_document
-from localpers.datatypes import Document, Kind
+from localpers.corpus.readers.metadata import built_document, iso_date
+from localpers.datatypes import Document
 from localpers.errors import UnreadableFile
 
 _CONTAINER = "META-INF/container.xml"
@@ -22,19 +22,19 @@ _ENCRYPTION = "META-INF/encryption.xml"
 
 
 def read_epub(path: Path) -> Iterator[Document]:
-    """One Document for the book. Raises UnreadableFile: broken, encrypted, or without text."""
+    """One Document. Raises UnreadableFile if the book is broken, encrypted or without text."""
     with zip_container(path, "epub") as archive:
         try:
             yield _book(path, archive)
         except (UnreadableFile, MemoryError):
             raise
-        except Exception as error:  # Zip and XML errors, and what a wrong structure leads to.
+        except Exception as error:  # Zip and XML errors, and missing members or attributes.
             raise UnreadableFile("broken EPUB") from error
 
 
 def _book(path: Path, archive: ZipFile) -> Document:
     container = _xml(archive.read(_CONTAINER))
-    package_path = _first(container, "rootfile").get("full-path")
+    package_path = _all(container, "rootfile")[0].get("full-path")
     package = _xml(archive.read(package_path))
     chapters = _chapters(package, posixpath.dirname(package_path))
     if set(chapters) & _encrypted(archive):
@@ -42,20 +42,13 @@ def _book(path: Path, archive: ZipFile) -> Document:
     builder = TextBuilder()
     for chapter in chapters:
         append_html(builder, parse_html(decode(archive.read(chapter))))
-    if not builder.blocks:
-        raise UnreadableFile("no text in it")
-    return make_document(
-        path,
-        builder.text,
-        builder.blocks,
-        kind=Kind.ARTICLE,
-        title=_text(package, "title"),
-        date=iso_date(_text(package, "date")),
+    return built_document(
+        path, builder, title=_text(package, "title"), date=iso_date(_text(package, "date"))
     )
 
 
 def _xml(data: bytes) -> Any:
-    """The root of an XML document; no entity is expanded and nothing is fetched."""
+    """Parse XML without expanding entities or fetching anything."""
     from lxml import etree
 
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, recover=True)
@@ -66,16 +59,12 @@ def _all(root: Any, name: str) -> list[Any]:
     return list(root.iter(f"{{*}}{name}"))
 
 
-def _first(root: Any, name: str) -> Any:
-    return next(root.iter(f"{{*}}{name}"))
-
-
 def _text(package: Any, name: str) -> str:
     return next((str(element.xpath("string()")) for element in _all(package, name)), "")
 
 
 def _chapters(package: Any, folder: str) -> list[str]:
-    """The members of the archive that the spine names, in its order."""
+    """The archive members named by the spine, in order."""
     hrefs = {item.get("id"): item.get("href") for item in _all(package, "item")}
     spine = [hrefs.get(reference.get("idref")) for reference in _all(package, "itemref")]
     return [posixpath.normpath(posixpath.join(folder, unquote(href))) for href in spine if href]

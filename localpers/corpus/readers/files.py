@@ -1,4 +1,4 @@
-"""Bytes of a file, within a limit and with every failure as a short reason."""
+"""Open and read files within size limits, with a short reason for every failure."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ MAX_BYTES: Mapping[str, int | None] = MappingProxyType(
         "ignore": MEBIBYTE,
     }
 )
-"""The largest file that each format's reader opens; None where it is streamed."""
+"""Largest file each format's reader opens; None if the reader streams the file."""
 
 
 @contextmanager
 def opened(path: Path, format: str) -> Iterator[BinaryIO]:
-    """`path`, open for reading.
+    """Open `path` for reading.
 
-    Raises UnreadableFile: too large, empty, not a regular file, not allowed to read it.
+    Raises UnreadableFile if it is too large, empty, not a regular file or not permitted.
     """
     try:
-        with open(path, "rb", opener=open_without_waiting) as file:
+        with open(path, "rb", opener=open_nonblocking) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise UnreadableFile("not a regular file")
@@ -55,13 +55,12 @@ def opened(path: Path, format: str) -> Iterator[BinaryIO]:
         raise UnreadableFile(_reason(error)) from error
 
 
-def open_without_waiting(path: str, flags: int) -> int:
-    """A named pipe that somebody calls notes.txt must not hold us up."""
+def open_nonblocking(path: str, flags: int) -> int:
+    """Open without blocking: a file called notes.txt may be a named pipe."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def read_bytes(path: Path, format: str) -> bytes:
-    """The bytes of `path`; raises UnreadableFile as `opened` does."""
     with opened(path, format) as file:
         return file.read()
 

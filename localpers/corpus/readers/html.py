@@ -1,4 +1,4 @@
-"""HTML, by lxml: its visible text with headings, lists, tables and quotes."""
+"""HTML, parsed by lxml: the visible text with headings, lists, tables and quotes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 from localpers.corpus.readers.blocks import TextBuilder
 from localpers.corpus.readers.encoding import clean, decode
 from localpers.corpus.readers.files import read_bytes
-from localpers.corpus.readers.metadata import iso_date, make_document
-from localpers.datatypes import BlockKind, Document, Kind
+from localpers.corpus.readers.metadata import built_document, iso_date
+from localpers.datatypes import BlockKind, Document
 from localpers.errors import UnreadableFile
 
 _DROPPED = frozenset(
@@ -27,7 +27,7 @@ _SHRINKING = re.compile(r"\b(?:font-size|opacity)\s*:\s*0(?![.\d])", re.IGNORECA
 _COLLAPSIBLE = re.compile(r"\s+")
 _DECLARED = re.compile(rb"<meta[^>]{1,200}?charset\s*=\s*[\"']?\s*([\w-]+)", re.IGNORECASE)
 _DECLARED_WITHIN = 4096
-# What calls itself Latin-1 is Windows-1252 in every browser (WHATWG Encoding Standard, 4.2).
+# Browsers read Latin-1 and ASCII as Windows-1252 (WHATWG Encoding Standard, 4.2).
 _LATIN_1 = frozenset({b"ascii", b"iso-8859-1", b"latin1", b"us-ascii"})
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _KINDS = {
@@ -44,21 +44,14 @@ _DATE_METADATA = frozenset(
 def read_html(path: Path) -> Iterator[Document]:
     root = parse_html(_decoded(read_bytes(path, "html")))
     builder = TextBuilder()
-    append_html(builder, root)
-    if root is None or not builder.blocks:
+    if root is None:
         raise UnreadableFile("no text in it")
-    yield make_document(
-        path,
-        builder.text,
-        builder.blocks,
-        kind=Kind.ARTICLE,
-        title=root.findtext(".//title"),
-        date=_date_of(root),
-    )
+    append_html(builder, root)
+    yield built_document(path, builder, title=root.findtext(".//title"), date=_date_of(root))
 
 
 def parse_html(markup: str) -> Any | None:
-    """The root element of `markup`, however malformed; None where there is no element at all."""
+    """The root element of `markup`, however malformed; None if there is no element."""
     from lxml import etree
 
     parser = etree.HTMLParser(
@@ -71,7 +64,7 @@ def parse_html(markup: str) -> Any | None:
 
 
 def append_html(builder: TextBuilder, root: Any | None) -> None:
-    """Append the visible text below `root`. What is nested absurdly deep comes as one paragraph."""
+    """Append the visible text below `root`; markup nested too deep becomes one paragraph."""
     if root is None:
         return
     try:
@@ -81,7 +74,7 @@ def append_html(builder: TextBuilder, root: Any | None) -> None:
 
 
 def _decoded(data: bytes) -> str:
-    """UTF-8 and UTF-16 by their bytes, then the declared encoding, then a detected one."""
+    """Decode as UTF-8, else by the declared encoding, else by a detected one."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -90,7 +83,7 @@ def _decoded(data: bytes) -> str:
         name = declared[1].lower()
         try:
             return data.decode("cp1252" if name in _LATIN_1 else name.decode("ascii"))
-        except (LookupError, ValueError):  # An unknown name, or a declaration that is wrong.
+        except (LookupError, ValueError):  # An unknown or wrong declaration.
             pass
     return decode(data)
 
@@ -107,7 +100,7 @@ def _date_of(root: Any) -> str | None:
 
 
 class _Walk:
-    """Collects inline text and hands it on as a Block whenever a block-level tag begins or ends."""
+    """Collects inline text and adds it as a Block when a block-level tag begins or ends."""
 
     def __init__(self, builder: TextBuilder) -> None:
         self._builder = builder
@@ -158,8 +151,10 @@ class _Walk:
 
 
 def _is_hidden(tag: Any) -> bool:
-    """Whether a browser shows nothing of `tag`: what a page hides is not for its reader. Layouts
-    shrink boxes to nothing whose inner ones are seen, so that counts only for the innermost.
+    """Whether a browser shows nothing of `tag`.
+
+    Zero size and opacity count only for tags without children: layouts shrink boxes around visible
+    content.
     """
     style = tag.get("style", "")
     return (
@@ -170,7 +165,7 @@ def _is_hidden(tag: Any) -> bool:
 
 
 def _is_data(table: Any) -> bool:
-    """Whether `table` holds data. Mail and old pages lay text out in tables: those are no data."""
+    """Whether `table` holds data; mail and old pages use tables for layout."""
     if any(tag is not table for tag in table.iter(*_IN_LAYOUT)):
         return False
     return any(len(_cells(row)) > 1 for row in table.iter("tr"))

@@ -1,4 +1,4 @@
-"""E-mail (.eml, mbox): the body, with what others wrote in it marked as quoted."""
+"""E-mail (.eml, mbox): the body, with other people's words marked as quotes."""
 
 from __future__ import annotations
 
@@ -20,14 +20,13 @@ if TYPE_CHECKING:
     from email.message import EmailMessage
 
 _PARSED_LENGTH = 20_000
-"""Characters of a body in which replies and signatures are looked for: own words come early, and
-the parser's expressions take more than linear time."""
+"""Characters of a body searched for replies and signatures, which takes more than linear time."""
 _PARSED_LINE = 400
 _SIGNATURE_ATTEMPTS = 4
 _RECEIVING = ("To", "Cc", "Bcc", "Delivered-To", "X-Original-To")
-_MOST_RECIPIENTS = 50
-_MOST_BOUNDARIES = 100
-"""The standard parser takes quadratic time, and recursion, for parts within parts."""
+_MAX_RECIPIENTS = 50
+_MAX_BOUNDARIES = 100
+"""Nested parts cost the standard parser quadratic time and recursion."""
 
 
 def looks_like_mbox(path: Path) -> bool:
@@ -40,7 +39,7 @@ def looks_like_mbox(path: Path) -> bool:
 
 def read_eml(path: Path) -> Iterator[Document]:
     data = read_bytes(path, "mail")
-    if data.count(b"boundary=") > _MOST_BOUNDARIES:
+    if data.count(b"boundary=") > _MAX_BOUNDARIES:
         raise UnreadableFile("too many parts within parts")
     document = _document(path, data, part=None)
     if document is None:
@@ -49,10 +48,9 @@ def read_eml(path: Path) -> Iterator[Document]:
 
 
 def read_mbox(path: Path) -> Iterator[Document]:
-    """Each message with text. A malformed one is left out; the others are not lost with it.
+    """One Document for each message with text; malformed messages are left out.
 
-    A Document's `part` is the message's id; a hash of the message where it has none or where
-    another one came with the same id.
+    Its `part` is the message id, or includes a hash of the message if that is missing or repeated.
     """
     with opened(path, "mbox") as file:
         if file.read(5) != b"From ":
@@ -61,7 +59,7 @@ def read_mbox(path: Path) -> Iterator[Document]:
     found = False
     for data in _messages(path):
         digest = hashlib.sha256(data).hexdigest()[:16]
-        if digest in seen or data.count(b"boundary=") > _MOST_BOUNDARIES:
+        if digest in seen or data.count(b"boundary=") > _MAX_BOUNDARIES:
             continue
         part = _header(_parsed(data), "Message-ID") or digest
         document = _document(path, data, f"{part}#{digest}" if part in seen else part)
@@ -74,10 +72,7 @@ def read_mbox(path: Path) -> Iterator[Document]:
 
 
 def _messages(path: Path) -> Iterator[bytes]:
-    """The messages of a mailbox, one at a time, each cut at the size limit of a mail.
-
-    What is cut off is an attachment: the text comes first.
-    """
+    """The messages of a mailbox, cut at the size limit of a mail: attachments come last."""
     from mailbox import mbox
 
     box = mbox(path, create=False)
@@ -102,16 +97,16 @@ def _parsed(data: bytes) -> EmailMessage:
 def _header(message: EmailMessage, name: str) -> str:
     try:
         return clean(str(message.get(name, "")).strip())
-    except Exception:  # The standard parser raises many kinds of errors on malformed headers.
+    except Exception:  # The standard parser raises many errors on malformed headers.
         return ""
 
 
 def _document(path: Path, data: bytes, part: str | None) -> Document | None:
-    """The message's Document; None where it holds no text, or none that can be parsed."""
+    """The message's Document, or None without readable text."""
     message = _parsed(data)
     try:
         text, blocks = _body(message)
-    except Exception:  # As for headers: the structure of a message is parsed when it is asked for.
+    except Exception:  # As for headers: the structure is parsed on access.
         return None
     if not blocks:
         return None
@@ -124,12 +119,12 @@ def _document(path: Path, data: bytes, part: str | None) -> Document | None:
         date=_date(message),
         part=part or "",
         author=next(iter(_people(message, ("From",))), ""),
-        recipients=_people(message, _RECEIVING)[:_MOST_RECIPIENTS],
+        recipients=_people(message, _RECEIVING)[:_MAX_RECIPIENTS],
     )
 
 
 def _people(message: EmailMessage, headers: Sequence[str]) -> tuple[str, ...]:
-    """The addresses in these headers, or the names where there is no address, each once."""
+    """The addresses in these headers, or names without one, without duplicates."""
     from email.utils import getaddresses
 
     stated = [header for name in headers if (header := _header(message, name))]
@@ -156,19 +151,13 @@ def _body(message: EmailMessage) -> tuple[str, tuple[Block, ...]]:
     if body.get_content_subtype() == "html":
         return _html_body(markup_or_text)
     text = clean(markup_or_text).strip("\n")
-    quoted = _quoted_lines(text)
-    spans = [Span(line, line + 1, BlockKind.QUOTE) for line in sorted(quoted)]
-    return text, blocks_of_lines(text, _joined(spans))
-
-
-def _joined(spans: list[Span]) -> list[Span]:
-    joined: list[Span] = []
-    for span in spans:
-        if joined and joined[-1].end == span.first:
-            joined[-1] = joined[-1]._replace(end=span.end)
+    spans: list[Span] = []
+    for line in sorted(_quoted_lines(text)):
+        if spans and spans[-1].end == line:
+            spans[-1] = spans[-1]._replace(end=line + 1)
         else:
-            joined.append(span)
-    return joined
+            spans.append(Span(line, line + 1, BlockKind.QUOTE))
+    return text, blocks_of_lines(text, spans)
 
 
 def _html_body(markup: str) -> tuple[str, tuple[Block, ...]]:
@@ -195,15 +184,15 @@ def _decoded(payload: object, charset: str | None) -> str:
 def _quoted_lines(text: str) -> set[int]:
     """The lines (0-based) of a mail's body that are not its writer's own words.
 
-    These are lines after `>`, replies and forwarded mails below, the lines that introduce them,
-    and signatures, as mail-parser-reply finds them. An answer between `>` lines is the writer's.
+    These are lines with `>`, replies and forwarded mails below with their introductions, and
+    signatures, found by mail-parser-reply. Answers between `>` lines are the writer's.
     """
     lines = [line.strip()[:_PARSED_LINE] for line in text.split("\n")]
     quoted = {number for number, line in enumerate(lines) if line.startswith(">")}
     number = 0
     for reply in _replies(lines):
         for line, own in _own_lines(reply):
-            # The parser drops a line here and there (drawn rules), but never changes the order.
+            # The parser drops some lines (rules), but keeps their order.
             with suppress(ValueError):
                 number = lines.index(line, number) + 1
                 if not own:
@@ -212,7 +201,7 @@ def _quoted_lines(text: str) -> set[int]:
 
 
 def _replies(lines: Sequence[str]) -> Sequence[Any]:
-    """The mail and those below it. Blank lines come one at a time: more cost quadratic time."""
+    """The mail and those quoted below it. Runs of blank lines, which cost quadratic time, go."""
     from mailparser_reply.constants import MAIL_LANGUAGES
     from mailparser_reply.parser import EmailMessage
 
@@ -225,7 +214,7 @@ def _replies(lines: Sequence[str]) -> Sequence[Any]:
 
 
 def _own_lines(reply: Any) -> Iterator[tuple[str, bool]]:
-    """The non-blank lines of one reply and whether they are words of the mail's writer."""
+    """The non-blank lines of one reply, and whether the mail's writer wrote them."""
     lines = _non_blank(reply.content)
     begin = len(_non_blank(reply.headers))
     end = len(lines) - len(_signature(reply))
@@ -235,7 +224,7 @@ def _own_lines(reply: Any) -> Iterator[tuple[str, bool]]:
 
 
 def _signature(reply: Any) -> list[str]:
-    """The lines of the signature. The parser takes all that follows a "Thanks, ..." for one."""
+    """The lines of the signature. The parser takes everything after "Thanks, ..." for one."""
     for _ in range(_SIGNATURE_ATTEMPTS):
         signature = _non_blank(reply.signatures)
         if not signature or not reply.content.endswith(reply.signatures):

@@ -11,13 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from localpers.corpus.readers.blocks import Span, blocks_of_lines, blocks_of_paragraphs
 from localpers.corpus.readers.encoding import read_text
-from localpers.corpus.readers.metadata import (
-    make_document,
-    stated_date,
-    stated_kind,
-    stated_tags,
-    stated_title,
-)
+from localpers.corpus.readers.metadata import stated_document
 from localpers.datatypes import Block, BlockKind, Document
 from localpers.errors import UnreadableFile
 
@@ -26,8 +20,8 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 STRUCTURE_LIMIT = 1_000_000
-"""Characters up to which the structure is parsed: markdown-it takes about 200 bytes and 4 µs for
-each. A longer file (a log, years of journal in one) is read as paragraphs."""
+"""Characters; a longer file is split into paragraphs only. markdown-it takes about 200 bytes and
+4 µs for each character."""
 
 _KINDS = {
     "blockquote_open": BlockKind.QUOTE,
@@ -42,9 +36,9 @@ _KINDS = {
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _MATTER_LIMIT = 64 * 1024
 _MATTER_DEPTH = 16
-"""Characters and depth of front matter that is parsed: libyaml's own recursion ends in a crash."""
+"""Nesting of front matter; deep recursion crashes libyaml."""
 _HEADING_LIMIT = 1000
-"""Characters of a heading whose inline markup is parsed, in quadratic time: no title is longer."""
+"""Characters of a heading whose inline markup is parsed, which takes quadratic time."""
 
 
 def read_markdown(path: Path) -> Iterator[Document]:
@@ -57,23 +51,12 @@ def read_markdown(path: Path) -> Iterator[Document]:
     if not text.strip():
         raise UnreadableFile("nothing but comments")
     blocks, heading = markdown_blocks(text)
-    yield make_document(
-        path,
-        text,
-        blocks,
-        kind=stated_kind(metadata),
-        title=stated_title(metadata) or heading,
-        date=stated_date(metadata),
-        tags=stated_tags(metadata),
-        first_line=whole.count("\n", 0, start) + 1,
-    )
+    first_line = whole.count("\n", 0, start) + 1
+    yield stated_document(path, text, blocks, metadata, heading, first_line)
 
 
 def _without_comments(text: str) -> str:
-    """`text` with blanks for its HTML comments, so that every offset stays: no reader sees them.
-
-    Those in code and within a paragraph stay.
-    """
+    """Blank out HTML comments, keeping all offsets. Those in code and paragraphs stay."""
     if "<!--" not in text or len(text) > STRUCTURE_LIMIT:
         return text
     try:
@@ -93,10 +76,7 @@ def _blank(found: re.Match[str]) -> str:
 
 
 def front_matter(text: str) -> tuple[Mapping[str, Any], int]:
-    """The front matter of `text` and the offset at which the body begins.
-
-    What looks like front matter and cannot be parsed as a mapping is body text: ({}, 0).
-    """
+    """The front matter of `text` and the offset of the body; ({}, 0) if it cannot be parsed."""
     if not text.startswith(("---", "+++")):
         return {}, 0
     import tomllib
@@ -116,7 +96,7 @@ def front_matter(text: str) -> tuple[Mapping[str, Any], int]:
             metadata = handler.load(matter) if _is_harmless(matter) else None
         else:
             metadata = tomllib.loads(matter)
-    except Exception:  # Both parsers raise much more than their own errors on malformed input.
+    except Exception:  # Malformed input raises many errors besides the parsers' own.
         return {}, 0
     if not isinstance(metadata, dict):
         return {}, 0
@@ -124,11 +104,9 @@ def front_matter(text: str) -> tuple[Mapping[str, Any], int]:
 
 
 def _is_harmless(matter: str) -> bool:
-    """Whether the YAML neither nests absurdly deep nor repeats itself by aliases, of which a
-    thousand characters can make gigabytes.
-    """
+    """Whether the YAML has no aliases, which can expand to gigabytes, and no deep nesting."""
     if "*" not in matter and sum(map(matter.count, "[{-:?")) <= _MATTER_DEPTH:
-        return True  # Spares the many that are plain a second parse.
+        return True  # Plain front matter needs no second parse.
     import yaml
 
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -144,7 +122,7 @@ def _is_harmless(matter: str) -> bool:
 
 
 def markdown_blocks(text: str) -> tuple[tuple[Block, ...], str | None]:
-    """The Blocks of `text` and its first heading, freed of markup."""
+    """The Blocks of `text` and its first heading without markup."""
     if len(text) > STRUCTURE_LIMIT:
         return blocks_of_paragraphs(text), None
     try:
@@ -181,7 +159,7 @@ def _without_markup(content: str) -> str:
 
 @cache
 def _block_parser() -> MarkdownIt:
-    """Block rules alone: inline markup costs most of the time and moves no block."""
+    """Block rules only: inline markup takes most of the time and changes no block."""
     from markdown_it import MarkdownIt
 
     return MarkdownIt("commonmark").enable("table").disable(["inline", "text_join"])

@@ -1,4 +1,4 @@
-"""What a Document is called, when it was written and what it is: from metadata, never invented."""
+"""Title, date, tags and kind of a Document, from what its file states."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from localpers.corpus.readers.blocks import TextBuilder
 from localpers.corpus.readers.encoding import clean
 from localpers.datatypes import Block, BlockKind, Document, Kind
+from localpers.errors import UnreadableFile
 
 TITLE_LENGTH = 80
-"""Characters of a first line that stands in for a title."""
+"""Characters of a first line used as the title."""
 _STATED_TITLE_LENGTH = 300
 _YEAR = re.compile(r"(?<!\d)(?:1[5-9]|20|21)\d\d(?!\d)")
 _NAME_DATE = re.compile(r"((?:19|20)\d\d)([-_.]?)(\d\d)\2(\d\d)(?!\d)")
@@ -24,7 +26,7 @@ def make_document(
     text: str,
     blocks: Iterable[Block],
     *,
-    kind: Kind,
+    kind: Kind = Kind.NOTE,
     title: str | None = None,
     date: str | None = None,
     tags: tuple[str, ...] = (),
@@ -34,10 +36,10 @@ def make_document(
     author: str = "",
     recipients: tuple[str, ...] = (),
 ) -> Document:
-    """A Document whose missing title and date are filled from its text and its file's name.
+    """Build a Document, taking a missing title and date from its text and file name.
 
-    The title is `title`, else the first heading, else the first line, else the name; the date is
-    `date`, else the one that the name of a one-Document file begins with.
+    The title falls back to the first heading, the first line, then the file name; the date to one
+    at the start of the file name, unless the file holds several Documents (`part`).
     """
     blocks = tuple(blocks)
     return Document(
@@ -55,6 +57,23 @@ def make_document(
     )
 
 
+def built_document(
+    path: Path,
+    builder: TextBuilder,
+    *,
+    kind: Kind = Kind.ARTICLE,
+    title: str | None = None,
+    date: str | None = None,
+    pages: tuple[int, ...] = (),
+) -> Document:
+    """The Document of a file converted to text. Raises UnreadableFile if there is no text."""
+    if not builder.blocks:
+        raise UnreadableFile("no text in it")
+    return make_document(
+        path, builder.text, builder.blocks, kind=kind, title=title, date=date, pages=pages
+    )
+
+
 def _title_of(text: str, blocks: tuple[Block, ...], path: Path) -> str:
     heading = next((b for b in blocks if b.kind is BlockKind.HEADING), None)
     if heading is not None:
@@ -68,7 +87,7 @@ def _one_line(text: str, length: int) -> str:
 
 
 def iso_date(value: object) -> str | None:
-    """`value` (a date, a datetime or a string) as ISO 8601; None where it tells no full date."""
+    """`value` (date, datetime or string) as ISO 8601; None unless it states a full date."""
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
     if isinstance(value, date):
@@ -83,13 +102,13 @@ def iso_date(value: object) -> str | None:
 
 
 def _iso_datetime(text: str) -> str:
-    if len(text) < 15:  # Short forms such as "2024-W20" or "20240517" are left to the lenient way.
+    if len(text) < 15:  # Short forms such as "2024-W20" and "20240517" are left to dateutil.
         raise ValueError
     return datetime.fromisoformat(text).isoformat(timespec="seconds")
 
 
 def _lenient_date(text: str) -> str | None:
-    """A date in free form. What dateutil would fill in from a default counts as not stated."""
+    """A date in free form. Parsing with two defaults shows what dateutil filled in by itself."""
     import warnings
 
     from dateutil import parser
@@ -98,7 +117,7 @@ def _lenient_date(text: str) -> str | None:
         return None
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # An unknown name of a time zone.
+            warnings.simplefilter("ignore")  # Unknown time zone names.
             first: datetime = parser.parse(text, default=datetime(2000, 1, 1, 0, 0))
             second: datetime = parser.parse(text, default=datetime(2001, 2, 2, 1, 1))
     except (ValueError, OverflowError, TypeError, AttributeError):
@@ -110,8 +129,8 @@ def _lenient_date(text: str) -> str | None:
 
 
 def iso_timestamp(seconds: float) -> str | None:
-    """A Unix time in seconds, milli- or microseconds (told apart by size) as ISO 8601, UTC."""
-    # Before 1973 it is a counter, not a time; JSON can write infinities (1e999) and NaN.
+    """A Unix time in seconds, milliseconds or microseconds, by its size, as ISO 8601 in UTC."""
+    # Below 1973 it is more likely a counter; JSON allows infinities (1e999) and NaN.
     if not 1e8 <= seconds <= 1e17:
         return None
     while seconds > 1e11:
@@ -123,7 +142,7 @@ def iso_timestamp(seconds: float) -> str | None:
 
 
 def date_in_name(path: Path) -> str | None:
-    """The date that a file's name begins with (`2024-05-17-title.md`, `20240517.md`)."""
+    """The date at the start of a file name (`2024-05-17-title.md`, `20240517.md`)."""
     match = _NAME_DATE.match(path.name)
     if match is None:
         return None
@@ -133,28 +152,45 @@ def date_in_name(path: Path) -> str | None:
         return None
 
 
+def stated_document(
+    path: Path,
+    text: str,
+    blocks: Iterable[Block],
+    metadata: Mapping[str, Any],
+    heading: str | None,
+    first_line: int = 1,
+) -> Document:
+    """A Document described by its own `metadata`; `heading` is the title if that states none."""
+    dates = (iso_date(metadata.get(name)) for name in ("date", "created", "published"))
+    return make_document(
+        path,
+        text,
+        blocks,
+        kind=_stated_kind(metadata),
+        title=stated_title(metadata) or heading,
+        date=next((found for found in dates if found), None),
+        tags=_stated_tags(metadata),
+        first_line=first_line,
+    )
+
+
 def stated_title(metadata: Mapping[str, Any]) -> str | None:
     title = metadata.get("title")
     try:
         return str(title) if isinstance(title, str | int | float | date) else None
-    except ValueError:  # A number of thousands of digits.
+    except ValueError:  # A number with thousands of digits.
         return None
 
 
-def stated_date(metadata: Mapping[str, Any]) -> str | None:
-    dates = (iso_date(metadata.get(name)) for name in ("date", "created", "published"))
-    return next((found for found in dates if found), None)
-
-
-def stated_kind(metadata: Mapping[str, Any]) -> Kind:
-    """ARTICLE where `layout` or `type` says so: what a blog calls a post is one. Else NOTE."""
+def _stated_kind(metadata: Mapping[str, Any]) -> Kind:
+    """ARTICLE if `layout` or `type` says so (a blog's "post" is one), else NOTE."""
     values = (metadata.get(name) for name in ("layout", "type"))
     stated = {value.strip().lower() for value in values if isinstance(value, str)}
     return Kind.ARTICLE if stated & _ARTICLES else Kind.NOTE
 
 
-def stated_tags(metadata: Mapping[str, Any]) -> tuple[str, ...]:
-    """`tags` as a list or as a string with commas, each once, in order."""
+def _stated_tags(metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    """`tags`, a list or a comma-separated string, without duplicates."""
     tags = metadata.get("tags")
     if isinstance(tags, str):
         tags = tags.split(",")

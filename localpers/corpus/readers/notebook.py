@@ -1,4 +1,4 @@
-"""Jupyter notebooks: Markdown and code cells; outputs are no writing."""
+"""Jupyter notebooks: Markdown and code cells, without outputs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from localpers.corpus.readers.blocks import TextBuilder
 from localpers.corpus.readers.encoding import clean, read_text
 from localpers.corpus.readers.markdown import markdown_blocks
-from localpers.corpus.readers.metadata import make_document, stated_title
+from localpers.corpus.readers.metadata import built_document, stated_title
 from localpers.datatypes import BlockKind, Document, Kind
 from localpers.errors import UnreadableFile
 
@@ -18,7 +18,7 @@ def read_notebook(path: Path) -> Iterator[Document]:
     source = read_text(path, "notebook")
     try:
         notebook = _notebook(source)
-    except Exception as error:  # Not JSON, an unknown version, cells that are no cells.
+    except Exception as error:  # Not JSON, an unknown version, or malformed cells.
         raise UnreadableFile("broken notebook") from error
     builder = TextBuilder()
     heading = None
@@ -32,14 +32,12 @@ def read_notebook(path: Path) -> Iterator[Document]:
         else:
             code = cell.get("cell_type") == "code"
             builder.add(BlockKind.CODE if code else BlockKind.PARAGRAPH, text)
-    if not builder.blocks:
-        raise UnreadableFile("no text in it")
     title = stated_title(notebook.metadata) or heading
-    yield make_document(path, builder.text, builder.blocks, kind=Kind.NOTE, title=title)
+    yield built_document(path, builder, kind=Kind.NOTE, title=title)
 
 
 def _notebook(source: str) -> Any:
-    """The notebook in version 4. Read without validation, which logs what it finds invalid."""
+    """The notebook in version 4, read without validation, which would log its content."""
     from nbformat import convert
     from nbformat.reader import reads
 

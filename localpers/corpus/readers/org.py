@@ -1,4 +1,4 @@
-"""Org: headings and keywords by orgparse, the blocks of a section by their first characters."""
+"""Org: headings and keywords by orgparse, other blocks by their first characters."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from localpers.corpus.readers.blocks import Span, blocks_of_lines, indented_end
 from localpers.corpus.readers.encoding import read_text
 from localpers.corpus.readers.metadata import iso_date, make_document
-from localpers.datatypes import BlockKind, Document, Kind
+from localpers.datatypes import BlockKind, Document
 
 _BEGIN = re.compile(r"\s*#\+begin_(\w+)", re.IGNORECASE)
 _LIST_ITEM = re.compile(r"\s*(?:[-+]|\d+[.)])(?:\s|$)|\s+\*(?:\s|$)")
@@ -33,7 +33,6 @@ def read_org(path: Path) -> Iterator[Document]:
         path,
         text,
         blocks_of_lines(text, spans),
-        kind=Kind.NOTE,
         title=title,
         date=iso_date(_keyword(root, "DATE").strip(_DATE_BRACKETS)),
         tags=() if root is None else tuple(dict.fromkeys(root.get_file_property_list("FILETAGS"))),
@@ -42,12 +41,12 @@ def read_org(path: Path) -> Iterator[Document]:
 
 
 def _parsed(lines: Sequence[str]) -> Any | None:
-    """The root node; None where orgparse fails on the file, which leaves its blocks."""
+    """The root node, or None if orgparse fails; the file's other blocks are still found."""
     from orgparse import loadi
 
     try:
         return loadi(lines)
-    except Exception:  # It has no error of its own: a malformed timestamp raises what it will.
+    except Exception:  # It has no error class: a malformed timestamp may raise anything.
         return None
 
 
@@ -91,5 +90,5 @@ def _end_of_block(lines: Sequence[str], first: int, name: str) -> int:
         if lines[number].strip().lower() == f"#+end_{name}":
             return number + 1
         if lines[number].startswith(("* ", "#+begin_", "#+BEGIN_")):
-            return number  # Nobody closed the block.
+            return number  # The block was not closed.
     return len(lines)

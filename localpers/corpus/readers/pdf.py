@@ -1,4 +1,4 @@
-"""PDF, by PDFium: the text layer, page by page."""
+"""PDF: the text layer, page by page, by PDFium."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _DATE = re.compile(
     r"D:(?P<day>\d{8})(?P<time>\d{6})?(?:(?P<utc>Z)|(?P<zone>[+-]\d\d)'?(?P<minutes>\d\d)?)?"
 )
 _HYPHENATION = re.compile("[\ufffe\x02]\n?")
-"""PDFium's sign for a hyphen that only the end of the line called for."""
+"""PDFium's mark for a hyphen at the end of a line."""
 
 
 def read_pdf(path: Path) -> Iterator[Document]:
-    """One Document; `pages` holds where each page begins. Its blocks never cross pages."""
+    """One Document, whose blocks never cross pages."""
     from pypdfium2 import PdfDocument, PdfiumError
 
     with opened(path, "pdf") as file:

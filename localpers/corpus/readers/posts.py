@@ -1,4 +1,4 @@
-"""Posts and messages from the archives of social media and chats: JSON, JSON Lines, X's `.js`."""
+"""Posts and messages from social media and chat archives: JSON, JSON Lines and X's `.js`."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _X_ASSIGNMENT = re.compile(r"\s*window\.YTD\.\w+\.part\d+\s*=\s*")
 
 
 def read_posts(path: Path) -> Iterator[Document]:
-    """One Document for each post. Raises NotADocument where the file is no such archive.
+    """One Document for each post. Raises NotADocument if the file is not an archive.
 
-    An archive is a list of objects (or JSON Lines), most of which have a text and a date or an
-    id. What others wrote (shares, and messages marked as not the owner's) is left out.
+    An archive is a list of objects (or JSON Lines), most of which have a text and a date or an id.
+    Shares, and messages marked as not the owner's, are left out.
     """
     if path.suffix.lower() == ".js" and not _is_x_archive(path):
         raise NotADocument("no posts in it")
@@ -60,7 +60,7 @@ def _is_x_archive(path: Path) -> bool:
 
 
 def _items(text: str, suffix: str) -> list[Any]:
-    """The list in the file, wherever the known archives keep it."""
+    """The list of posts, at the top or under a name that known archives use."""
     if suffix == ".js":
         text = _X_ASSIGNMENT.sub("", text, count=1).rstrip().removesuffix(";")
     try:
@@ -74,7 +74,7 @@ def _items(text: str, suffix: str) -> list[Any]:
 
 
 def _json_lines(text: str) -> Iterator[Any]:
-    """The values of the lines; None for a line that is no JSON, which may be one cut off."""
+    """The value of each line; None if it is not JSON, such as a truncated last line."""
     for line in text.split("\n"):
         if line.strip():
             try:
@@ -88,7 +88,7 @@ def _is_share(item: Any) -> bool:
 
 
 def _unwrapped(item: Any) -> Mapping[str, Any]:
-    """The object that carries the text: an ActivityPub activity or an API wraps it in another."""
+    """The object with the text, which ActivityPub and some APIs wrap in others."""
     for _ in range(2):
         if not isinstance(item, dict) or _text_of(item):
             break
@@ -100,7 +100,7 @@ def _unwrapped(item: Any) -> Mapping[str, Any]:
 def _text_of(item: Mapping[str, Any]) -> str:
     for name in _TEXTS:
         value = item.get(name)
-        if isinstance(value, list):  # Telegram: strings, and objects for links and the like.
+        if isinstance(value, list):  # Telegram: strings, and objects for links.
             value = "".join(_fragments(value))
         if isinstance(value, str) and value.strip():
             return value
@@ -164,7 +164,7 @@ def _document(path: Path, item: Mapping[str, Any]) -> Document | None:
 
 
 def _author_of(item: Mapping[str, Any]) -> str:
-    """Who wrote a message; nobody where the archive says that its owner did, or holds posts."""
+    """Who wrote a message; empty for the archive's owner and for posts."""
     if _kind(item) is not Kind.MESSAGE or any(item.get(name) for name in _OWN):
         return ""
     for name in _AUTHORS:

@@ -1,4 +1,4 @@
-"""reStructuredText, by docutils. Nothing is included, run or fetched."""
+"""reStructuredText, parsed by docutils without including, running or fetching anything."""
 
 from __future__ import annotations
 
@@ -8,24 +8,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from localpers.corpus.readers.blocks import (
-    Span,
-    blocks_of_lines,
-    indented_end,
-    paragraph_end,
-)
+from localpers.corpus.readers.blocks import Span, blocks_of_lines, indented_end, paragraph_end
 from localpers.corpus.readers.encoding import read_text
-from localpers.corpus.readers.metadata import (
-    make_document,
-    stated_date,
-    stated_kind,
-    stated_tags,
-    stated_title,
-)
+from localpers.corpus.readers.metadata import stated_document
 from localpers.datatypes import BlockKind, Document
 
 STRUCTURE_LIMIT = 500_000
-"""Characters up to which the structure is parsed; a longer file is read as paragraphs."""
+"""Characters; a longer file is split into paragraphs only."""
 
 _SETTINGS = {
     "_disable_config": True,
@@ -35,7 +24,7 @@ _SETTINGS = {
     "report_level": 5,
     "syntax_highlight": "none",
 }
-# docutils ends lines at these as well; for us and for every editor only \n does.
+# docutils also ends lines at these; editors do not.
 _OTHER_LINE_ENDS = str.maketrans(dict.fromkeys("\v\f\x1c\x1d\x1e\x85\u2028\u2029", " "))
 _CODE_DIRECTIVE = re.compile(r"\s*\.\. (?:code|code-block|sourcecode|parsed-literal)::")
 _CODE = frozenset({"literal_block", "doctest_block", "math_block"})
@@ -52,20 +41,11 @@ def read_rst(path: Path) -> Iterator[Document]:
         spans = [*_node_spans(tree, lines, level=0), *_code_directives(lines)]
         metadata = _fields(tree)
         heading = next((title.astext() for title in tree.findall(_named("title"))), None)
-    yield make_document(
-        path,
-        text,
-        blocks_of_lines(text, spans),
-        kind=stated_kind(metadata),
-        title=stated_title(metadata) or heading,
-        date=stated_date(metadata),
-        tags=stated_tags(metadata),
-        first_line=1,
-    )
+    yield stated_document(path, text, blocks_of_lines(text, spans), metadata, heading)
 
 
 def _parsed(text: str) -> Any | None:
-    """The document tree; None where docutils fails on it, which leaves paragraphs."""
+    """The document tree, or None if docutils fails."""
     from docutils.frontend import get_default_settings
     from docutils.parsers.rst import Parser
     from docutils.utils import new_document
@@ -77,7 +57,7 @@ def _parsed(text: str) -> Any | None:
     tree = new_document("", settings)
     try:
         Parser().parse(text.translate(_OTHER_LINE_ENDS), tree)
-    except Exception:  # Its parser has no common error; RecursionError is among what it raises.
+    except Exception:  # It has no common error class, and may raise RecursionError.
         return None
     return tree
 
@@ -101,12 +81,12 @@ def _node_spans(node: Any, lines: Sequence[str], level: int) -> Iterator[Span]:
             span = _span(child.tagname, line - 1, lines, level)
             if span is not None:
                 yield span
-        if child.tagname != "table":  # docutils counts the lines of a cell from its own start.
+        if child.tagname != "table":  # docutils numbers the lines of a cell from its own start.
             yield from _node_spans(child, lines, level + (child.tagname == "section"))
 
 
 def _code_directives(lines: Sequence[str]) -> Iterator[Span]:
-    """Directives that hold code. docutils misplaces its own and does not know Sphinx's options."""
+    """Code directives: docutils misplaces its own and does not know Sphinx's options."""
     for line, text in enumerate(lines):
         if _CODE_DIRECTIVE.match(text):
             yield Span(line, indented_end(lines, line, deeper=True), BlockKind.CODE)
@@ -114,7 +94,7 @@ def _code_directives(lines: Sequence[str]) -> Iterator[Span]:
 
 def _span(name: str, line: int, lines: Sequence[str], level: int) -> Span | None:
     if name == "title" and level:
-        # docutils counts a title at its underline; a line above it may be drawn too.
+        # docutils places a title at its underline; there may be an overline too.
         over = line - 2 if line > 1 and lines[line - 2].rstrip() == lines[line].rstrip() else None
         return Span(line - 1 if over is None else over, line + 1, BlockKind.HEADING, level)
     directive = lines[line].lstrip().startswith("..")

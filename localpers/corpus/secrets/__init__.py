@@ -1,5 +1,5 @@
-"""What must not be learned: secrets and personal data in a Document's text, found offline.
+"""Finds secrets and personal data that must not be learned, offline.
 
-Checksums and formats are those of maintained libraries (docs/dependencies.md); what no library
-knows in more than one language (passwords in prose, postal addresses) is found by expressions here.
+Checksums and formats come from libraries (docs/dependencies.md); what none knows in more than one
+language (passwords in prose, postal addresses) is found by expressions here.
 """

@@ -1,7 +1,7 @@
-"""Keys, tokens and passwords: the formats of detect-secrets, and assignments in many languages.
+"""Keys, tokens and passwords: detect-secrets' formats, and assignments in many languages.
 
-Of detect-secrets only the expressions are used: its `scan` functions would ask the issuer online
-whether a secret is valid, by their default settings.
+Only the expressions of detect-secrets are used: by default, its `scan` functions ask the issuer
+online whether a secret is valid.
 """
 
 from __future__ import annotations
@@ -16,32 +16,15 @@ from typing import Any
 
 from localpers.corpus.secrets.findings import Finding, Sensitive
 
-_LONGEST_PIECE = 4_000
-"""Characters that a plugin reads at a time: some of their expressions take quadratic time."""
+_PIECE_LENGTH = 4_000
+"""Characters that a plugin reads at a time: some expressions take quadratic time."""
 
-_TOKENS = (
-    ("discord", "DiscordBotTokenDetector"),
-    ("github_token", "GitHubTokenDetector"),
-    ("gitlab_token", "GitLabTokenDetector"),
-    ("jwt", "JwtTokenDetector"),
-    ("npm", "NpmDetector"),
-    ("pypi_token", "PypiTokenDetector"),
-    ("slack", "SlackDetector"),
-    ("telegram_token", "TelegramBotTokenDetector"),
+_UNUSED_PLUGINS = frozenset(
+    {"BasicAuthDetector", "CloudantDetector", "IbmCloudIamDetector", "IbmCosHmacDetector"}
+    | {"IPPublicDetector", "PrivateKeyDetector", "SoftlayerDetector"}
 )
-_API_KEYS = (
-    ("artifactory", "ArtifactoryDetector"),
-    ("aws", "AWSKeyDetector"),
-    ("azure_storage_key", "AzureStorageKeyDetector"),
-    ("mailchimp", "MailchimpDetector"),
-    ("openai", "OpenAIDetector"),
-    ("sendgrid", "SendGridDetector"),
-    ("square_oauth", "SquareOAuthDetector"),
-    ("stripe", "StripeDetector"),
-    ("twilio", "TwilioKeyDetector"),
-)
-# Issued since the last release of detect-secrets, or left to its entropy plugin, which takes every
-# hash in a note for a secret.
+"""Found by the expressions below with the whole value, or too often mistaken."""
+# Newer than detect-secrets, or left to its entropy plugin, which reports every hash.
 _OTHER_KEYS = re.compile(
     r"(?<![\w-])(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{50,}|sk-ant-[A-Za-z0-9_-]{24,}"
     r"|sk-(?:proj-|svcacct-)?[A-Za-z0-9_-]{32,}|hf_[A-Za-z0-9]{30,}|AIza[A-Za-z0-9_-]{35}"
@@ -85,44 +68,11 @@ _ASSIGNED = re.compile(
 )
 _PASSWORD = re.compile(_PASSWORD_WORDS, re.IGNORECASE)
 _STEMS = (
-    "pass",
-    "pwd",
-    "kennwort",
-    "schlüssel",
-    "wifi",
-    "wi-fi",
-    "mdp",
-    "mot",
-    "contrase",
-    "clave",
-    "senha",
-    "palavra",
-    "parola",
-    "wachtwoord",
-    "lösenord",
-    "adgangskode",
-    "salasana",
-    "hasło",
-    "heslo",
-    "jelszó",
-    "parolă",
-    "şifre",
-    "пароль",
-    "密",
-    "口令",
-    "パスワード",
-    "비밀번호",
-    "كلمة",
-    "סיסמה",
-    "κωδικός",
-    "secret",
-    "key",
-    "token",
-    "credential",
-    "clé",
-    "chave",
-    "ключ",
-)
+    "pass", "pwd", "kennwort", "schlüssel", "wifi", "wi-fi", "mdp", "mot", "contrase", "clave",
+    "senha", "palavra", "parola", "wachtwoord", "lösenord", "adgangskode", "salasana", "hasło",
+    "heslo", "jelszó", "parolă", "şifre", "пароль", "密", "口令", "パスワード", "비밀번호",
+    "كلمة", "סיסמה", "κωδικός", "secret", "key", "token", "credential", "clé", "chave", "ключ",
+)  # fmt: skip
 _PIN = re.compile(
     r"\b(?:PIN|TAN|PUK|CVV2?|CVC2?)(?:[ -]?(?:code|nummer|number|Nr\.?))?\b"
     r"[^\n\d]{0,12}[:=]?[ \t]{0,4}"
@@ -132,12 +82,12 @@ _OPTION = re.compile(
     r"(?<![\w-])--?(?:pass(?:word|phrase)?|pwd|token|secret|api-?key)"
     r"[ =][\"']?([^\s\"'`$<{(]{6,200})"
 )
-_CARRIED = re.compile(
+_HEADER = re.compile(
     r"\b(?:Bearer[ \t]+([A-Za-z0-9._~+/=-]{16,})"
     r"|Basic[ \t]+([A-Za-z0-9+/]{16,}={0,2})(?![A-Za-z0-9+/])"
     r"|-u[ \t]+[\"']?[\w.@-]{1,60}:([^\s\"'`$<{]{5,100}))"
 )
-_IN_ADDRESS = re.compile(r"://([^\s/:@\"'<>]{1,60}):([^\s/@\"'<>]{3,100})@[\w.-]")
+_URL = re.compile(r"://([^\s/:@\"'<>]{1,60}):([^\s/@\"'<>]{3,100})@[\w.-]")
 
 _PLACEHOLDER = re.compile(
     r"x{3,}|\*{3,}|\.{3}|…|example|sample|placeholder|change.?me|your|\bmy[_-]|dummy|redacted|secret"
@@ -150,7 +100,7 @@ _WORDS_JOINED = re.compile(r"[A-Za-z]+(?:[._/-][A-Za-z0-9]+)+|[a-z]+\d{0,2}|[A-Z
 
 
 def find_credentials(text: str) -> Iterator[Finding]:
-    """Keys, tokens and passwords in `text`, some perhaps twice."""
+    """Keys, tokens and passwords in `text`; some may be reported twice."""
     for match in _PRIVATE_KEY.finditer(text):
         yield Finding(Sensitive.PRIVATE_KEY, match.start(), match.end())
     for match in _SEED_PHRASE.finditer(text):
@@ -161,7 +111,7 @@ def find_credentials(text: str) -> Iterator[Finding]:
             yield Finding(kind, match.start(), match.end())
     yield from _of_plugins(text)
     yield from _assigned(text)
-    yield from _handed_over(text)
+    yield from _passed(text)
 
 
 def _of_plugins(text: str) -> Iterator[Finding]:
@@ -178,7 +128,7 @@ def _of_plugins(text: str) -> Iterator[Finding]:
 
 
 def _value_span(match: re.Match[str]) -> tuple[int, int]:
-    """Of the longest group, where one is long enough to be the value; else of the whole match."""
+    """The span of the longest group if it can be the value, else of the whole match."""
     groups = [match.span(number) for number in range(1, match.re.groups + 1)]
     start, end = max(groups, key=lambda span: span[1] - span[0], default=(0, 0))
     return (start, end) if end - start >= 16 else match.span()
@@ -191,10 +141,10 @@ def _is_jwt(value: str) -> bool:
 
 
 def _pieces(text: str) -> Iterator[tuple[int, str]]:
-    """(offset, piece): whole lines, as many as _LONGEST_PIECE holds; a longer line in parts."""
+    """(offset, piece) of at most _PIECE_LENGTH, cut between lines if possible."""
     at = 0
     while at < len(text):
-        end = min(len(text), at + _LONGEST_PIECE)
+        end = min(len(text), at + _PIECE_LENGTH)
         if end < len(text):
             end = text.rfind("\n", at, end) + 1 or end
         yield at, text[at:end]
@@ -203,13 +153,20 @@ def _pieces(text: str) -> Iterator[tuple[int, str]]:
 
 @cache
 def _plugins() -> tuple[tuple[Sensitive, Any], ...]:
-    from importlib import import_module
+    from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
+    from detect_secrets.plugins.base import RegexBasedDetector
 
+    classes = get_mapping_from_secret_type_to_class().values()
     return tuple(
-        (kind, getattr(import_module(f"detect_secrets.plugins.{module}"), name)())
-        for kind, plugins in ((Sensitive.TOKEN, _TOKENS), (Sensitive.API_KEY, _API_KEYS))
-        for module, name in plugins
+        (_kind_of_plugin(plugin.__name__), plugin())
+        for plugin in classes
+        if issubclass(plugin, RegexBasedDetector) and plugin.__name__ not in _UNUSED_PLUGINS
     )
+
+
+def _kind_of_plugin(name: str) -> Sensitive:
+    is_token = name.endswith("TokenDetector") or name in ("NpmDetector", "SlackDetector")
+    return Sensitive.TOKEN if is_token else Sensitive.API_KEY
 
 
 def _assigned(text: str) -> Iterator[Finding]:
@@ -224,19 +181,19 @@ def _assigned(text: str) -> Iterator[Finding]:
             yield Finding(Sensitive.PASSWORD, match.start(1), match.end(1))
 
 
-def _handed_over(text: str) -> Iterator[Finding]:
-    """What commands, headers and addresses carry."""
+def _passed(text: str) -> Iterator[Finding]:
+    """Secrets in command options, headers and URLs."""
     for match in _OPTION.finditer(text):
         if _password(match[1], quoted=False, spoken=False):
             yield Finding(Sensitive.PASSWORD, match.start(1), match.end(1))
-    for match in _CARRIED.finditer(text):
+    for match in _HEADER.finditer(text):
         number = match.lastindex or 1
         if number == 3:
             if _password(match[3], quoted=False, spoken=False):
                 yield Finding(Sensitive.PASSWORD, match.start(3), match.end(3))
         elif _token(match[number]):
             yield Finding(Sensitive.TOKEN, match.start(number), match.end(number))
-    for match in _IN_ADDRESS.finditer(text):
+    for match in _URL.finditer(text):
         user, value = match.groups()
         named = value == user or _CODE.search(value) or _PLACEHOLDER.search(value)
         if not named and not value.isdigit():
@@ -244,7 +201,7 @@ def _handed_over(text: str) -> Iterator[Finding]:
 
 
 def _lines_with_words(text: str) -> Iterator[tuple[int, str]]:
-    """(offset, line) of the lines in which a word for a secret stands: few, and soon found."""
+    """(offset, line) of the few lines with a word for a secret."""
     at = 0
     for line in text.splitlines(keepends=True):
         lowered = line.lower()
@@ -265,7 +222,7 @@ def _kind_of(match: re.Match[str], value: str) -> Sensitive | None:
 
 
 def _password(value: str, quoted: bool, spoken: bool) -> bool:
-    """Whether it could be a password and is neither a placeholder nor code that names one."""
+    """Whether it may be a password, rather than a placeholder or code."""
     if len(value) < 6 or _CODE.search(value) or _PLACEHOLDER.search(value):
         return False
     digit = any(character.isdigit() for character in value)
@@ -279,7 +236,7 @@ def _password(value: str, quoted: bool, spoken: bool) -> bool:
 
 
 def _token(value: str) -> bool:
-    """Whether it looks drawn at random: long, of letters and digits, no words joined."""
+    """Whether it looks random: long, with letters and digits, not joined words."""
     if len(value) < 12 or _CODE.search(value) or _PLACEHOLDER.search(value):
         return False
     digits = sum(character.isdigit() for character in value)
@@ -288,7 +245,7 @@ def _token(value: str) -> bool:
 
 
 def _random(value: str, least: float = 3.0) -> bool:
-    """Shannon's entropy of the characters, in bits each, against `least`."""
+    """Whether the Shannon entropy is at least `least` bits per character."""
     if not value:
         return False
     shares = [count / len(value) for count in Counter(value).values()]

@@ -1,4 +1,4 @@
-"""Findings: where something that must not be learned stands, and of what kind it is."""
+"""Kinds and positions of sensitive text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Sensitive(StrEnum):
-    """The kinds that are found without rules of the user."""
+    """Kinds found without user rules."""
 
     API_KEY = "api key"
     PRIVATE_KEY = "private key"
@@ -23,14 +23,14 @@ class Sensitive(StrEnum):
 
 
 CREDENTIALS = frozenset({Sensitive.API_KEY, Sensitive.PASSWORD, Sensitive.TOKEN})
-"""Kinds whose value is as secret where nothing around it tells what it is."""
+"""Kinds whose value is also searched for without context."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`text[start:end]` is of `kind`: a Sensitive one, or the name of a rule of the user.
+    """`text[start:end]` is of `kind`: a Sensitive kind, or the name of a user rule.
 
-    It never carries the text itself: what is reported, logged or printed is where it stands.
+    It never holds the text itself, so that none can be logged.
     """
 
     kind: str
@@ -39,7 +39,7 @@ class Finding:
 
 
 def outermost(findings: Iterable[Finding]) -> list[Finding]:
-    """In order, without those that lie within another one."""
+    """Sorted, without findings inside another."""
     kept: list[Finding] = []
     for finding in sorted(findings, key=lambda found: (found.start, -found.end)):
         if not kept or finding.end > kept[-1].end:

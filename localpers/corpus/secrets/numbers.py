@@ -1,4 +1,4 @@
-"""Numbers with a checksum: payment cards, IBANs and national ids, as python-stdnum checks them."""
+"""Payment cards, IBANs and national ids, checked by python-stdnum."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ _ISSUERS = re.compile(
     r"|(?:5018|5020|5038|5893|6304|6759|676[1-3])\d{12}"  # Maestro
 )
 _WRITTEN = frozenset({(4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (8, 8), (16,), (15,), (14,)})
-"""Lengths of groups in which cards are written: only so are they looked for among other numbers."""
+"""Group lengths in which cards are written, to find them among other numbers."""
 
 _IBAN = re.compile(rf"(?<![A-Za-z0-9])[A-Za-z]{{2}}\d{{2}}(?:{_SPACE}?[A-Za-z0-9]){{11,30}}")
+_ALPHANUMERIC = re.compile(r"[A-Za-z0-9]+")
 _IBAN_LENGTHS = range(15, 35)
 
 
 def find_cards(text: str) -> Iterator[Finding]:
-    """Card numbers: digits of an issuer's range with a valid check digit (ISO/IEC 7812-1)."""
+    """Numbers in an issuer's range with a valid check digit (ISO/IEC 7812-1)."""
     for run in _RUN.finditer(text):
         groups = [(m.start() + run.start(), m.end() + run.start()) for m in _GROUP.finditer(run[0])]
         if _is_card(run[0]):
@@ -51,21 +52,14 @@ def _is_card(written: str) -> bool:
 
 
 def find_ibans(text: str) -> Iterator[Finding]:
-    """International bank account numbers (ISO 13616), whatever word follows them."""
+    """International bank account numbers (ISO 13616)."""
     for match in _IBAN.finditer(text):
-        ends = [
-            number + 1
-            for number, character in enumerate(match[0])
-            if character.isalnum() and _ends_group(match[0], number)
-        ]
+        # The words after an IBAN may look like further groups of it.
+        ends = [group.end() for group in _ALPHANUMERIC.finditer(match[0])]
         for end in reversed(ends):
             if _is_iban(match[0][:end]):
                 yield Finding(Sensitive.IBAN, match.start(), match.start() + end)
                 break
-
-
-def _ends_group(written: str, number: int) -> bool:
-    return number + 1 == len(written) or not written[number + 1].isalnum()
 
 
 def _is_iban(written: str) -> bool:
@@ -77,7 +71,7 @@ def _is_iban(written: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Id:
-    """`module` of stdnum checks what `form` finds; with `words` only near one of them."""
+    """stdnum's `module` checks what `form` finds; with `words`, only after one of them."""
 
     form: str
     module: str = ""
@@ -86,8 +80,8 @@ class _Id:
 
 _END = r"(?![\w-]|[.,]\d)"
 _CANDIDATE = re.compile(r"(?<![\w.,/+-])(?=[A-Za-z]{0,6}[- ]?\d)[A-Za-z0-9]")
-_LONGEST_ID = 24
-_FEWEST_DIGITS = 4
+_MAX_ID_LENGTH = 24
+_MIN_DIGITS = 4
 _IDS = (
     _Id(r"\d{3}-\d{2}-\d{4}", "us.ssn"),
     _Id(r"\d{9}|\d{3} \d{2} \d{4}", "us.ssn", r"SSN|social security"),
@@ -146,7 +140,7 @@ _IDS = (
     _Id(r"\d-\d{4}-\d{5}-\d{2}-\d", "th.pin"),
     _Id(r"\d{13}", "th.pin", r"บัตรประชาชน|thai id"),
     _Id(r"\d{4}[ -]?\d{4}[ -]?\d{4}", "", r"マイナンバー|個人番号|my number card"),
-    # Passports and identity cards: no common checksum, so only where they are called so.
+    # Passports and identity cards have no common checksum, so they need a label.
     _Id(
         r"(?=(?:[A-Z]*\d){4})[A-Z0-9]{7,10}",
         "",
@@ -155,19 +149,21 @@ _IDS = (
         r"(?:[ -]?(?:no|nr|number|nummer|numéro|número|n°|id|#)\.?)?\s*[:#=]?",
     ),
 )
-_NEAR = 40
-"""Characters before a number within which the words that name it are looked for."""
+_LABEL_DISTANCE = 40
+"""Characters before a number searched for its label."""
 
 
 def find_national_ids(text: str) -> Iterator[Finding]:
-    """Ids of persons in some forty countries: with a form of their own, or named nearby."""
+    """Personal ids of some forty countries with a distinctive form or a label before them."""
     for candidate in _CANDIDATE.finditer(text):
         start = candidate.start()
-        if sum(map(str.isdigit, text[start : start + _LONGEST_ID])) < _FEWEST_DIGITS:
+        if sum(map(str.isdigit, text[start : start + _MAX_ID_LENGTH])) < _MIN_DIGITS:
             continue
         for known, form, words in _expressions():
             match = form.match(text, start)
-            if match is None or (words and not words.search(text, max(0, start - _NEAR), start)):
+            if match is None or (
+                words and not words.search(text, max(0, start - _LABEL_DISTANCE), start)
+            ):
                 continue
             if _valid(known.module, match[0]):
                 yield Finding(Sensitive.NATIONAL_ID, start, match.end())

@@ -1,5 +1,6 @@
-"""Postal addresses. The libraries that know them weigh gigabytes or know three countries: what is
-looked for is a street with a number and, near it, a post code and a place, in the orders of many.
+"""Postal addresses: a street with a number near a post code and a place, in several orders.
+
+Libraries for this take gigabytes or know three countries.
 """
 
 from __future__ import annotations
@@ -59,18 +60,9 @@ _CHINESE = (
 )
 _ADDRESSES = tuple(
     re.compile(form)
-    for form in (
-        _ENGLISH,
-        _GERMANIC,
-        _FRENCH,
-        _ROMANCE,
-        _POLISH,
-        _RUSSIAN,
-        _JAPANESE,
-        _CHINESE,
-    )
+    for form in (_ENGLISH, _GERMANIC, _FRENCH, _ROMANCE, _POLISH, _RUSSIAN, _JAPANESE, _CHINESE)
 )
-# An address without a post code only where something says that somebody lives there.
+# Without a post code, only after words such as "lives at".
 _LIVES = re.compile(
     r"(?:\b(?:home|postal|mailing|street|private)[ ]address\b|\blives?[ ]at\b|\bwohnt\b"
     r"|\bWohnhaft\b|\bAnschrift\b|\bhabite\b|\bvive[ ]en\b|\babita\b|\bmora\b|\bwoont\b)"
@@ -81,7 +73,7 @@ _LIVES = re.compile(
 
 
 def find_postal_addresses(text: str) -> Iterator[Finding]:
-    """Addresses of houses; without a post code only where somebody is said to live there."""
+    """Street addresses; without a post code, only after words such as "lives at"."""
     for expression in _ADDRESSES:
         for match in expression.finditer(text):
             yield Finding(Sensitive.ADDRESS, match.start(), match.end())

@@ -1,4 +1,4 @@
-"""Rules: what the user adds to the scan, and what is theirs (learning.toml in the profile)."""
+"""The user's rules for the scan and their own names (learning.toml in the profile)."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from localpers.corpus.secrets.findings import Finding, Sensitive
 from localpers.errors import LocalpersError
 
 FILE = "learning.toml"
-LONGEST_PATTERN = 1_000
+MAX_PATTERN = 1_000
 RULE_SECONDS = 2.0
-"""Of one rule on one document; an expression that needs more would hold up every run."""
+"""Limit for one rule on one document."""
 
 
 class Rules(BaseModel):
-    """The rules of one profile; `load` refuses one that cannot work."""
+    """The rules of one profile."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,24 +30,24 @@ class Rules(BaseModel):
     names: tuple[str, ...] = ()
     """The user's own names in chats."""
     allow: tuple[str, ...] = ()
-    """What may be learned though it looks like a secret: the text itself, spaces do not count."""
+    """Texts that may be learned although they look like secrets; spaces do not count."""
     ignore: tuple[Sensitive, ...] = ()
-    """Kinds that are not looked for."""
+    """Kinds that are not reported."""
     hold_back: dict[str, str] = Field(default_factory=dict)
-    """Name → regular expression of what must not be learned either."""
+    """Name → regular expression of further text that must not be learned."""
 
     @classmethod
     def load(cls, profile_root: Path) -> Rules:
-        """The rules in `profile_root`, none where there is no file."""
+        """The rules in `profile_root`. Raises LocalpersError if they are invalid."""
         path = profile_root / FILE
         try:
             rules = cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             return cls()
         except OSError as error:
-            raise LocalpersError(f"{path} cannot be read: mend its permissions.") from error
+            raise LocalpersError(f"{path} cannot be read: fix its permissions.") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise LocalpersError(f"{path} is not TOML ({error}): mend it.") from error
+            raise LocalpersError(f"{path} is not valid TOML ({error}): fix it.") from error
         except ValidationError as error:
             first = error.errors(include_input=False)[0]
             field = ".".join(str(part) for part in first["loc"]) or "the file"
@@ -58,33 +58,31 @@ class Rules(BaseModel):
         return rules
 
     def check(self, where: str = FILE) -> None:
-        """Compile every rule, so that a wrong one is told before any work."""
+        """Compile every rule, to report errors before any work."""
         import regex
 
         for name, pattern in self.hold_back.items():
             if not name.strip() or len(name) > 60:
                 raise LocalpersError(
-                    f"{where}: a rule needs a name of 1 to 60 characters: mend it."
+                    f"{where}: a rule needs a name of 1 to 60 characters: rename it."
                 )
-            if len(pattern) > LONGEST_PATTERN:
+            if len(pattern) > MAX_PATTERN:
                 raise LocalpersError(
-                    f"{where}: rule '{name}' is longer than {LONGEST_PATTERN} characters: split it."
+                    f"{where}: rule '{name}' is longer than {MAX_PATTERN} characters: split it."
                 )
             try:
-                matches_nothing = (
-                    regex.compile(pattern).search("", timeout=RULE_SECONDS) is not None
-                )
+                matches_empty = regex.compile(pattern).search("", timeout=RULE_SECONDS) is not None
             except regex.error as error:
                 raise LocalpersError(
-                    f"{where}: rule '{name}' is no regular expression ({error}): mend it."
+                    f"{where}: rule '{name}' is not a regular expression ({error}): fix it."
                 ) from None
-            if matches_nothing:
+            if matches_empty:
                 raise LocalpersError(
                     f"{where}: rule '{name}' matches the empty text: make it narrower."
                 )
 
     def find(self, text: str) -> Iterator[Finding]:
-        """What the user's rules hold back. Raises LocalpersError for one that takes too long."""
+        """Matches of the user's rules. Raises LocalpersError if a rule takes too long."""
         for name, expression in self._expressions:
             try:
                 for match in expression.finditer(text, timeout=RULE_SECONDS):
@@ -97,7 +95,7 @@ class Rules(BaseModel):
                 ) from None
 
     def allows(self, found: str) -> bool:
-        """Whether the user allows this text, or it is their own address."""
+        """Whether the user allows this text, or it is their own name or address."""
         return _squeezed(found) in self._allowed or self.owns(found)
 
     def owns(self, author: str) -> bool:
@@ -121,7 +119,7 @@ class Rules(BaseModel):
 
 
 def plain_address(address: str) -> str:
-    """In small letters and without what stands after a plus: `Me+news@x.org` is me@x.org."""
+    """Lower case without a plus tag: `Me+news@x.org` is `me@x.org`."""
     return re.sub(r"\+[^@]*(?=@)", "", " ".join(address.split()).casefold())
 
 

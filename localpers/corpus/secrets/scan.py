@@ -1,4 +1,4 @@
-"""The scan of all Documents before training: what is found, under the user's rules."""
+"""Scans all Documents for sensitive text before training, under the user's rules."""
 
 from __future__ import annotations
 
@@ -14,23 +14,27 @@ from localpers.corpus.secrets.postal import find_postal_addresses
 from localpers.corpus.secrets.rules import Rules
 from localpers.datatypes import StoredDocument
 
-SHORTEST_REPEATED = 8
-"""Characters of a credential that is looked for wherever else it stands."""
-_MOST_REPEATED = 500
+MIN_REPEATED_LENGTH = 8
+"""Characters of a credential that is searched for in all documents."""
+_MAX_REPEATED = 500
 TITLE = -1
-"""The offset of findings in a title, which is no part of the text."""
+"""Offset of findings in a title, which is not part of the text."""
 
 
 def scan_text(text: str, language: str, rules: Rules) -> list[Finding]:
-    """What stands in `text`, in order and without overlaps inside each other.
+    """Findings in `text`, sorted, without findings inside another.
 
-    Raises LocalpersError where a rule of the user takes too long.
+    Raises LocalpersError if a user rule takes too long.
     """
-    found = chosen(text, _found(text, language, rules), rules)
+    found = (
+        finding
+        for finding in _built_in(text, language)
+        if finding.kind not in rules.ignore and not rules.allows(text[finding.start : finding.end])
+    )
     return outermost([*found, *rules.find(text)])
 
 
-def _found(text: str, language: str, rules: Rules) -> Iterator[Finding]:
+def _built_in(text: str, language: str) -> Iterator[Finding]:
     yield from find_credentials(text)
     yield from find_cards(text)
     yield from find_ibans(text)
@@ -40,20 +44,12 @@ def _found(text: str, language: str, rules: Rules) -> Iterator[Finding]:
     yield from find_postal_addresses(text)
 
 
-def chosen(text: str, found: Iterable[Finding], rules: Rules) -> Iterator[Finding]:
-    """Those of a kind that is not ignored and with a text that is not allowed."""
-    for finding in found:
-        if finding.kind in rules.ignore or rules.allows(text[finding.start : finding.end]):
-            continue
-        yield finding
-
-
 def scan(
     documents: Sequence[StoredDocument],
     rules: Rules,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Mapping[int, list[Finding]]:
-    """Document id → what stands in it; offsets into its text, TITLE for what stands in its title.
+    """Document id → findings, with offsets into the text or TITLE.
 
     A password, key or token found in one place is found in all others, whatever surrounds it.
     """
@@ -63,7 +59,7 @@ def scan(
         for text, in_title in ((document.text, False), (document.title, True)):
             for finding in scan_text(text, document.language, rules):
                 value = text[finding.start : finding.end]
-                if finding.kind in CREDENTIALS and len(value) >= SHORTEST_REPEATED:
+                if finding.kind in CREDENTIALS and len(value) >= MIN_REPEATED_LENGTH:
                     values[value] = finding.kind
                 found[document.id].append(
                     Finding(finding.kind, TITLE, TITLE) if in_title else finding
@@ -77,8 +73,8 @@ def scan(
 def _repeated(
     documents: Iterable[StoredDocument], values: Mapping[str, str]
 ) -> Iterator[tuple[int, Finding]]:
-    # The longest first, so that a value that begins another one does not hide it.
-    known = sorted(values, key=len, reverse=True)[:_MOST_REPEATED]
+    # Longest first, so that no value hides a longer one that begins with it.
+    known = sorted(values, key=len, reverse=True)[:_MAX_REPEATED]
     if not known:
         return
     expression = re.compile("|".join(map(re.escape, known)))
