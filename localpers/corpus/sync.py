@@ -156,7 +156,7 @@ class _Run:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._reading.close()
-        if not self._store.db.conn.in_transaction:
+        if not self._store.in_transaction:
             return
         if kind is None and not self._dry_run:
             self._store.commit()

@@ -6,9 +6,9 @@ import ctypes
 from dataclasses import dataclass
 from pathlib import Path
 
+from localpers.atomic import replacing
 from localpers.errors import LocalpersError
 from localpers.threads import threads
-from localpers.weights.atomic import replacing
 from localpers.weights.gguf_file import read_metadata
 from localpers.weights.native import forget_errors, last_error, llama_cpp
 
