@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from localpers.cli.console import Json, print_json, say
 
 if TYPE_CHECKING:
-    from localpers.privacy.audit import Audit, Kept, Proof
+    from localpers.privacy.audit import Audit, Kept
 
 _MARKS = {True: "ok", False: "FAIL", None: "–"}
 
@@ -67,21 +68,11 @@ def _document(found: Audit) -> dict[str, Any]:
     return {
         "holds": found.holds,
         "not_enforced": found.unfiltered_because or None,
-        "proofs": [_proof_record(proof) for proof in found.proofs],
+        "proofs": [asdict(proof) for proof in found.proofs],
         "kept": [_kept_record(one) for one in found.kept],
         "files": len(files),
         "bytes": sum(one.bytes for one in files),
         "mended": sum(one.was is not None for one in found.kept),
-    }
-
-
-def _proof_record(proof: Proof) -> dict[str, Any]:
-    return {
-        "attempt": proof.attempt,
-        "sealed": proof.sealed,
-        "control": proof.control,
-        "by": proof.by,
-        "holds": proof.holds,
     }
 
 

@@ -164,8 +164,8 @@ def _known_names(path: Path, store: Store, origins: Sequence[Origin]) -> list[st
     ]
     if not known:
         raise LocalpersError(
-            f"Nothing at {path.expanduser().absolute()} is indexed or known to a run: check the path "
-            "('localpers search --json' shows the paths of documents)."
+            f"Nothing at {path.expanduser().absolute()} is indexed or known to a run: check the "
+            "path ('localpers search --json' shows the paths of documents)."
         )
     return known
 
