@@ -80,7 +80,7 @@ class Localpers:
             self._put(words)
 
     def bytes(self) -> int:
-        return _sqlite_bytes(self.store.db.conn)
+        return _sqlite_bytes(self.store._connection)
 
 
 class Auto(Localpers):

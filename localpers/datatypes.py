@@ -1,4 +1,4 @@
-"""The frozen dataclasses that cross rooms. Nothing here imports more than the standard library."""
+"""Frozen dataclasses shared by several packages. Imports only the standard library."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 
 
 class Kind(StrEnum):
-    """What a Document is to its writer; decides which Examples are made of it."""
+    """Kind of a Document, which decides which Examples are made from it."""
 
     NOTE = "note"
     ARTICLE = "article"
@@ -25,14 +25,14 @@ class BlockKind(StrEnum):
     CODE = "code"
     TABLE = "table"
     QUOTE = "quote"
-    """Someone else's words inside the Document: searched, never learned as the user's voice."""
+    """Text by someone else: searched, but never learned."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A structural unit of a Document: `text[start:end]`, in order, never overlapping.
+    """A structural unit of a Document: `text[start:end]`, in order, without overlaps.
 
-    `level` is a heading's depth (1 is the top) and 0 for everything else.
+    `level` is the depth of a heading (1 is the top), otherwise 0.
     """
 
     kind: BlockKind
@@ -45,12 +45,12 @@ class Block:
 class Document:
     """One piece of writing. All offsets are character offsets into `text`.
 
-    `part` tells the Documents of one file apart (a message in a mailbox, a post in an archive) and
-    is stable when others are added; it is empty where a file is one Document.
-    `date` is ISO 8601 (a date, or a date and time); None where the content tells none.
-    `first_line` is the 1-based line of the file at which `text` begins, None where the lines of
-    `text` are not lines of the file (PDF, DOCX, HTML, ...).
-    `pages` holds the offset at which each page begins, for paged formats.
+    `part` identifies a Document within its file (a message in a mailbox, a post in an archive) and
+    does not change when others are added; it is empty if the file is one Document.
+    `date` is ISO 8601 (a date, or a date and time), None if the content has none.
+    `first_line` is the 1-based line of the file at which `text` begins, None if lines of `text` are
+    not lines of the file (PDF, DOCX, HTML, ...).
+    `pages` are the offsets at which pages begin, for paged formats.
     """
 
     text: str
@@ -63,13 +63,13 @@ class Document:
     first_line: int | None = 1
     pages: tuple[int, ...] = ()
     author: str = ""
-    """Who wrote a mail (the address) or a message; empty where that is not told, or is the user."""
+    """Author of a mail (the address) or message; empty if unknown or the user."""
     recipients: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class StoredDocument:
-    """A Document as the store keeps it, with the file that it came from."""
+    """A Document in the store, with the file it comes from."""
 
     id: int
     path: str
@@ -80,7 +80,7 @@ class StoredDocument:
     date_from: str
     """`metadata` or `file` (the modification time)."""
     language: str
-    """ISO 639-1, or empty where unsure."""
+    """ISO 639-1, empty if uncertain."""
     content_hash: str
     text: str
     blocks: tuple[Block, ...]
@@ -90,7 +90,7 @@ class StoredDocument:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """An exact piece of a Document: `document.text[start:end]`; `heading` is the path to it."""
+    """An exact part of a Document: `document.text[start:end]`; `heading` is its heading path."""
 
     start: int
     end: int
@@ -99,7 +99,7 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class RetrievedPassage:
-    """A Passage that answers a query. `line` and `page` are 1-based, None where there is none."""
+    """A Passage found by a query. `line` and `page` are 1-based or None."""
 
     rank: int
     score: float
@@ -115,7 +115,7 @@ class RetrievedPassage:
 
     @property
     def location(self) -> str:
-        """`path:line`, `path#page=N` or the path alone: what an editor or viewer can open."""
+        """`path:line`, `path#page=N` or the path, for editors and viewers."""
         if self.line is not None:
             return f"{self.path}:{self.line}"
         return f"{self.path}#page={self.page}" if self.page is not None else self.path
@@ -129,7 +129,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """A base or an encoder: one GGUF file, described by its own metadata (and by the catalog)."""
+    """A base model or encoder: one GGUF file, with its metadata and catalog entry."""
 
     name: str
     path: Path
@@ -143,21 +143,21 @@ class ModelInfo:
     installed: bool = True
     licence: str = ""
     languages: tuple[str, ...] = ()
-    """ISO 639-1; empty where nobody stated them."""
+    """ISO 639-1; empty if unknown."""
     embeds: bool = False
-    """Gives vectors and writes no text."""
+    """An embedding model, which generates no text."""
     query_prefix: str = ""
     passage_prefix: str = ""
-    """What an embedding model was trained to see before queries and before passages."""
+    """Prefixes of queries and passages that an embedding model was trained with."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """The files that answer: a base alone, a merged model, or a base with an adapter.
+    """The model to serve: a base alone, a merged model, or a base with an adapter.
 
-    `run` is the tuning run that made the model or the adapter, None for a bare base; `passages` the
-    number of them that its verdict chose for prompts, 0 where nothing was chosen. With
-    `base_reads_prompt` the adapter was trained to work on answers alone.
+    `run` is the tuning run of the model or adapter, None for a bare base; `passages` the number of
+    passages in prompts that its verdict chose, 0 without a choice. With `base_reads_prompt` the
+    adapter applies to answers only; the base processes the prompt.
     """
 
     base: ModelInfo
@@ -171,10 +171,10 @@ class ServedModel:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A training pair in the field's `messages` form: the last message is the completion.
+    """A training example as chat messages; the last message is the completion.
 
-    `document` is the stored Document's id and `content_hash` what was learned from (provenance);
-    `task` names how it was made.
+    `document` and `content_hash` identify the stored Document (provenance), `task` the method that
+    made the example.
     """
 
     messages: tuple[Message, ...]
@@ -183,30 +183,30 @@ class Example:
     document: int
     content_hash: str
     sources: tuple[str, ...] = field(default=())
-    """Content hashes of Documents whose Passages stand in the prompt."""
+    """Content hashes of Documents with Passages in the prompt."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenizedExample:
-    """Token ids of prompt and completion, exactly as serving will see them."""
+    """Token ids of prompt and completion, identical to those in serving."""
 
     prompt: tuple[int, ...]
     completion: tuple[int, ...]
 
     @property
     def length(self) -> int:
-        """Tokens of both."""
+        """Total number of tokens."""
         return len(self.prompt) + len(self.completion)
 
 
 class Reporter(Protocol):
-    """Where long work tells what it is doing. Nothing depends on what becomes of it."""
+    """Receives the progress of long operations, which never depend on it."""
 
     def stage(self, name: str) -> None:
-        """A new part of the work begins."""
+        """A new stage begins."""
 
     def progress(self, done: int, total: int, detail: str, left: float | None) -> None:
-        """`done` of `total` units of the part are finished; `left` is in seconds, if known."""
+        """`done` of `total` units of the stage are finished; `left` is in seconds, if known."""
 
     def warn(self, line: str) -> None:
-        """Something that the user should know, and that stops nothing."""
+        """Something the user should know that does not stop the work."""

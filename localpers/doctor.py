@@ -1,4 +1,4 @@
-"""Will localpers run here? Each check says what it saw and, where it fails, what to do."""
+"""Checks of this machine, each with its finding and, if it fails, advice."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from localpers.profile import Profile
 
 FREE_DISK = 2_000_000_000
-"""Bytes; a run of the starter takes 0.8 GB while it is being made."""
+"""Bytes; tuning the starter model takes 0.8 GB."""
 TUNE_PACKAGES = ("torch", "transformers", "peft")
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`required` checks that fail make the doctor exit with 1; the others limit what works."""
+    """A failed `required` check means that localpers does not work; others limit what works."""
 
     name: str
     ok: bool
@@ -30,7 +30,7 @@ class Check:
 
 
 def examine(profile: Profile) -> Iterator[Check]:
-    """The checks, one by one, the quick ones first."""
+    """Run the checks, fast ones first."""
     version = platform.python_version()
     yield Check("python", sys.version_info >= (3, 11), version, "Install Python 3.11 or newer.")
     yield _database(profile)
@@ -67,7 +67,7 @@ def _disk(profile: Profile) -> Check:
         "disk",
         free >= FREE_DISK,
         f"{free / 1e9:.1f} GB free at {profile.root}",
-        "Free some space, or put LOCALPERS_HOME on another disk.",
+        "Free disk space, or move LOCALPERS_HOME to another disk.",
         required=False,
     )
 
@@ -112,7 +112,7 @@ def _engine() -> Check:
             "llama.cpp",
             False,
             f"cannot be loaded ({type(error).__name__})",
-            "Install it again: make install, or pip install --force-reinstall llama-cpp-python.",
+            "Reinstall it: make install, or pip install --force-reinstall llama-cpp-python.",
         )
     system = library.llama_print_system_info().decode().strip()
     gpu = "with GPU support" if library.llama_supports_gpu_offload() else "on the CPU"

@@ -1,22 +1,21 @@
-"""What a user can run into. Every message is one line and ends in what to do next."""
+"""Errors shown to the user: one line that says what is wrong and what to do next."""
 
 
 class LocalpersError(Exception):
-    """A mistake or a state that the user can mend; `str(error)` is the line shown.
+    """An error that the user can fix; `str(error)` is the line shown.
 
-    Raise it with a message that says what is wrong and what to do next, and that holds no text
-    of the user's documents.
+    Messages never contain text of the user's documents.
     """
 
     exit_code = 1
 
 
 class UnreadableFile(LocalpersError):
-    """A file that should have been read and cannot be; `str(error)` is the reason in few words."""
+    """A file that cannot be read; `str(error)` is a short reason."""
 
 
 class NotADocument(LocalpersError):
-    """A file whose name fits a reader but whose content is not writing (a data `.json`, say)."""
+    """A file with a supported extension whose content is not text to read (a `.json` data file)."""
 
 
 class ProfileBusy(LocalpersError):
@@ -24,19 +23,19 @@ class ProfileBusy(LocalpersError):
 
 
 class ProfileLocked(LocalpersError):
-    """An encrypted profile that cannot be opened as it is, or without its secret."""
+    """An encrypted profile without its secret, or partly encrypted."""
 
 
 class WrongSecret(LocalpersError):
-    """A passphrase, key file or keyring entry that does not open the profile."""
+    """A passphrase, key file or keyring entry that does not unlock the profile."""
 
 
 class DamagedFile(LocalpersError):
-    """An encrypted file that is not what was written."""
+    """An encrypted file that is damaged or was modified."""
 
 
 class SourceMissing(LocalpersError):
-    """A folder that was indexed is gone or suddenly empty; nothing was changed."""
+    """An indexed folder is missing or suddenly empty; the index is unchanged."""
 
 
 class ModelNotFound(LocalpersError):
@@ -44,32 +43,32 @@ class ModelNotFound(LocalpersError):
 
 
 class UnsupportedModel(LocalpersError):
-    """A GGUF file that cannot be served or cannot be trained; the message says which and why."""
+    """A GGUF file that cannot be served or trained."""
 
 
 class WrongBase(LocalpersError):
-    """An adapter meets a base model other than the one it was trained on."""
+    """An adapter was trained on another base model."""
 
 
 class TooLittleText(LocalpersError):
-    """The profile holds too little writing to learn from."""
+    """The profile contains too little text to learn from."""
 
 
 class OutOfMemory(LocalpersError):
-    """The work does not fit the device; the message names the memory needed."""
+    """The device has too little memory; the message states how much is needed."""
 
 
 class TrainingDiverged(LocalpersError):
-    """The loss is no number any more."""
+    """The loss became NaN."""
 
 
 class ParityFailed(LocalpersError):
-    """The converted model does not compute what the trained one does."""
+    """The output of the converted model differs from that of the trained model."""
 
 
 class RunNotFound(LocalpersError):
-    """No tuning run with this id is kept in the profile."""
+    """The profile has no tuning run with this id."""
 
 
 class MissingExtra(LocalpersError):
-    """A command needs an optional part of localpers that is not installed."""
+    """A command needs an optional extra that is not installed."""

@@ -1,7 +1,7 @@
-"""What must not be taken back: keyed hashes of what was forgotten, outside of the index.
+"""Forgotten documents, which must not be indexed again, as keyed hashes.
 
-A plain hash would let anybody who finds the file test a guess at what was forgotten. The key is
-random and the profile's own; with the profile's folder in hand a guess can still be tested.
+With a plain hash anyone who finds the file could test guesses of the forgotten text. The key is
+random for each profile; whoever has the profile's folder can still test guesses.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ _KEY_BYTES = 32
 
 
 def names_of(path: Path) -> frozenset[str]:
-    """Every absolute name of `path` that the index may know it by: a walk resolves the links in the
-    folder that it was given, and keeps the names of links that it meets below.
+    """All absolute paths under which the index may contain `path`.
+
+    `ingest` resolves links in the folder it is given, but keeps the names of links below it.
     """
     absolute = path.expanduser().absolute()
     return frozenset(
@@ -34,8 +35,8 @@ def names_of(path: Path) -> frozenset[str]:
 
 
 class Digests(NamedTuple):
-    """Keyed hashes (HMAC-SHA-256, hexadecimal) of one forgotten document, or of a whole file where
-    `part` and `text` are None. They refuse the file, this part of it, and the text anywhere.
+    """Keyed hashes (HMAC-SHA-256, hexadecimal) of a forgotten document: its file, its part of the
+    file, and its text anywhere. `part` and `text` are None for a whole file.
     """
 
     file: str
@@ -44,7 +45,7 @@ class Digests(NamedTuple):
 
 
 class Forgotten:
-    """What a profile must not take back, as it is on disk and after `add` and `take_back`."""
+    """The forgotten documents of a profile: as on disk, with unsaved changes."""
 
     def __init__(self, path: Path, key: bytes, digests: Iterable[Digests]) -> None:
         self._path = path
@@ -60,7 +61,7 @@ class Forgotten:
 
     @classmethod
     def of(cls, profile: Profile) -> Forgotten:
-        """Raises LocalpersError for a damaged file: what it kept out must not come back unseen."""
+        """Load from the profile. Raises LocalpersError if the file is damaged."""
         path = profile.files / "forgotten.json"
         try:
             content: dict[str, Any] = json.loads(path.read_text())
@@ -70,12 +71,12 @@ class Forgotten:
             return cls(path, secrets.token_bytes(_KEY_BYTES), ())
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise LocalpersError(
-                f"{path} is damaged: remove it, forget again what must stay out, then ingest."
+                f"{path} is damaged: remove it, forget the documents again, then ingest."
             ) from error
 
     @property
     def changed(self) -> bool:
-        """Whether it differs from what is on disk."""
+        """Whether there are unsaved changes."""
         return self._digests != self._before
 
     def save(self) -> None:
@@ -87,7 +88,7 @@ class Forgotten:
         return Digests(self._digest("file", path))
 
     def of_document(self, path: str, part: str, text: str) -> Digests:
-        """`text` counts without its white space, and not at all where there is nothing else."""
+        """Ignores white space in `text`; an empty text has no digest."""
         return Digests(
             self._digest("file", path),
             self._digest("part", f"{path}\0{part}"),
@@ -105,20 +106,20 @@ class Forgotten:
         return bool(self._files) and self._digest("file", path) in self._files
 
     def refuses(self, path: str, part: str, text: str) -> bool:
-        """Whether this document, or its text from elsewhere, was forgotten."""
+        """Whether this document, or the same text elsewhere, was forgotten."""
         if not self._digests:
             return False
         asked = self.of_document(path, part, text)
         return asked.part in self._parts or asked.text in self._texts
 
     def take_back(self, path: str, text: str | None = None) -> None:
-        """Refuse the file no more, nor, where it is given, its text."""
+        """Accept the file again, and its `text` if given."""
         file = self._digest("file", path)
-        words = self.text_digest(text) if text is not None else None
+        digest = self.text_digest(text) if text is not None else None
         self._use(
             row
             for row in self._digests
-            if row.file != file and (words is None or row.text != words)
+            if row.file != file and (digest is None or row.text != digest)
         )
 
     def _digest(self, what: str, value: str) -> str:
@@ -128,11 +129,10 @@ class Forgotten:
 
 @dataclass(frozen=True, slots=True)
 class Forgetting:
-    """A forget under way, on disk until it is complete: what is left of one is finished before
-    any other command goes on.
+    """A forget in progress, on disk until it is complete; commands first finish an interrupted one.
 
-    `hashes` are content hashes of documents, of earlier versions too; `files` paths of files that
-    go as a whole; `digests` what will be refused.
+    `hashes` are content hashes of the documents and their earlier versions, `files` the paths of
+    whole files to remove, `digests` what to refuse from now on.
     """
 
     hashes: tuple[str, ...]
@@ -158,5 +158,5 @@ class Forgetting:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise LocalpersError(
-                f"{path} is damaged: remove it, and forget the same documents again."
+                f"{path} is damaged: remove it and forget the same documents again."
             ) from error

@@ -1,4 +1,4 @@
-"""Modes of what localpers keeps: folders 0700, files 0600, whatever the umask."""
+"""File modes: folders 0700 and files 0600, whatever the umask."""
 
 from __future__ import annotations
 
@@ -14,24 +14,20 @@ FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 
 NO_CORE_DUMP = 1
-"""Bytes. 0 would stop a file, but not a crash handler behind a pipe; 1 stops both on Linux."""
+"""Bytes. On Linux, 0 prevents core files but not crash handlers behind a pipe; 1 prevents both."""
 
 
 def keep_private() -> None:
-    """Let what this process and its children create be the owner's alone, and let a crash leave no
-    image of the memory, which holds what was read.
-    """
+    """Give new files of this process and its children owner-only modes, and disable core dumps."""
     os.umask(0o077)
-    _, most = resource.getrlimit(resource.RLIMIT_CORE)
-    within = most == resource.RLIM_INFINITY or most >= NO_CORE_DUMP
-    resource.setrlimit(resource.RLIMIT_CORE, (NO_CORE_DUMP if within else most, most))
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    soft = NO_CORE_DUMP if hard == resource.RLIM_INFINITY else min(NO_CORE_DUMP, hard)
+    resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file or a folder; `mode` is its permission bits, `owner` a user's number, `bytes` 0 for a
-    folder.
-    """
+    """A file or folder: permission bits, user id of the owner, and size (0 for folders)."""
 
     path: Path
     is_folder: bool
@@ -40,35 +36,36 @@ class Entry:
     owner: int
 
     @property
-    def is_loose(self) -> bool:
-        """Whether anyone but the owner may do anything with it."""
+    def is_open(self) -> bool:
+        """Whether group or others have any access."""
         return bool(self.mode & 0o077)
 
 
 def entries(folder: Path, depth: int | None = None) -> Iterator[Entry]:
-    """All files and folders below `folder`, it included, to `depth` levels below it (None: all).
+    """`folder` and all files and folders below it, up to `depth` levels (None: all).
 
-    Links below it are neither followed nor named, and what vanishes meanwhile is left out.
+    Skips symbolic links and files that disappear meanwhile.
     """
     for path, status in _walk(str(folder), depth):
         yield _entry(path, status)
 
 
 def links(folder: Path) -> Iterator[Path]:
-    """The links below `folder`, which nothing here follows."""
+    """Symbolic links below `folder`."""
     return (path for path in folder.rglob("*") if path.is_symlink())
 
 
-def mend(folder: Path, depth: int | None = None) -> list[Entry]:
-    """Give the owner's modes to what is loose in `folder`; returns what was, as it was.
+def restrict(folder: Path, depth: int | None = None) -> list[Entry]:
+    """Restrict everything in `folder` to its owner; returns the entries that were open, with their
+    old modes.
 
-    What cannot be changed, because it is another user's, stays as it is.
+    Files of other users are left unchanged.
     """
-    loose = [_entry(*found) for found in _walk(str(folder), depth) if found[1].st_mode & 0o077]
-    for entry in loose:
+    found = [_entry(*one) for one in _walk(str(folder), depth) if one[1].st_mode & 0o077]
+    for entry in found:
         with contextlib.suppress(FileNotFoundError, PermissionError):
             entry.path.chmod(FOLDER_MODE if entry.is_folder else FILE_MODE)
-    return loose
+    return found
 
 
 def _walk(folder: str, depth: int | None) -> Iterator[tuple[str, os.stat_result]]:

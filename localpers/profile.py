@@ -1,4 +1,4 @@
-"""Profile: one person's folder. What belongs to a person lies below it and dies with it."""
+"""Profile: the folder that holds all data of one person."""
 
 from __future__ import annotations
 
@@ -7,31 +7,32 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from localpers.encryption.files import replaced
+from localpers.atomic import write_atomically as write_atomically
 from localpers.encryption.keys import Header, MasterKey, State
 from localpers.encryption.memory import free_bytes
-from localpers.encryption.vault import Vault, keep
+from localpers.encryption.vault import Vault
 from localpers.errors import LocalpersError, ProfileBusy, ProfileLocked
+from localpers.locks import locked
 from localpers.permissions import FILE_MODE as FILE_MODE
-from localpers.permissions import FOLDER_MODE, mend
+from localpers.permissions import FOLDER_MODE, restrict
 
 WRITER_WAIT_SECONDS = 10.0
 DEFAULT = "default"
 _HOME_SETTINGS = "settings.json"
 MOST_EARLIER = 20
-"""Promotions that `rollback` can undo."""
-_LOOKED_AT = 3
-"""Levels whose modes are looked at whenever a profile is opened: down to the files of its runs."""
+"""Number of promotions that `rollback` can undo."""
+_CHECKED_LEVELS = 3
+"""Folder levels whose modes are checked whenever a profile is opened: down to the files of runs."""
 
 
 def home() -> Path:
-    """The folder of all profiles: `LOCALPERS_HOME`, else the platform's user data folder."""
+    """`LOCALPERS_HOME`, or the platform's user data folder."""
     if stated := os.environ.get("LOCALPERS_HOME"):
         return Path(stated).expanduser().absolute()
     import platformdirs
@@ -39,20 +40,11 @@ def home() -> Path:
     return Path(platformdirs.user_data_dir("localpers", appauthor=False))
 
 
-def write_atomically(path: Path, content: str | bytes) -> None:
-    """Replace `path` as a whole: temporary name beside it, fsync, rename."""
-    with replaced(path) as file:
-        file.write(content.encode() if isinstance(content, str) else content)
-    keep(path)
-
-
 def profiles_folder() -> Path:
-    """Where the profiles of this home lie, one folder each."""
     return home() / "profiles"
 
 
 def profile_names() -> list[str]:
-    """The profiles that there are."""
     folder = profiles_folder()
     return (
         sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
@@ -60,7 +52,7 @@ def profile_names() -> list[str]:
 
 
 def default_profile() -> str:
-    """What a command uses without --profile."""
+    """The profile of commands without --profile."""
     try:
         return str(json.loads((home() / _HOME_SETTINGS).read_text())["profile"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -68,16 +60,16 @@ def default_profile() -> str:
 
 
 def use_profile(name: str) -> None:
-    """Let `name` be the one that a command uses without --profile."""
+    """Make `name` the default profile."""
     write_atomically(home() / _HOME_SETTINGS, json.dumps({"profile": name}) + "\n")
 
 
 def remove_profile(profile: Profile) -> None:
-    """Delete the profile (see Profile.locked) and all that is in its folder, also where that is
-    elsewhere, behind a link. Raises ProfileBusy.
+    """Delete the profile (from Profile.locked) and its folder, also if that is a symbolic link.
+
+    Raises ProfileBusy.
     """
-    command = "profiles remove"
-    with profile.writing(command), profile.measuring(command):
+    with profile.exclusive("profiles remove"):
         shutil.rmtree(profile.root.resolve())
         if profile.root.is_symlink():
             profile.root.unlink()
@@ -86,7 +78,7 @@ def remove_profile(profile: Profile) -> None:
 
 
 def make_private(path: Path) -> Path:
-    """Make `path` a folder that only its owner can enter, mending a looser mode."""
+    """Create the folder `path`, or restrict it, so that only its owner has access."""
     path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     if path.stat().st_mode & 0o077:
         path.chmod(FOLDER_MODE)
@@ -95,24 +87,21 @@ def make_private(path: Path) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The paths of one person's data.
-
-    Raises LocalpersError for a name that is not letters, digits, `-`, `_` or `.`.
-    """
+    """Paths and settings of one profile."""
 
     name: str
     root: Path
     vault: Vault | None = field(default=None, repr=False, compare=False)
-    """The files of an encrypted profile."""
+    """Set for encrypted profiles."""
 
     @classmethod
     def open(
         cls, name: str = DEFAULT, secret: Callable[[str, Header], bytes] | None = None
     ) -> Profile:
-        """Make the folders where they are missing, and mend their modes.
+        """Open the profile; create its folders and restrict their modes as needed.
 
-        `secret` is asked, with the name, for what opens an encrypted profile. Raises ProfileLocked
-        without it and where encryption was interrupted, WrongSecret, and LocalpersError.
+        `secret(name, header)` returns the secret of an encrypted profile. Raises ProfileLocked
+        without `secret` or if encryption was interrupted, WrongSecret, and LocalpersError.
         """
         profile = cls.locked(name)
         header = Header.load(profile.root)
@@ -123,32 +112,33 @@ class Profile:
 
     @classmethod
     def locked(cls, name: str) -> Profile:
-        """The profile without its vault, for what changes or removes it as a whole."""
+        """The profile without its vault, to convert or remove it.
+
+        Raises LocalpersError for a name that is not letters, digits, `-`, `_` or `.`.
+        """
         if not re.fullmatch(r"[\w-][\w.-]{0,63}", name):
             raise LocalpersError(
-                f"'{name}' cannot name a profile: use letters, digits, '-', '_' and '.'."
+                f"'{name}' is not a valid profile name: use letters, digits, '-', '_' and '.'."
             )
         make_private(home())
         root = make_private(profiles_folder()) / name
-        # Behind a closed door all was closed; where it stood open, everything is gone through.
+        # Below a restricted folder nothing was accessible; otherwise every file is checked.
         was_open = root.exists() and bool(root.stat().st_mode & 0o077)
-        mend(make_private(root), None if was_open else _LOOKED_AT)
+        restrict(make_private(root), None if was_open else _CHECKED_LEVELS)
         return cls(name, root)
 
     def close(self) -> None:
-        """Let nothing of an encrypted profile lie in memory."""
+        """Clear the decrypted files of an encrypted profile."""
         if self.vault is not None:
             self.vault.close()
 
     @property
     def files(self) -> Path:
-        """Where the files besides the database are read and written: the folder itself, or the
-        vault's in memory.
-        """
+        """Folder of the files besides the database: `root`, or the vault's folder in memory."""
         return self.root if self.vault is None else self.vault.folder
 
     def free_bytes(self) -> int:
-        """What more `files` can hold."""
+        """Free space in `files`."""
         return free_bytes(self.files)
 
     @property
@@ -170,110 +160,108 @@ class Profile:
             return {}
         except ValueError as error:
             raise LocalpersError(
-                f"{self._settings} is damaged: remove it; the promoted model must be chosen again."
+                f"{self._settings} is damaged: remove it, then promote a run again."
             ) from error
         return dict(settings)
 
     def promoted(self) -> str | None:
-        """The id of the run that answers, None while the base itself does."""
+        """Id of the promoted run, None for the base model."""
         run = self.settings().get("promoted")
         return str(run) if run else None
 
     def earlier(self) -> list[str | None]:
-        """What answered before, the latest last: ids of runs, None for the base itself."""
+        """Ids of runs promoted before, latest last; None stands for the base model."""
         return [run for run, _ in self._earlier()]
 
     def _earlier(self) -> list[tuple[str | None, str | None]]:
-        """(run, base chosen then) of each."""
-        known = self.settings().get("earlier", [])
-        return [(entry.get("run"), entry.get("base")) for entry in known]
+        """(run, base) pairs, latest last."""
+        return [(row.get("run"), row.get("base")) for row in self.settings().get("earlier", [])]
 
     def promote(self, run: str | None, base: str | None = None) -> None:
-        """Let `run` answer from now on (None: the base), `base` be the base that is tuned and asked
-        unless another is named (None: as before); and remember what was until now.
-        """
-        now, chosen = self.promoted(), self.base()
-        if (run, base or chosen) == (now, chosen):
-            return
-        earlier = [*self._earlier(), (now, chosen)][-MOST_EARLIER:]
-        self._change_settings(promoted=run, base=base or chosen, earlier=_entries(earlier))
+        """Promote `run` (None: the base model) and set the default base (None: unchanged)."""
+        current = self.promoted(), self.base()
+        new = run, base or current[1]
+        if new != current:
+            self._set_promoted(*new, [*self._earlier(), current][-MOST_EARLIER:])
 
     def return_to(self, run: str | None) -> None:
-        """Let `run`, one of `earlier`, answer again, on its base; what came after is forgotten."""
-        known = self._earlier()
-        last = max(number for number, (earlier, _) in enumerate(known) if earlier == run)
-        base = known[last][1]
-        self._change_settings(promoted=run, base=base, earlier=_entries(known[:last]))
+        """Promote `run`, one of `earlier`, with its base again and drop later promotions."""
+        earlier = self._earlier()
+        last = max(number for number, (id, _) in enumerate(earlier) if id == run)
+        self._set_promoted(run, earlier[last][1], earlier[:last])
 
     def withdraw(self, runs: Collection[str]) -> None:
-        """Let none of `runs` answer, now or by rollback: what answered before them does."""
+        """Demote `runs`, also for rollback; the run promoted before them is promoted again."""
         earlier = [entry for entry in self._earlier() if entry[0] not in runs]
-        now, base = self.promoted(), self.base()
-        if now in runs:
-            now, base = earlier.pop() if earlier else (None, base)
-        self._change_settings(promoted=now, base=base, earlier=_entries(earlier))
+        current, base = self.promoted(), self.base()
+        if current in runs:
+            current, base = earlier.pop() if earlier else (None, base)
+        self._set_promoted(current, base, earlier)
 
     def base(self) -> str | None:
-        """The name of the base model that this profile was last tuned on."""
+        """Name of the default base model."""
         name = self.settings().get("base")
         return str(name) if name else None
 
-    def _change_settings(self, **changes: Any) -> None:
-        settings = self.settings() | changes
+    def _set_promoted(
+        self, run: str | None, base: str | None, earlier: list[tuple[str | None, str | None]]
+    ) -> None:
+        rows = [{"run": run, "base": base} for run, base in earlier]
+        settings = self.settings() | {"promoted": run, "base": base, "earlier": rows}
         write_atomically(self._settings, json.dumps(settings, indent=2) + "\n")
 
     def is_being_written(self) -> bool:
-        """Whether a command holds the profile for writing just now."""
-        from filelock import FileLock, Timeout
-
+        """Whether a command holds the profile's write lock."""
         try:
-            with FileLock(self.root / "writer.lock", mode=FILE_MODE, timeout=0):
+            with locked(self.root / "writer.lock", lambda: ProfileBusy(self.name)):
                 return False
-        except Timeout:
+        except ProfileBusy:
             return True
 
     @contextmanager
     def writing(self, command: str, wait: float = WRITER_WAIT_SECONDS) -> Iterator[None]:
-        """Hold the profile for one writer; waits `wait` seconds for another to finish.
+        """Hold the write lock; waits `wait` seconds for another writer.
 
-        Raises ProfileBusy, naming the command and the process that hold it. The lock is the
-        kernel's: it dies with the process that holds it.
+        Raises ProfileBusy, which names the command and the process that hold it.
         """
-        with self._held("writer", "written", command, wait):
+        with self._locked("writer", "written", command, wait):
             yield
 
     @contextmanager
     def measuring(self, command: str, wait: float = 0.0) -> Iterator[None]:
-        """Hold the profile for one command that keeps what it measures on the documents, beside
-        whoever writes. Raises as `writing`.
+        """Hold the lock of commands that store measurements of the documents; writers may run at
+        the same time. Raises ProfileBusy.
         """
-        with self._held("measuring", "measured", command, wait):
+        with self._locked("measuring", "measured", command, wait):
             yield
 
     @contextmanager
-    def _held(self, name: str, what: str, command: str, wait: float) -> Iterator[None]:
-        from filelock import FileLock, Timeout
+    def exclusive(self, command: str) -> Iterator[None]:
+        """Hold both locks. Raises ProfileBusy."""
+        with self.writing(command), self.measuring(command):
+            yield
 
-        lock = FileLock(self.root / f"{name}.lock", mode=FILE_MODE)
+    @contextmanager
+    def _locked(self, name: str, what: str, command: str, wait: float) -> Iterator[None]:
         note = self.root / f"{name}.json"
-        try:
-            lock.acquire(timeout=wait)
-        except Timeout:
-            raise ProfileBusy(
+
+        def busy() -> ProfileBusy:
+            return ProfileBusy(
                 f"Profile '{self.name}' is being {what} by {_holder(note)}: "
                 "wait for it to finish, or stop it, and run this again."
-            ) from None
-        try:
-            holder = {"command": command, "pid": os.getpid(), "since": time.time()}
-            write_atomically(note, json.dumps(holder))
-            if self.vault is not None:
-                self.vault.refresh()
-            yield
-            if self.vault is not None:
-                self.vault.sync()
-        finally:
-            note.unlink(missing_ok=True)
-            lock.release()
+            )
+
+        with locked(self.root / f"{name}.lock", busy, wait):
+            try:
+                holder = {"command": command, "pid": os.getpid(), "since": time.time()}
+                write_atomically(note, json.dumps(holder))
+                if self.vault is not None:
+                    self.vault.refresh()
+                yield
+                if self.vault is not None:
+                    self.vault.sync()
+            finally:
+                note.unlink(missing_ok=True)
 
 
 def _unlocked(
@@ -282,16 +270,14 @@ def _unlocked(
     if header.state is not State.ENCRYPTED:
         what = "encrypt" if header.state is State.ENCRYPTING else "decrypt"
         raise ProfileLocked(
-            f"Profile '{name}' is half {what}ed, as that was interrupted: run 'localpers profiles "
-            f"{what} {name}' again, which goes on."
+            f"Profile '{name}' is only partly {what}ed: run 'localpers profiles {what} {name}' "
+            "again to finish."
         )
     if secret is None:
-        raise ProfileLocked(f"Profile '{name}' is encrypted: name it with --profile to open it.")
+        raise ProfileLocked(
+            f"Profile '{name}' is encrypted: select it with --profile to unlock it."
+        )
     return header.unlock(secret(name, header))
-
-
-def _entries(earlier: Iterable[tuple[str | None, str | None]]) -> list[dict[str, str | None]]:
-    return [{"run": run, "base": base} for run, base in earlier]
 
 
 def _holder(note: Path) -> str:

@@ -1,7 +1,7 @@
-"""The one prompt template: request + passages → Messages → text.
+"""The prompt template: request and passages → Messages → text.
 
-Training, evaluation and serving all build their prompts here; were they to differ, quality would
-fall silently. A model's own chat template (Jinja, from the GGUF file) turns Messages into text.
+Training, evaluation and serving all build prompts here, because any difference degrades quality
+silently. The model's chat template (Jinja, from the GGUF file) turns Messages into text.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from localpers.datatypes import Message, RetrievedPassage
 from localpers.errors import UnsupportedModel
 
 PASSAGES = 3
-"""Retrieved passages in a prompt, unless the user asks for another number."""
+"""Default number of retrieved passages in a prompt."""
 
 SYSTEM = (
     "You write for the user, in the user's own voice, from the user's own notes. "
@@ -34,7 +34,7 @@ SCAFFOLD = (
     "<|im_end|>",
     "<|endoftext|>",
 )
-"""Parts of a prompt that must never show in an answer."""
+"""Parts of a prompt that must never appear in an answer."""
 
 PLAIN_TEMPLATE = (
     "{% for message in messages %}"
@@ -44,7 +44,7 @@ PLAIN_TEMPLATE = (
     "{% endfor %}"
     "{% if add_generation_prompt %}### Answer\n{% endif %}"
 )
-"""For a GGUF file that carries no chat template (documented in docs/how-it-works.md)."""
+"""For GGUF files without a chat template (see docs/how-it-works.md)."""
 
 
 _PLAIN_TURN = re.compile(r"^###(?= (?:Request|Answer)\b)", re.MULTILINE)
@@ -52,10 +52,10 @@ _FENCE = re.compile(r"<(?=\s*/?\s*note\b)", re.IGNORECASE)
 
 
 def passage_block(number: int, passage: RetrievedPassage) -> str:
-    """One numbered note as the model sees it, in a fence that nothing in the note can close.
+    """A numbered note for the model, in a fence that the note's text cannot close.
 
-    Inside it a text that pretends to be another note, or the request, stays part of the note
-    (measured by benchmarks/redteam.py).
+    Text that imitates another note or the request remains part of the note (measured by
+    benchmarks/redteam.py).
     """
     title = " ".join(passage.title.split())
     heading = f"[{number}] {title}" + (f" ({passage.date[:10]})" if passage.date else "")
@@ -64,7 +64,7 @@ def passage_block(number: int, passage: RetrievedPassage) -> str:
 
 
 def build_messages(request: str, passages: Sequence[RetrievedPassage] = ()) -> tuple[Message, ...]:
-    """The Messages for a request, with the passages numbered from 1 in the order given."""
+    """Messages for a request; passages are numbered from 1."""
     if not passages:
         return (Message("system", SYSTEM_WITHOUT_NOTES), Message("user", request))
     notes = "\n\n".join(passage_block(n, passage) for n, passage in enumerate(passages, 1))
@@ -76,11 +76,11 @@ def build_messages(request: str, passages: Sequence[RetrievedPassage] = ()) -> t
 
 @dataclass(frozen=True, slots=True)
 class ChatTemplate:
-    """A model's own chat template. `source` is Jinja; None means PLAIN_TEMPLATE.
+    """A model's chat template. `source` is Jinja; None means PLAIN_TEMPLATE.
 
-    Rendering happens in Jinja's immutable sandbox, within bounds (template_sandbox): a template
-    comes with a downloaded file and may not touch the machine. Templates that know no system role
-    get the system text at the head of the first user message.
+    Templates come with downloaded files and are rendered in a bounded sandbox (template_sandbox).
+    If a template does not support the system role, the system text is prepended to the first user
+    message.
     """
 
     source: str | None
@@ -88,7 +88,7 @@ class ChatTemplate:
     eos_token: str = ""
 
     def render(self, messages: Sequence[Message], add_generation_prompt: bool = True) -> str:
-        """Raises UnsupportedModel for a template that fails on them, or that does not end."""
+        """Raises UnsupportedModel if the template fails or exceeds the limits."""
         from jinja2 import TemplateError
 
         try:
@@ -99,10 +99,10 @@ class ChatTemplate:
                 if folded == list(messages):
                     raise
                 return self._render(folded, add_generation_prompt)
-        except Exception as error:  # A template can make any mistake that Python knows.
+        except Exception as error:  # Template expressions can raise any exception.
             reason = " ".join(str(error).split())[:120] or type(error).__name__
             raise UnsupportedModel(
-                f"The model's chat template fails ({reason}): get another version of the model."
+                f"The model's chat template fails ({reason}): use another version of the model."
             ) from error
 
     def _render(self, messages: Sequence[Message], add_generation_prompt: bool) -> str:
@@ -120,16 +120,15 @@ class ChatTemplate:
         )
 
     def _content(self, message: Message) -> str:
-        """The plain format marks turns by words: where a text holds them, they mark none."""
+        """The plain format marks turns with words, which are escaped in the text."""
         plain = self.source is None
         return _PLAIN_TURN.sub("###\u200b", message.content) if plain else message.content
 
     def completion(self, messages: Sequence[Message]) -> tuple[str, str]:
-        """(prompt, completion) texts of a conversation whose last message is the assistant's.
+        """(prompt, completion) of a conversation whose last message is the assistant's.
 
-        The completion ends with whatever the template puts after an assistant's turn, so that the
-        adapter learns where to stop. Raises ValueError where the template rewrites history in a
-        way that leaves no common prefix.
+        The completion includes what the template adds after an assistant's turn, so that the
+        adapter learns where to stop. Raises ValueError if the template changes earlier turns.
         """
         prompt = self.render(messages[:-1], add_generation_prompt=True)
         whole = self.render(messages, add_generation_prompt=False)
@@ -137,7 +136,7 @@ class ChatTemplate:
             answer = messages[-1].content
             at = whole.rfind(answer.strip())
             if at < 0:
-                raise ValueError("the chat template does not keep the assistant's words")
+                raise ValueError("the chat template changes the assistant's text")
             return prompt, whole[at:]
         return prompt, whole[len(prompt) :]
 

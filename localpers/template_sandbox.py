@@ -1,8 +1,7 @@
-"""Chat templates come with downloaded files: they run in Jinja's sandbox, a bounded while.
+"""Render chat templates of downloaded files in Jinja's sandbox, with bounded time and memory.
 
-The sandbox keeps a template from the machine; it does not keep it from looping for ever or from
-growing without end. Here every round of a loop and every call of a macro is counted, and products,
-powers and sums are checked before they are computed.
+Jinja's sandbox does not limit loops or sizes. Here loop iterations and macro calls are counted, and
+the size of products, powers, sums and formatted texts is checked before they are computed.
 """
 
 from __future__ import annotations
@@ -16,17 +15,17 @@ from typing import Any, NoReturn
 from jinja2 import TemplateError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-MOST_STEPS = 100_000
-"""Rounds of loops and calls of macros in one rendering. Real templates take a few a message."""
-MOST_CHARACTERS = 16 << 20
-"""Of what a template writes, and of any one value that it computes."""
-LONGEST_SOURCE = 1 << 20
-_MOST_BITS = 1 << 16
+MAX_STEPS = 100_000
+"""Loop iterations and macro calls per rendering. Real templates take a few per message."""
+MAX_CHARACTERS = 16 << 20
+"""Characters of the output, and of any computed value."""
+MAX_SOURCE = 1 << 20
+_MAX_BITS = 1 << 16
 _TICK = "localpers_tick"
 
 
 class TemplateTooLarge(Exception):
-    """A template takes too many steps or makes too much; no TemplateError, so nothing retries."""
+    """A template exceeds a limit; not a TemplateError, so that rendering is not retried."""
 
 
 class _Bounded(ImmutableSandboxedEnvironment):
@@ -42,8 +41,8 @@ class _Bounded(ImmutableSandboxedEnvironment):
         return template
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        if _size_of(operator, left, right) > MOST_CHARACTERS:
-            raise TemplateTooLarge("it computes something enormous")
+        if _size_of(operator, left, right) > MAX_CHARACTERS:
+            raise TemplateTooLarge("it computes too large a value")
         return super().call_binop(context, operator, left, right)
 
 
@@ -52,20 +51,20 @@ class _Steps(threading.local):
 
     def take(self) -> None:
         self.taken += 1
-        if self.taken > MOST_STEPS:
-            raise TemplateTooLarge("it does not come to an end")
+        if self.taken > MAX_STEPS:
+            raise TemplateTooLarge("it loops too long")
 
 
 _steps = _Steps()
 
 
 def render(source: str, values: dict[str, Any]) -> str:
-    """The text that the template makes of `values`.
+    """Render the template `source` with `values`.
 
-    Raises TemplateTooLarge, TemplateError, and what the template's own mistakes lead to.
+    Raises TemplateTooLarge, TemplateError, and any exception of the template's own expressions.
     """
-    if len(source) > LONGEST_SOURCE:
-        raise TemplateTooLarge("it is longer than a book")
+    if len(source) > MAX_SOURCE:
+        raise TemplateTooLarge("it is too long")
     template = _compiled(source)
     _steps.taken = 0
     return "".join(_bounded(template.generate(values)))
@@ -75,13 +74,13 @@ def _bounded(pieces: Iterator[str]) -> Iterator[str]:
     length = 0
     for piece in pieces:
         length += len(piece)
-        if length > MOST_CHARACTERS:
-            raise TemplateTooLarge("it writes without end")
+        if length > MAX_CHARACTERS:
+            raise TemplateTooLarge("its output is too long")
         yield piece
 
 
 def _size_of(operator: str, left: Any, right: Any) -> int:
-    """About how long the result is: items of a text or a list, digits of a number."""
+    """Approximate size of the result in characters, items or digits."""
     if operator == "*":
         for items, times in ((left, right), (right, left)):
             if isinstance(items, str | list | tuple) and isinstance(times, int):
@@ -89,9 +88,9 @@ def _size_of(operator: str, left: Any, right: Any) -> int:
     if operator == "+" and isinstance(left, str | list | tuple):
         return len(left) + (len(right) if isinstance(right, str | list | tuple) else 0)
     if operator == "**" and isinstance(left, int) and isinstance(right, int):
-        return MOST_CHARACTERS + 1 if left.bit_length() * right > _MOST_BITS else 0
+        return MAX_CHARACTERS + 1 if left.bit_length() * right > _MAX_BITS else 0
     if operator == "%" and isinstance(left, str):
-        return MOST_CHARACTERS + 1 if any(len(run) > 4 for run in _digits(left)) else 0
+        return MAX_CHARACTERS + 1 if any(len(run) > 4 for run in _digits(left)) else 0
     return 0
 
 

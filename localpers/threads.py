@@ -1,8 +1,8 @@
-"""How many cores native libraries compute on, and how their threads wait for each other.
+"""Number of threads of native libraries, and how those threads wait for each other.
 
-Torch and llama.cpp part each of thousands of small products among threads that meet again after
-it. By default those that are done first wait in a loop, for milliseconds: where another program
-needs a core, too, the system takes it from whichever thread, and all others burn theirs meanwhile.
+Torch and llama.cpp split thousands of small products among threads that synchronize after each one.
+By default, waiting threads spin for milliseconds. If another program needs a core, the system
+preempts one thread while all others spin.
 """
 
 from __future__ import annotations
@@ -14,16 +14,15 @@ THREADS = "LOCALPERS_THREADS"
 _SPINS = "GOMP_SPINCOUNT"
 _WAITING = (_SPINS, "OMP_WAIT_POLICY")
 FEW_SPINS = "3000"
-"""Turns of the loop before a thread sleeps: some microseconds (GNU's OpenMP has 300,000)."""
+"""Iterations before a waiting thread sleeps: some microseconds (GNU OpenMP: 300,000)."""
 QUOTA = Path("/sys/fs/cgroup/cpu.max")
-"""What a container may use of all cores together (Linux, cgroups v2)."""
+"""CPU quota of the container (Linux, cgroups v2)."""
 
 
 def threads() -> int:
-    """The physical cores that this process may use, no more than its container's share of all;
-    hyperthreads slow matrix products down.
+    """LOCALPERS_THREADS, or the physical cores available to this process and its container.
 
-    THREADS overrules it: processes that work side by side each take their part.
+    Hyperthreads slow matrix products down.
     """
     if stated := stated_threads():
         return stated
@@ -35,7 +34,7 @@ def threads() -> int:
 
 
 def _quota() -> int | None:
-    """In whole cores, at least one; None where none is set."""
+    """Whole cores, at least 1; None without a quota."""
     try:
         time, period = QUOTA.read_text().split()
         return None if time == "max" else max(1, int(time) // int(period))
@@ -44,15 +43,15 @@ def _quota() -> int | None:
 
 
 def stated_threads() -> int:
-    """What THREADS says, 0 where it says nothing."""
+    """Value of LOCALPERS_THREADS, 0 if not set."""
     stated = os.environ.get(THREADS, "")
     return int(stated) if stated.isdigit() else 0
 
 
 def wait_asleep() -> None:
-    """Let threads of libraries that are loaded after this leave the core to others soon.
+    """Make threads of libraries loaded after this call sleep soon instead of spinning.
 
-    What the user has set in the environment remains.
+    Settings in the user's environment take precedence.
     """
     if not any(name in os.environ for name in _WAITING):
         os.environ[_SPINS] = FEW_SPINS

@@ -1,7 +1,8 @@
-"""`localpers audit`: what is enforced here, by what, and the proof."""
+"""`localpers audit`: verify the privacy guarantees on this machine."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -9,13 +10,13 @@ import typer
 from localpers.cli.console import Json, print_json, say
 
 if TYPE_CHECKING:
-    from localpers.privacy.audit import Audit, Kept, Proof
+    from localpers.privacy.audit import Audit, Kept
 
 _MARKS = {True: "ok", False: "FAIL", None: "–"}
 
 
 def audit(as_json: Json = False) -> None:
-    """Prove that nothing leaves this machine and that nobody else can read what is kept."""
+    """Prove that nothing leaves this machine and that no other user can read your data."""
     from localpers.privacy.audit import audit as prove
     from localpers.weights.catalog import models_folder
 
@@ -26,13 +27,15 @@ def audit(as_json: Json = False) -> None:
         _say_proofs(found)
         _say_kept(found.kept)
         say()
-        say("Every promise holds." if found.holds else "A promise does not hold: see above.")
+        say("All checks passed." if found.holds else "A check failed: see above.")
     if not found.holds:
         raise typer.Exit(1)
 
 
 def _say_proofs(found: Audit) -> None:
-    say("No way out: what was tried, sealed as every command but 'models pull' is, and not sealed")
+    say(
+        "Network: attempts in a sealed process (all commands but 'models pull') and an unsealed one"
+    )
     width = max(len(proof.attempt) for proof in found.proofs)
     say(f"  {'':4}  {'':{width}}  {'sealed':12} {'not sealed':16} refused by")
     for proof in found.proofs:
@@ -46,17 +49,17 @@ def _say_proofs(found: Audit) -> None:
 
 def _say_kept(kept: list[Kept]) -> None:
     say()
-    say("What is kept, folders with mode 0700 and files with 0600; base models are nobody's data")
+    say("Files: folders have mode 0700, files 0600; base models contain no personal data")
     for one in kept:
         size = "folder" if one.is_folder else f"{one.bytes:,}"
-        remark = one.complaint or (f"mended, was {one.was:04o}" if one.was is not None else "")
+        remark = one.complaint or (f"fixed, was {one.was:04o}" if one.was is not None else "")
         mark = "FAIL" if one.complaint else "ok"
         say(f"  {mark:4}  {one.mode:04o} {size:>15}  {one.path}" + (f"  ({remark})" * bool(remark)))
     files = [one for one in kept if not one.is_folder]
     mended = sum(one.was is not None for one in kept)
     say(
         f"  {len(files)} files, {sum(one.bytes for one in files) / 1e6:,.1f} MB; "
-        f"{mended} loose modes mended, {sum(bool(one.complaint) for one in kept)} that could not be"
+        f"{mended} modes fixed, {sum(bool(one.complaint) for one in kept)} problems left"
     )
 
 
@@ -65,21 +68,11 @@ def _document(found: Audit) -> dict[str, Any]:
     return {
         "holds": found.holds,
         "not_enforced": found.unfiltered_because or None,
-        "proofs": [_proof_record(proof) for proof in found.proofs],
+        "proofs": [asdict(proof) for proof in found.proofs],
         "kept": [_kept_record(one) for one in found.kept],
         "files": len(files),
         "bytes": sum(one.bytes for one in files),
         "mended": sum(one.was is not None for one in found.kept),
-    }
-
-
-def _proof_record(proof: Proof) -> dict[str, Any]:
-    return {
-        "attempt": proof.attempt,
-        "sealed": proof.sealed,
-        "control": proof.control,
-        "by": proof.by,
-        "holds": proof.holds,
     }
 
 

@@ -1,4 +1,4 @@
-"""`localpers doctor`: will it run here?"""
+"""`localpers doctor`: check the installation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from localpers.cli.console import Json, print_json, say
 
 
 def doctor(context: typer.Context, as_json: Json = False) -> None:
-    """Check what localpers needs on this machine and say how to mend what is missing."""
+    """Check what localpers needs on this machine, with advice for each failure."""
     from localpers.cli.unlocking import open_profile
     from localpers.doctor import examine
 

@@ -1,4 +1,4 @@
-"""`localpers forget`: a document leaves the index, the runs and the weights."""
+"""`localpers forget`: remove documents from the index, the runs and the weights."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ if TYPE_CHECKING:
     from localpers.profile import Profile
     from localpers.runs.records import RunRecord
 
-MOST_SHOWN = 20
+MAX_SHOWN = 20
 
 
 def forget(
     context: typer.Context,
     paths: Annotated[
-        list[Path] | None, typer.Argument(help="Files and folders, also such that are gone.")
+        list[Path] | None, typer.Argument(help="Files and folders, including deleted ones.")
     ] = None,
     document: Annotated[
         list[str] | None,
-        typer.Option(help="The id of one document in a file of many; --dry-run shows it."),
+        typer.Option(help="Id of one document in a file of many; --dry-run shows it."),
     ] = None,
     retrain: Annotated[
-        bool, typer.Option("--retrain", help="Tune again without it, if an adapter knew it.")
+        bool, typer.Option("--retrain", help="Tune again if an adapter learned from them.")
     ] = False,
     budget: Annotated[
-        str, typer.Option(help="Time for --retrain: 90s, 10m, 2h, or 'none'.")
+        str, typer.Option(help="Time for --retrain: 90s, 10m, 2h or 'none'.")
     ] = "10m",
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would go; change nothing.")
+        bool, typer.Option("--dry-run", help="Show what would be removed; change nothing.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Forget documents, the adapters that learned from them included; your own files stay."""
+    """Forget documents, and adapters that learned from them. Your own files are not changed."""
     started = time.monotonic()
     seconds = seconds_in(budget)
     if not paths and not document:
-        raise typer.BadParameter("Name files or folders, or a document by --document ID.")
+        raise typer.BadParameter("Specify files or folders, or --document ID.")
     from localpers.cli.unlocking import open_profile
     from localpers.privacy.forget import forget as carry_out
     from localpers.privacy.forget import plan
@@ -80,10 +80,10 @@ def _retrained(profile: Profile, affected: tuple[Affected, ...], budget: float) 
     from localpers.tuning.recipe import Recipe
 
     if not affected:
-        notice("No adapter learned from it: there is nothing to train again.")
+        notice("No adapter learned from them: there is nothing to train again.")
         return None
     model = min(affected, key=lambda one: one.action != "demoted")
-    notice("It is forgotten. Training again without it …")
+    notice("Forgotten. Retraining …")
     reporter = TerminalReporter()
     recipe = Recipe.of(dict(model.recipe))
     options = TuneOptions(model.base, recipe, budget=budget, warm=True)
@@ -116,14 +116,14 @@ def _document(
 
 
 def _tell(profile: Profile, planned: Plan, dry_run: bool, seconds: float) -> None:
-    for found in planned.documents[:MOST_SHOWN]:
+    for found in planned.documents[:MAX_SHOWN]:
         say(f"  {found.content_hash[:SHOWN_ID]}  {found.path}  {found.title}")
-    if len(planned.documents) > MOST_SHOWN:
-        say(f"  … and {len(planned.documents) - MOST_SHOWN} more (--json lists all)")
+    if len(planned.documents) > MAX_SHOWN:
+        say(f"  … and {len(planned.documents) - MAX_SHOWN} more (--json lists all)")
     gone = {origin.path for origin in planned.origins} - {one.path for one in planned.documents}
     if gone:
         files = "1 file that is" if len(gone) == 1 else f"{len(gone)} files that are"
-        say(f"  {files} indexed no more, but known to a run")
+        say(f"  {files} no longer indexed, but known to a run")
     count = len(planned.documents)
     documents, are = ("document", "is") if count == 1 else ("documents", "are")
     if dry_run:
@@ -131,19 +131,20 @@ def _tell(profile: Profile, planned: Plan, dry_run: bool, seconds: float) -> Non
     else:
         say(
             f"{count} {documents} {are} forgotten, in {seconds:.1f} s. "
-            "Your own files are untouched."
+            "Your own files were not changed."
         )
     would = "would " if dry_run else ""
     for one in planned.affected:
         if one.action == "abandoned":
-            say(f"Run {one.run}, which was interrupted, {would or 'can'}not go on: it knew them.")
+            say(
+                f"Run {one.run}, which was interrupted, {would}{'be' if dry_run else 'was'} "
+                "removed: it contained them."
+            )
         else:
             what = "lose its weights" if dry_run else "lost its weights"
             say(f"Run {one.run} learned from them: it {would}{what}.")
     if not dry_run and any(one.action == "demoted" for one in planned.affected):
         now = profile.promoted()
-        say(f"{f'Run {now}' if now else 'The base model'} answers now.")
+        say(f"Now answering: {f'run {now}' if now else 'the base model'}.")
     if not dry_run:
-        notice(
-            "What you exported or saved elsewhere (export, eval --report, backups) is not reached."
-        )
+        notice("Copies elsewhere (export, eval --report, backups) are not removed.")

@@ -1,4 +1,4 @@
-"""`localpers profiles`: persons and personas, and their encryption."""
+"""`localpers profiles`: manage profiles and their encryption."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ app = typer.Typer(
     help="Profiles: list, new, use, remove, encrypt, decrypt, rekey.", no_args_is_help=True
 )
 
-Name = Annotated[str, typer.Argument(help="The profile.")]
+Name = Annotated[str, typer.Argument(help="Name of the profile.")]
 PassphraseFile = Annotated[
     Path | None, typer.Option(help="Read the passphrase from the first line of this file.")
 ]
-KeyFile = Annotated[Path | None, typer.Option(help="Open with this file of random bytes.")]
+KeyFile = Annotated[Path | None, typer.Option(help="Unlock with this file of random bytes.")]
 NewPassphraseFile = Annotated[
     Path | None, typer.Option(help="Read the new passphrase from the first line of this file.")
 ]
-NewKeyFile = Annotated[Path | None, typer.Option(help="Open with this file from now on.")]
+NewKeyFile = Annotated[Path | None, typer.Option(help="Unlock with this file from now on.")]
 Keyring = Annotated[
-    bool, typer.Option("--keyring", help="Keep a random secret in the platform's keyring.")
+    bool, typer.Option("--keyring", help="Store a random secret in the platform's keyring.")
 ]
 
 
-_OPENED_FIRST = ("encrypt", "decrypt", "rekey")
-"""They close the airgap themselves, as soon as the keyring has been asked."""
+_SEAL_LATER = ("encrypt", "decrypt", "rekey")
+"""These commands seal the network themselves, after they read the keyring."""
 
 
 @app.callback()
@@ -43,13 +43,13 @@ def seal_network(context: typer.Context) -> None:
     """Profiles: list, new, use, remove, encrypt, decrypt, rekey."""
     from localpers.privacy.airgap import seal
 
-    if context.invoked_subcommand not in _OPENED_FIRST:
+    if context.invoked_subcommand not in _SEAL_LATER:
         seal()
 
 
 @app.command("list")
 def list_profiles(as_json: Json = False) -> None:
-    """List the profiles; '*' marks the one in use."""
+    """List profiles; '*' marks the default."""
     from localpers.encryption.keys import HEADER
     from localpers.profile import default_profile, profile_names, profiles_folder
 
@@ -74,51 +74,51 @@ def list_profiles(as_json: Json = False) -> None:
         lock = "  encrypted" if row["encrypted"] else ""
         say(f"{mark} {row['name']}  {row['bytes'] / 1e6:,.1f} MB{lock}")
     if not rows:
-        notice("There is no profile yet: 'localpers ingest FOLDER' makes the default one.")
+        notice("No profiles yet: 'localpers ingest FOLDER' creates the default one.")
 
 
 @app.command()
 def new(name: Name, as_json: Json = False) -> None:
-    """Make an empty profile."""
+    """Create an empty profile."""
     from localpers.errors import LocalpersError
     from localpers.profile import Profile, profile_names
 
     if name in profile_names():
-        raise LocalpersError(f"There is a profile '{name}' already: choose another name.")
+        raise LocalpersError(f"Profile '{name}' already exists: choose another name.")
     profile = Profile.open(name)
-    _tell({"profile": name, "path": str(profile.root)}, f"Made profile {name}.", as_json)
+    _report({"profile": name, "path": str(profile.root)}, f"Created profile {name}.", as_json)
 
 
 @app.command()
 def use(name: Name, as_json: Json = False) -> None:
-    """Let commands without --profile use this one."""
+    """Set the default profile."""
     from localpers.profile import use_profile
 
     _existing(name)
     use_profile(name)
-    _tell({"profile": name}, f"Commands without --profile use {name} now.", as_json)
+    _report({"profile": name}, f"The default profile is now {name}.", as_json)
 
 
 @app.command()
 def remove(
     name: Name,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm the deletion.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Delete a profile: index, runs, adapters. Your own files stay."""
+    """Delete a profile with its index and tuned models. Your own files are not changed."""
     from localpers.errors import LocalpersError
     from localpers.profile import remove_profile
 
     profile = _existing(name)
     if not yes:
         raise LocalpersError(
-            f"Profile '{name}' with its index and tuned models would be deleted for good: "
-            "say --yes if that is meant."
+            f"This deletes profile '{name}' with its index and tuned models for good: "
+            "confirm with --yes."
         )
     header = _header(profile)
     remove_profile(profile)
-    _tell_of_keyring(header)
-    _tell({"removed": name}, f"Removed profile {name}.", as_json)
+    _warn_of_keyring(header)
+    _report({"removed": name}, f"Removed profile {name}.", as_json)
 
 
 @app.command()
@@ -129,7 +129,7 @@ def encrypt(
     keyring: Keyring = False,
     as_json: Json = False,
 ) -> None:
-    """Encrypt a profile; run it again to go on after an interruption."""
+    """Encrypt a profile. Run it again to resume after an interruption."""
     from localpers.privacy.encryption import encrypt_profile
 
     profile = _existing(name)
@@ -140,13 +140,13 @@ def encrypt(
     else:
         secret = _secret(profile, header, passphrase_file, key_file)
     files = _converted("encrypting", encrypt_profile, profile, secret)
-    _tell(
+    _report(
         {"profile": name, "files": files, "secret": secret.kind.value},
         f"Profile {name} is encrypted: the index and {files} files.",
         as_json,
     )
     if not as_json:
-        notice("Without its secret it cannot be read by anybody: keep a copy of that elsewhere.")
+        notice("Without the secret nobody can read it: keep a copy of the secret elsewhere.")
 
 
 @app.command()
@@ -156,17 +156,17 @@ def decrypt(
     key_file: KeyFile = None,
     as_json: Json = False,
 ) -> None:
-    """Turn an encrypted profile back into a plain one."""
+    """Decrypt an encrypted profile."""
     from localpers.privacy.encryption import decrypt_profile, header_of
 
     profile = _existing(name)
     header = header_of(profile)
     secret = _secret(profile, header, passphrase_file, key_file)
     files = _converted("decrypting", decrypt_profile, profile, secret)
-    _tell_of_keyring(header)
-    _tell(
+    _warn_of_keyring(header)
+    _report(
         {"profile": name, "files": files},
-        f"Profile {name} is plain: the index and {files} files.",
+        f"Profile {name} is decrypted: the index and {files} files.",
         as_json,
     )
 
@@ -181,7 +181,7 @@ def rekey(
     keyring: Keyring = False,
     as_json: Json = False,
 ) -> None:
-    """Change what opens an encrypted profile."""
+    """Change the secret of an encrypted profile."""
     from localpers.privacy.airgap import seal
     from localpers.privacy.encryption import change_secret, header_of
 
@@ -189,14 +189,14 @@ def rekey(
     profile = _existing(name)
     header = header_of(profile)
     secret = _secret(profile, header, passphrase_file, key_file)
-    header.unlock(secret.value)  # Before another secret is asked for.
+    header.unlock(secret.value)  # Fails before the user is asked for a new secret.
     new_secret = _new_secret(new_passphrase_file, new_key_file, keyring, from_environment=False)
     seal()
     change_secret(profile, secret, new_secret)
-    _tell_of_keyring(header)
-    _tell(
+    _warn_of_keyring(header)
+    _report(
         {"profile": name, "secret": new_secret.kind.value},
-        f"Profile {name} is opened by the new {new_secret.kind} now.",
+        f"Profile {name} is now unlocked by the new {new_secret.kind}.",
         as_json,
     )
 
@@ -206,9 +206,9 @@ def _existing(name: str) -> Profile:
     from localpers.profile import Profile, profile_names
 
     if name not in profile_names():
-        there = ", ".join(profile_names()) or "none"
+        names = ", ".join(profile_names()) or "none"
         raise LocalpersError(
-            f"There is no profile '{name}' (there: {there}): 'localpers profiles new' makes one."
+            f"No profile '{name}' (existing: {names}): 'localpers profiles new' creates one."
         )
     return Profile.locked(name)
 
@@ -221,17 +221,17 @@ def _header(profile: Profile) -> Header | None:
 
 def _require_one(passphrase_file: Path | None, key_file: Path | None, keyring: bool) -> None:
     if sum((passphrase_file is not None, key_file is not None, keyring)) > 1:
-        raise typer.BadParameter("A profile is opened by one secret: name one.")
+        raise typer.BadParameter("A profile has one secret: choose one of the options.")
 
 
 def _secret(
     profile: Profile, header: Header, passphrase_file: Path | None, key_file: Path | None
 ) -> Secret:
     from localpers.cli.unlocking import secret_of, stated_secret
-    from localpers.encryption.keys import Kind
+    from localpers.encryption.keys import SecretKind
     from localpers.privacy.encryption import Secret
 
-    file = key_file if header.kind is Kind.KEY_FILE else passphrase_file
+    file = key_file if header.kind is SecretKind.KEY_FILE else passphrase_file
     value = stated_secret(header.kind, file) if file else secret_of(profile.name, header)
     return Secret(header.kind, value or b"", header.id)
 
@@ -243,12 +243,12 @@ def _new_secret(
     from_environment: bool = True,
 ) -> Secret:
     from localpers.cli.unlocking import asked_passphrase, new_keyring_secret, stated_secret
-    from localpers.encryption.keys import Kind
+    from localpers.encryption.keys import SecretKind
     from localpers.privacy.encryption import Secret
 
     if keyring:
         return new_keyring_secret()
-    kind = Kind.KEY_FILE if key_file else Kind.PASSPHRASE
+    kind = SecretKind.KEY_FILE if key_file else SecretKind.PASSPHRASE
     file = key_file or passphrase_file
     value = stated_secret(kind, file) if file or from_environment else None
     return Secret(kind, value or asked_passphrase("New passphrase: ", again=True))
@@ -257,7 +257,7 @@ def _new_secret(
 def _converted(
     verb: str, convert: Callable[[Profile, Secret, Progress], int], profile: Profile, secret: Secret
 ) -> int:
-    """How many files `convert` worked through; the secret is here, so the airgap closes before."""
+    """Seal the network, then convert; returns the number of files."""
     from localpers.privacy.airgap import seal
 
     seal()
@@ -268,18 +268,18 @@ def _converted(
         line.clear()
 
 
-def _tell_of_keyring(header: Header | None) -> None:
-    """What cannot be removed from here any more: the way to the keyring is closed by now."""
+def _warn_of_keyring(header: Header | None) -> None:
+    """The sealed process cannot reach the keyring to remove the old secret."""
     from localpers.cli.unlocking import SERVICE
-    from localpers.encryption.keys import Kind
+    from localpers.encryption.keys import SecretKind
 
-    if header is not None and header.kind is Kind.KEYRING:
+    if header is not None and header.kind is SecretKind.KEYRING:
         notice(
-            f"The keyring still holds the old secret ('{SERVICE}', {header.id}); it opens nothing."
+            f"The keyring still contains the old secret ('{SERVICE}', {header.id}), now useless."
         )
 
 
-def _tell(facts: dict[str, Any], line: str, as_json: bool) -> None:
+def _report(facts: dict[str, Any], line: str, as_json: bool) -> None:
     if as_json:
         print_json(facts)
     else:

@@ -1,4 +1,4 @@
-"""`localpers rollback`: what answered before the last promotion answers again."""
+"""`localpers rollback`: undo a promotion."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from localpers.cli.console import Json, print_json, say
 def rollback(
     context: typer.Context,
     to: Annotated[
-        str | None, typer.Option(help="A run that answered before, or 'base'; by default the last.")
+        str | None, typer.Option(help="An earlier promoted run, or 'base'. Default: the last one.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Undo a promotion: let what answered before answer again. Nothing is deleted."""
+    """Undo a promotion: answer with the previous model again. Nothing is deleted."""
     from localpers.cli.unlocking import open_profile
     from localpers.runs import rollback as roll_back
 
@@ -27,7 +27,7 @@ def rollback(
     if as_json:
         print_json({"promoted": now, "before": before})
         return
-    say(f"{_name(now)} answers again, instead of {_name(before)}.")
+    say(f"Now answering: {_name(now)} (before: {_name(before)}).")
 
 
 def _name(run: str | None) -> str:

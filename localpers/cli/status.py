@@ -1,4 +1,4 @@
-"""`localpers status`: what there is."""
+"""`localpers status`: the index, the runs and the promoted model."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from localpers.store import Store
 
 
-MOST_GONE_SHOWN = 3
+MAX_GONE_SHOWN = 3
 
 
 def status(context: typer.Context, as_json: Json = False) -> None:
-    """Show the index, the tuning runs and which model answers."""
+    """Show the index, the tuning runs and the model in use."""
     profile = open_profile(context)
     state = _state(profile)
     if as_json:
@@ -38,28 +38,32 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     if state["vectors"]:
         say(_vectors_line(state["vectors"]))
     if index["skipped"]:
-        say(f"  {index['skipped']} files could not be read ('localpers ingest' names them)")
+        say(f"  {index['skipped']} files could not be read ('localpers ingest' lists them)")
     answers = f"run {state['promoted']}" if state["promoted"] else "the base model"
     say(f"  Answering: {answers} · base: {state['base'] or 'not chosen yet'}")
     for run in state["runs"]:
         mark = "*" if run["run"] == state["promoted"] else " "
-        reason = "forgotten, weights removed" if run["tainted"] else run["reason"]
+        reason = "forgotten: weights removed" if run["tainted"] else run["reason"]
         say(f"  {mark} {run['run']}  {run['base']}  {run['examples']} examples  {reason}")
         if run["gone"]:
             say(_gone_line(run["gone"]))
     if state["interrupted"] and state["writing"]:
-        say(f"  Run {state['interrupted']} is under way.")
+        say(f"  Run {state['interrupted']} is in progress.")
     elif state["interrupted"]:
-        say(f"  Run {state['interrupted']} was interrupted: 'localpers tune --resume' goes on.")
+        say(
+            f"  Run {state['interrupted']} was interrupted: 'localpers tune --resume' continues it."
+        )
     if not index["documents"]:
-        say("  Nothing is indexed yet: run 'localpers ingest FOLDER'.")
+        say("  The index is empty: run 'localpers ingest FOLDER'.")
 
 
 def _gone_line(paths: list[str]) -> str:
-    """Vanishing from the disk is not forgetting: the adapter still knows what it learned."""
-    names = ", ".join(paths[:MOST_GONE_SHOWN]) + (" …" if len(paths) > MOST_GONE_SHOWN else "")
+    """A deleted file is not forgotten: the adapter has still learned from it."""
+    names = ", ".join(paths[:MAX_GONE_SHOWN]) + (" …" if len(paths) > MAX_GONE_SHOWN else "")
     files = "a file" if len(paths) == 1 else f"{len(paths)} files"
-    return f"      It learned from {files} since gone ('localpers forget PATH' reaches it): {names}"
+    return (
+        f"      It learned from {files} deleted since ('localpers forget PATH' removes it): {names}"
+    )
 
 
 def _vectors_line(vectors: dict[str, Any]) -> str:
@@ -68,7 +72,8 @@ def _vectors_line(vectors: dict[str, Any]) -> str:
     )
     if vectors["auto"]:
         return f"{line} · auto uses them"
-    return f"{line} · auto goes without: the encoder is gone, or not made for your notes' language"
+    reason = "the encoder is missing, or not made for your notes' language"
+    return f"{line} · auto does not use them: {reason}"
 
 
 def _vectors(store: Store) -> dict[str, Any] | None:

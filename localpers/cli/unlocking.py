@@ -1,4 +1,4 @@
-"""Opening a profile for a command, and what opens it: a passphrase, a key file or the keyring."""
+"""Open a profile for a command, with a passphrase, a key file or the keyring."""
 
 from __future__ import annotations
 
@@ -10,23 +10,22 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from localpers.encryption.keys import Header, Kind
+    from localpers.encryption.keys import Header, SecretKind
     from localpers.privacy.encryption import Secret
     from localpers.profile import Profile
 
 PASSPHRASE_FILE = "LOCALPERS_PASSPHRASE_FILE"
 KEY_FILE = "LOCALPERS_KEY_FILE"
 SERVICE = "localpers"
-"""What the platform's keyring knows the secrets by."""
-LEAST_KEY_BYTES = 16
-MOST_KEY_BYTES = 1 << 20
+"""Service name in the platform's keyring."""
+MIN_KEY_BYTES = 16
+MAX_KEY_BYTES = 1 << 20
 
 
 def open_profile(context: typer.Context) -> Profile:
-    """The profile of `--profile`, unlocked, with a forget that was interrupted finished; what lies
-    plain in memory goes with the command.
+    """The profile of `--profile`, unlocked until the command ends; finishes an interrupted forget.
 
-    Raises as Profile.open does, LocalpersError where there is nobody to ask, and ProfileBusy.
+    Raises as Profile.open, LocalpersError if there is no terminal to ask, and ProfileBusy.
     """
     from localpers.cli.upkeep import finish_forgetting
     from localpers.profile import Profile
@@ -38,67 +37,70 @@ def open_profile(context: typer.Context) -> Profile:
 
 
 _fetched: dict[str, bytes] = {}
-"""What the keyring gave before the way to it was closed."""
+"""Secrets read from the keyring before the network was sealed."""
 
 
 def fetch_from_keyring(name: str) -> None:
-    """Ask the keyring, which is another process, while it can still be reached: to be called before
-    the airgap closes. Nothing where profile `name` is not opened by it.
+    """Read the secret of profile `name` from the keyring, if it is there.
+
+    The keyring is another process, so call this before the network is sealed.
     """
-    from localpers.encryption.keys import Header, Kind
+    from localpers.encryption.keys import Header, SecretKind
     from localpers.profile import profiles_folder
 
     header = Header.load(profiles_folder() / name)
-    if header is not None and header.kind is Kind.KEYRING:
+    if header is not None and header.kind is SecretKind.KEYRING:
         _fetched[header.id] = secret_in_keyring(header.id)
 
 
 def secret_of(name: str, header: Header) -> bytes:
-    """What opens the encrypted profile `name`: from the files that the environment names, the
-    keyring, or the terminal.
+    """The secret of profile `name`, from files named in the environment, the keyring or the
+    terminal.
     """
-    from localpers.encryption.keys import Kind
+    from localpers.encryption.keys import SecretKind
 
-    if header.kind is Kind.KEYRING:
+    if header.kind is SecretKind.KEYRING:
         return _fetched.get(header.id) or secret_in_keyring(header.id)
     if stated := stated_secret(header.kind, None):
         return stated
-    if header.kind is Kind.KEY_FILE:
+    if header.kind is SecretKind.KEY_FILE:
         from localpers.errors import LocalpersError
 
-        raise LocalpersError(f"Profile '{name}' is opened by a key file: name it in {KEY_FILE}.")
+        raise LocalpersError(
+            f"Profile '{name}' is unlocked by a key file: set {KEY_FILE} to its path."
+        )
     return asked_passphrase(f"Passphrase of profile '{name}': ")
 
 
-def stated_secret(kind: Kind, file: Path | None) -> bytes | None:
-    """From `file`, else from the file that the environment names for this kind of secret."""
-    from localpers.encryption.keys import Kind, secret_from_passphrase
+def stated_secret(kind: SecretKind, file: Path | None) -> bytes | None:
+    """The secret in `file`, or in the file named in the environment; None without one."""
+    from localpers.encryption.keys import SecretKind, secret_from_passphrase
     from localpers.errors import LocalpersError
 
-    variable = KEY_FILE if kind is Kind.KEY_FILE else PASSPHRASE_FILE
+    variable = KEY_FILE if kind is SecretKind.KEY_FILE else PASSPHRASE_FILE
     named = file or os.environ.get(variable)
     if not named:
         return None
     try:
         with Path(named).expanduser().open("rb") as opened:
-            content = opened.read(MOST_KEY_BYTES + 1)
+            content = opened.read(MAX_KEY_BYTES + 1)
     except OSError as error:
         raise LocalpersError(
-            f"{named} cannot be read ({error.strerror}): name a file with the {kind}."
+            f"{named} cannot be read ({error.strerror}): choose a file that contains the {kind}."
         ) from error
-    if kind is Kind.PASSPHRASE:
+    if kind is SecretKind.PASSPHRASE:
         first, _, _ = content.partition(b"\n")
         return secret_from_passphrase(first.rstrip(b"\r").decode("utf-8", "surrogateescape"))
-    if not LEAST_KEY_BYTES <= len(content) <= MOST_KEY_BYTES:
+    if not MIN_KEY_BYTES <= len(content) <= MAX_KEY_BYTES:
         raise LocalpersError(
-            f"{named} has no {LEAST_KEY_BYTES} bytes to a megabyte: make a key file of random "
+            f"{named} is not {MIN_KEY_BYTES} bytes to 1 MiB long: create a key file of random "
             "bytes ('head -c 64 /dev/urandom > FILE')."
         )
     return content
 
 
 def asked_passphrase(prompt: str, again: bool = False) -> bytes:
-    """Typed on the terminal, unseen; twice with `again`. Raises LocalpersError without one."""
+    """Read a passphrase from the terminal, twice with `again`. Raises LocalpersError."""
     import getpass
 
     from localpers.encryption.keys import secret_from_passphrase
@@ -106,34 +108,34 @@ def asked_passphrase(prompt: str, again: bool = False) -> bytes:
 
     if not _has_terminal():
         raise LocalpersError(
-            f"There is no terminal to ask for the passphrase: name a file that holds it in "
-            f"{PASSPHRASE_FILE}."
+            f"No terminal to ask for the passphrase: set {PASSPHRASE_FILE} to a file that "
+            "contains it."
         )
     typed = getpass.getpass(prompt)
-    if again and getpass.getpass("The same again: ") != typed:
+    if again and getpass.getpass("Repeat the passphrase: ") != typed:
         raise LocalpersError("The two passphrases differ: run this again. Nothing was changed.")
     return secret_from_passphrase(typed)
 
 
 def new_keyring_secret() -> Secret:
-    """A random secret, now kept in the platform's keyring."""
+    """Create a random secret in the platform's keyring."""
     import secrets
 
-    from localpers.encryption.keys import Kind
+    from localpers.encryption.keys import SecretKind
     from localpers.privacy.encryption import Secret
 
     id, value = secrets.token_hex(8), secrets.token_hex(32)
     _keyring_call("set_password", id, value)
     if secret_in_keyring(id) != value.encode():
-        raise _without_keyring("it does not return what it was given")
-    return Secret(Kind.KEYRING, value.encode(), id)
+        raise _keyring_error("it did not return the stored secret")
+    return Secret(SecretKind.KEYRING, value.encode(), id)
 
 
 def secret_in_keyring(id: str) -> bytes:
-    """Raises LocalpersError where the keyring does not hold it."""
+    """Raises LocalpersError if the keyring does not contain it."""
     found = _keyring_call("get_password", id)
     if found is None:
-        raise _without_keyring("it does not hold this profile's secret")
+        raise _keyring_error("it does not contain this profile's secret")
     return found.encode()
 
 
@@ -145,16 +147,16 @@ def _keyring_call(name: str, *arguments: str) -> str | None:
         from keyring.errors import KeyringError
     except ImportError as error:
         raise MissingExtra(
-            "The platform's keyring needs the extra 'keyring': pip install 'localpers[keyring]'."
+            "The keyring requires an extra: pip install 'localpers[keyring]'."
         ) from error
     try:
         found: str | None = getattr(keyring, name)(SERVICE, *arguments)
         return found
     except (KeyringError, OSError) as error:
-        raise _without_keyring(type(error).__name__) from error
+        raise _keyring_error(type(error).__name__) from error
 
 
-def _without_keyring(why: str) -> Exception:
+def _keyring_error(why: str) -> Exception:
     from localpers.errors import LocalpersError
 
     return LocalpersError(

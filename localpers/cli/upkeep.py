@@ -1,4 +1,4 @@
-"""What a command does to an old database before it reads from it."""
+"""Finish interrupted work and update the index before a command reads it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def finish_forgetting(profile: Profile) -> None:
-    """Finish a forget that was interrupted, before anything reads what it was to remove.
+    """Finish an interrupted forget, before anything reads what it removes.
 
-    Raises ProfileBusy where it is under way.
+    Raises ProfileBusy if a forget is running.
     """
     from localpers.forgotten import Forgetting
 
@@ -23,15 +23,15 @@ def finish_forgetting(profile: Profile) -> None:
     from localpers.privacy.forget import finish
     from localpers.store import Store
 
-    notice("Forgetting was interrupted: finishing it first.")
-    with profile.writing("forget"), profile.measuring("forget"), Store.open(profile) as store:
+    notice("A forget was interrupted: finishing it first.")
+    with profile.exclusive("forget"), Store.open(profile) as store:
         finish(profile, store)
 
 
 def refresh_index(profile: Profile) -> None:
-    """Analyse the documents again where the index is of another version of the analysis.
+    """Rebuild an index of another version of the analysis.
 
-    Where another command is writing just now, the old index serves once more.
+    While another command writes, the old index is used.
     """
     from localpers.errors import ProfileBusy
     from localpers.retrieval.indexing import Indexer
@@ -45,6 +45,8 @@ def refresh_index(profile: Profile) -> None:
             with profile.writing("refresh", wait=0):
                 Indexer(store).refresh(line.update)
         except ProfileBusy:
-            notice("The index is of an older version, and something is being written: used as is.")
+            notice(
+                "Another command is writing, so the index is searched without updating it first."
+            )
         finally:
             line.clear()

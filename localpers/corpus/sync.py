@@ -145,7 +145,7 @@ class _Sync:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._reader.close()
-        if not self._store.db.conn.in_transaction:
+        if not self._store.in_transaction:
             return
         if kind is None and not self._dry_run:
             self._store.commit()

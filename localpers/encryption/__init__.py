@@ -1,5 +1,4 @@
-"""Encryption at rest: keys, files in authenticated chunks, and where plain text may lie (memory).
+"""Encryption at rest: keys, authenticated file encryption, and decrypted files in memory.
 
-Knows nothing of what the files hold. docs/privacy.md says what is promised, docs/file-formats.md
-how the bytes lie.
+docs/privacy.md states the guarantees, docs/file-formats.md the formats.
 """

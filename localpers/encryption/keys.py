@@ -1,7 +1,7 @@
-"""From a passphrase to keys: Argon2id (RFC 9106), a random master key wrapped by what it derives,
-and a key of its own for the database and for every file (HKDF, RFC 5869).
+"""Key hierarchy: the secret and Argon2id (RFC 9106) give the key that wraps a random master key;
+HKDF (RFC 5869) derives one key for the database and one for each file from the master key.
 
-Changing the passphrase wraps the same master key again: nothing else is encrypted anew.
+A new passphrase only wraps the same master key again; no data is re-encrypted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
-from localpers.encryption.files import replaced, wipe
+from localpers.encryption.files import replacing, wipe
 from localpers.errors import LocalpersError, WrongSecret
 
 FORMAT = "localpers-encryption-1"
@@ -24,22 +24,22 @@ KEY_BYTES = 32
 NONCE_BYTES = 12
 LEAST_SALT_BYTES = 8
 MEMORY_KIB, ITERATIONS, LANES = 64 << 10, 3, 4
-"""Of Argon2id: the second recommendation of RFC 9106, section 4."""
+"""Argon2id parameters: the second recommended option in RFC 9106, section 4."""
 MOST_MEMORY_KIB = 4 << 20
 MOST_ITERATIONS = 1000
 MOST_LANES = 64
 
 
 class State(StrEnum):
-    """What `profiles encrypt` and `decrypt` have done; between two commands it is ENCRYPTED."""
+    """Progress of `profiles encrypt` and `decrypt`; ENCRYPTED when neither is in progress."""
 
     ENCRYPTING = "encrypting"
     ENCRYPTED = "encrypted"
     DECRYPTING = "decrypting"
 
 
-class Kind(StrEnum):
-    """Where the secret comes from."""
+class SecretKind(StrEnum):
+    """Source of the secret."""
 
     PASSPHRASE = "passphrase"
     KEY_FILE = "key file"
@@ -48,7 +48,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """Argon2id's parameters."""
+    """Argon2id parameters."""
 
     salt: bytes
     memory_kib: int
@@ -73,16 +73,16 @@ class Derivation:
 
 @dataclass(frozen=True, slots=True)
 class MasterKey:
-    """32 random bytes, from which every other key comes."""
+    """32 random bytes from which all other keys are derived."""
 
     key: bytes = field(repr=False)
 
     def of_file(self, name: str, salt: bytes) -> bytes:
-        """The key of one version of the file `name` (relative to the profile, with `/`)."""
+        """Key for one version of the file `name` (path relative to the profile, with `/`)."""
         return self._derived(salt, b"localpers file\0" + name.encode("utf-8", "surrogateescape"))
 
     def of_database(self) -> str:
-        """SQLCipher's raw key, in hexadecimal."""
+        """Raw key for SQLCipher, in hexadecimal."""
         return self._derived(None, b"localpers database").hex()
 
     def _derived(self, salt: bytes | None, info: bytes) -> bytes:
@@ -94,24 +94,26 @@ class MasterKey:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """`encryption.json` of a profile: all that is needed besides the secret. No field is secret."""
+    """Contents of `encryption.json`: everything needed to unlock, except the secret. None of it is
+    secret.
+    """
 
     state: State
-    kind: Kind
+    kind: SecretKind
     id: str
-    """Names the secret in the platform's keyring."""
+    """Name of the secret in the platform's keyring."""
     derivation: Derivation
     nonce: bytes
     wrapped: bytes
-    """The master key under AES-256-GCM, by the derived key."""
+    """The master key, encrypted by AES-256-GCM with the derived key."""
 
     @classmethod
-    def new(cls, secret: bytes, kind: Kind, id: str = "") -> tuple[Self, MasterKey]:
-        """For a profile that is going to be encrypted."""
+    def new(cls, secret: bytes, kind: SecretKind, id: str = "") -> tuple[Self, MasterKey]:
+        """A header and a new master key, in state ENCRYPTING."""
         master = MasterKey(os.urandom(KEY_BYTES))
         id = id or secrets.token_hex(8)
         header = cls(State.ENCRYPTING, kind, id, Derivation.new(), b"", b"")
-        return header._wrapping(master, secret), master
+        return header._wrap(master, secret), master
 
     def unlock(self, secret: bytes) -> MasterKey:
         """Raises WrongSecret."""
@@ -120,30 +122,32 @@ class Header:
 
         cipher = AESGCM(self.derivation.derive(secret))
         try:
-            return MasterKey(cipher.decrypt(self.nonce, self.wrapped, self._bound()))
+            return MasterKey(cipher.decrypt(self.nonce, self.wrapped, self._associated_data()))
         except InvalidTag:
             raise WrongSecret(
                 f"The {self.kind} does not open this profile: check it and run this again. "
                 "Nothing was changed."
             ) from None
 
-    def rewrapped(self, master: MasterKey, secret: bytes, kind: Kind, id: str = "") -> Self:
-        """The header for another secret."""
+    def rewrapped(self, master: MasterKey, secret: bytes, kind: SecretKind, id: str = "") -> Self:
+        """A header that wraps `master` with another secret."""
         fresh = replace(self, kind=kind, id=id or secrets.token_hex(8), derivation=Derivation.new())
-        return fresh._wrapping(master, secret)
+        return fresh._wrap(master, secret)
 
     def in_state(self, state: State) -> Self:
         return replace(self, state=state)
 
-    def _wrapping(self, master: MasterKey, secret: bytes) -> Self:
+    def _wrap(self, master: MasterKey, secret: bytes) -> Self:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         nonce = os.urandom(NONCE_BYTES)
         cipher = AESGCM(self.derivation.derive(secret))
-        return replace(self, nonce=nonce, wrapped=cipher.encrypt(nonce, master.key, self._bound()))
+        return replace(
+            self, nonce=nonce, wrapped=cipher.encrypt(nonce, master.key, self._associated_data())
+        )
 
-    def _bound(self) -> bytes:
-        """What the wrapped key is authenticated with; the state changes without the secret."""
+    def _associated_data(self) -> bytes:
+        """Excludes the state, which changes without the secret at hand."""
         parts = self._as_json()
         return json.dumps({key: parts[key] for key in ("format", "kind", "id", "kdf")}).encode()
 
@@ -166,8 +170,9 @@ class Header:
 
     @classmethod
     def load(cls, root: Path) -> Self | None:
-        """The header of the profile in `root`; None where it is not encrypted. Raises
-        LocalpersError for one that is damaged or of a newer version.
+        """The header of the profile in `root`, None if it is not encrypted.
+
+        Raises LocalpersError if the header is damaged or was written by a newer version.
         """
         path = root / HEADER
         try:
@@ -188,7 +193,7 @@ class Header:
                 raise ValueError
             return cls(
                 State(content["state"]),
-                Kind(content["kind"]),
+                SecretKind(content["kind"]),
                 str(content["id"]),
                 derivation,
                 nonce,
@@ -198,19 +203,19 @@ class Header:
             return None
         except (ValueError, KeyError, TypeError) as error:
             raise LocalpersError(
-                f"{path} is damaged or of a newer localpers: restore it from a backup, without it "
-                "nothing in the profile can be read."
+                f"{path} is damaged or was written by a newer localpers: restore it from a backup. "
+                "Without it the profile cannot be read."
             ) from error
 
     def save(self, root: Path) -> None:
-        """Put the header in the place of the one before, which is overwritten."""
-        path, before = root / HEADER, root / f".{HEADER}.before"
-        before.unlink(missing_ok=True)
+        """Replace the header and overwrite the previous one."""
+        path, previous = root / HEADER, root / f".{HEADER}.before"
+        previous.unlink(missing_ok=True)
         if path.exists():
-            os.link(path, before)
-        with replaced(path) as file:
-            file.write((json.dumps(self._as_json(), indent=2) + "\n").encode())
-        wipe(before)
+            os.link(path, previous)
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(self._as_json(), indent=2) + "\n", encoding="utf-8")
+        wipe(previous)
 
 
 def _within(value: Any, most: int) -> int:
@@ -220,9 +225,10 @@ def _within(value: Any, most: int) -> int:
 
 
 def secret_from_passphrase(passphrase: str) -> bytes:
-    """Typed on another keyboard it is the same: Unicode form NFC. Raises LocalpersError
-    if it is empty.
+    """UTF-8 of the passphrase in Unicode form NFC, so that all keyboards give the same bytes.
+
+    Raises LocalpersError if it is empty.
     """
     if not passphrase:
-        raise LocalpersError("The passphrase is empty: choose one of several words.")
+        raise LocalpersError("The passphrase is empty: choose one with several words.")
     return unicodedata.normalize("NFC", passphrase).encode("utf-8", "surrogateescape")

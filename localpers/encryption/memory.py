@@ -1,4 +1,6 @@
-"""Where plain text of an encrypted profile may lie: in memory, for as long as a command runs."""
+"""Memory-backed storage for decrypted files: plain text of an encrypted profile never reaches the
+disk.
+"""
 
 from __future__ import annotations
 
@@ -15,29 +17,29 @@ from typing import BinaryIO
 from localpers.errors import LocalpersError
 
 MEMORY = "LOCALPERS_MEMORY"
-"""Names a memory-backed folder to use instead of those that are tried."""
+"""Environment variable: the memory-backed folder to use instead of the default ones."""
 _TYPES = frozenset({"tmpfs", "ramfs"})
 _LOCK = ".lock"
 _GRACE_SECONDS = 60
-"""A folder this young without a lock belongs to a command that is just starting."""
+"""A younger folder without a lock belongs to a command that is starting."""
 
 
 def require_support() -> None:
-    """Raises LocalpersError where plain text could not be kept off the disk."""
+    """Raises LocalpersError on systems where plain text would reach the disk."""
     if sys.platform != "linux":
         raise LocalpersError(
-            "Encrypted profiles need Linux: elsewhere model files could be decrypted only to the "
-            "disk. Use the system's own disk encryption (FileVault, BitLocker) instead."
+            "Encrypted profiles require Linux: elsewhere model files would have to be decrypted to "
+            "disk. Use the system's disk encryption (FileVault, BitLocker) instead."
         )
 
 
 class WorkingFolder:
-    """A private folder in memory that goes with the process; what a killed one left is removed by
-    the next.
+    """A private folder in memory, removed when the process ends. Folders of killed processes are
+    removed by the next one.
     """
 
     def __init__(self) -> None:
-        """Raises LocalpersError where no memory-backed place is there."""
+        """Raises LocalpersError if there is no memory-backed folder."""
         require_support()
         place = memory_place()
         prefix = f"localpers-{os.getuid()}-"
@@ -46,11 +48,11 @@ class WorkingFolder:
         starting = self.path / f"{_LOCK}.new"
         self._lock = os.open(starting, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
-        # Only now: another command that found it unlocked would take the folder for abandoned.
+        # Renamed once locked: another command takes a folder with an unlocked file for abandoned.
         starting.rename(self.path / _LOCK)
 
     def remove(self) -> None:
-        """Safe to call twice."""
+        """Idempotent."""
         shutil.rmtree(self.path, ignore_errors=True)
         if self._lock >= 0:
             os.close(self._lock)
@@ -58,14 +60,12 @@ class WorkingFolder:
 
 
 def anonymous_file(name: str) -> BinaryIO:
-    """A file in memory that has no place in any file system and goes with the process; readers
-    open /proc/self/fd/N.
-    """
+    """A file in memory without a path, open at /proc/self/fd/N until the process ends."""
     return os.fdopen(os.memfd_create(name, os.MFD_CLOEXEC), "w+b")
 
 
 def free_bytes(folder: Path) -> int:
-    """What more the folder can hold; in memory no more than there is of it."""
+    """Free space in `folder`, at most the available memory if it is memory-backed."""
     free = shutil.disk_usage(folder).free
     if not is_in_memory(folder):
         return free
@@ -75,7 +75,7 @@ def free_bytes(folder: Path) -> int:
 
 
 def memory_place() -> Path:
-    """The memory-backed folder with the most room. Raises LocalpersError where there is none."""
+    """The memory-backed folder with the most free space. Raises LocalpersError if there is none."""
     stated = os.environ.get(MEMORY)
     tried = [stated] if stated else ["/dev/shm", os.environ.get("XDG_RUNTIME_DIR", "")]
     places = [Path(name) for name in tried if name]
@@ -85,15 +85,15 @@ def memory_place() -> Path:
     if not usable:
         names = ", ".join(map(str, places))
         raise LocalpersError(
-            f"No folder in memory (tmpfs) is writable here (tried {names}): mount one and name it "
-            f"in {MEMORY}. An encrypted profile is decrypted nowhere else."
+            f"No writable memory-backed folder (tmpfs) found (tried {names}): mount one and set "
+            f"{MEMORY} to it. Encrypted profiles are decrypted only in memory."
         )
     return max(usable, key=lambda place: shutil.disk_usage(place).free)
 
 
 def is_in_memory(folder: Path) -> bool:
-    """Whether the file system of `folder` is kept in memory (proc(5), mountinfo); of systems
-    other than Linux nothing is known.
+    """Whether `folder` is on a memory-backed file system (proc(5), mountinfo); False on other
+    systems than Linux.
     """
     mounts = Path("/proc/self/mountinfo")
     wanted, best, kind = folder.resolve(), -1, ""
@@ -101,7 +101,7 @@ def is_in_memory(folder: Path) -> bool:
         mount, _, rest = line.partition(" - ")
         escaped = mount.split()[4]
         point = re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), escaped)
-        # Of two mounts on one point the later one is seen.
+        # The later of two mounts on one point hides the earlier.
         if wanted.is_relative_to(point) and len(point) >= best:
             best, kind = len(point), rest.split()[0]
     return kind in _TYPES

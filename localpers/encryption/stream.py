@@ -1,9 +1,8 @@
 """A file in authenticated chunks: STREAM (Hoang, Reyhanitabar, Rogaway and Vizar, "Online
-Authenticated-Encryption and its Nonce-Reuse Misuse-Resistance", 2015) over AES-256-GCM, laid out
-as age lays out its payload.
+Authenticated-Encryption and its Nonce-Reuse Misuse-Resistance", 2015) over AES-256-GCM, in the
+layout of age's payload.
 
-Chunks that are changed, reordered, left out or cut off at the end do not decrypt, nor does a whole
-file under another name.
+Modified, reordered, missing or truncated chunks fail to decrypt, and so does a renamed file.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _COUNTER_BYTES = 11
 
 
 def encrypt_stream(source: BinaryIO, target: BinaryIO, key: MasterKey, name: str) -> None:
-    """Write what `source` holds to `target`, bound to `name`."""
+    """Encrypt `source` into `target`; the result decrypts only under the same `name`."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     salt = os.urandom(SALT_BYTES)
@@ -34,9 +33,9 @@ def encrypt_stream(source: BinaryIO, target: BinaryIO, key: MasterKey, name: str
 
 
 def decrypt_stream(source: BinaryIO, target: BinaryIO, key: MasterKey, name: str) -> None:
-    """Write the plain text of `source` to `target`, chunk by chunk, each verified before.
+    """Decrypt `source` into `target`; each chunk is verified before it is written.
 
-    Raises DamagedFile; what was written until then is no whole file.
+    Raises DamagedFile, in which case `target` is incomplete.
     """
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -53,7 +52,9 @@ def decrypt_stream(source: BinaryIO, target: BinaryIO, key: MasterKey, name: str
 
 
 def _numbered(source: BinaryIO, size: int) -> Iterator[tuple[bytes, bytes]]:
-    """(nonce, chunk): a counter and whether it is the last chunk; an empty file has one."""
+    """Yield (nonce, chunk). The nonce is a counter and a flag for the last chunk; an empty file has
+    one empty chunk.
+    """
     number, chunk = 0, source.read(size)
     while True:
         following = source.read(size)
@@ -66,6 +67,6 @@ def _numbered(source: BinaryIO, size: int) -> Iterator[tuple[bytes, bytes]]:
 
 def _damaged(name: str) -> DamagedFile:
     return DamagedFile(
-        f"The encrypted file {name} is damaged, or was changed by something else: restore it from "
-        "a backup, or remove it."
+        f"The encrypted file {name} is damaged or was modified: restore it from a backup, or "
+        "remove it."
     )

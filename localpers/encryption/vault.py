@@ -1,8 +1,8 @@
-"""Vault: the files of an encrypted profile, plain in a folder in memory, encrypted on the disk.
+"""Vault: the files of an encrypted profile, decrypted in a memory-backed folder.
 
-Paths stay paths: code reads and writes below `Vault.folder` as below any other folder. Where a file
-becomes visible as a whole (profile.write_atomically, weights.atomic.replacing) `keep` puts it into
-the profile, encrypted; `fetch` brings in the weights, which are large and mostly not needed.
+Code reads and writes below `Vault.folder` as in any other folder. localpers.atomic calls `keep` for
+each file that it replaces, which encrypts it to disk. `fetch` decrypts weights on demand, because
+they are large and seldom needed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import BinaryIO
 
-from localpers.encryption.files import private_folders, replaced, wipe
+from localpers.encryption.files import private_folders, replacing, wipe
 from localpers.encryption.keys import MasterKey
 from localpers.encryption.memory import WorkingFolder, anonymous_file
 from localpers.encryption.stream import decrypt_stream, encrypt_stream
@@ -27,29 +27,29 @@ from localpers.permissions import keep_private
 ENCRYPTED = ".enc"
 WEIGHTS = frozenset({".gguf", ".safetensors"})
 NEVER_KEPT = frozenset({"merged-f16.gguf", "base-without-vocabulary.gguf", "reference"})
-"""What a run makes on its way and removes; a resumed one makes it again."""
+"""Temporary files of a run; a resumed run creates them again."""
 MEASURING = "retrieval-"
-"""Likewise the index of a measurement."""
+"""Prefix of the temporary index of a measurement."""
 LAST = "run.json"
-"""It makes a run count: it comes after the other files of its folder and goes before them."""
+"""Marks a run as finished: written after the other files of its folder, removed before them."""
 
 _NOT_FETCHED = "not-fetched"
-"""Where the link in the place of weights leads that nobody asked for yet: nowhere."""
+"""Dangling target of the symbolic link that stands for weights not fetched yet."""
 
-State = tuple[int, int, int]
-"""A file's inode, size and time of change."""
+Stamp = tuple[int, int, int]
+"""Inode, size and modification time of a file."""
 
 
 @dataclass(slots=True)
 class _Known:
-    """A file as last seen: encrypted on the disk, and plain in memory (None: not fetched)."""
+    """Stamps of a file: encrypted on disk, and decrypted in memory (None: not fetched)."""
 
-    kept: State
-    plain: State | None
+    kept: Stamp
+    plain: Stamp | None
 
 
 class Vault:
-    """Open from the first use of `folder` until `close`."""
+    """Opened by the first use of `folder`; `close` encrypts changes and clears the memory."""
 
     def __init__(self, root: Path, master: MasterKey) -> None:
         self._root = root
@@ -64,17 +64,19 @@ class Vault:
 
     @property
     def folder(self) -> Path:
-        """Where the plain files are. Raises LocalpersError for no place in memory, DamagedFile."""
+        """Folder of the decrypted files. Raises DamagedFile, and LocalpersError if there is no
+        memory-backed folder.
+        """
         if self._working is None:
             self._open()
         assert self._working is not None
         return self._working.path
 
     def _open(self) -> None:
-        keep_private()  # A crash must not write the memory of this process to the disk.
+        keep_private()  # No core dumps.
         self._working = WorkingFolder()
         _opened.append(self)
-        _end_with_the_process()
+        _clean_up_at_exit()
         try:
             (self.folder / "runs").mkdir(mode=0o700)
             self.refresh()
@@ -83,35 +85,34 @@ class Vault:
             raise
 
     def refresh(self) -> None:
-        """Take in what other processes changed since."""
+        """Load changes made by other processes."""
         if self._working is None:
             return
-        there = {self._name(file): file for file in kept_files(self._root)}
-        for name in self._known.keys() - there.keys():
+        on_disk = {_name(file, self._root): file for file in kept_files(self._root)}
+        for name in self._known.keys() - on_disk.keys():
             (self.folder / name).unlink(missing_ok=True)
             del self._known[name]
             with suppress(OSError):
                 (self.folder / name).parent.rmdir()
         (self.folder / "runs").mkdir(mode=0o700, exist_ok=True)
-        for name, file in there.items():
-            state = _state(file)
+        for name, file in on_disk.items():
+            stamp = _stamp(file)
             known = self._known.get(name)
-            if known is not None and known.kept == state:
+            if known is not None and known.kept == stamp:
                 continue
             plain = self.folder / name
             private_folders(plain.parent, self.folder)
             if plain.suffix in WEIGHTS:
-                _point(plain, _NOT_FETCHED)
-                self._known[name] = _Known(state, None)
+                _link(plain, _NOT_FETCHED)
+                self._known[name] = _Known(stamp, None)
                 continue
-            with file.open("rb") as source, replaced(plain) as target:
-                decrypt_stream(source, target, self._master, name)
-            self._known[name] = _Known(state, _state(plain))
+            _decrypt(file, plain, self._master, name)
+            self._known[name] = _Known(stamp, _stamp(plain))
 
     def fetch(self, path: Path) -> None:
-        """Make the weights at `path`, below `folder`, readable there; nothing where there are none.
+        """Decrypt the weights at `path`, below `folder`, if there are any.
 
-        They lie in a file without a name, whatever the size of the file system of `folder`.
+        They go to an anonymous file, whatever the size of the file system of `folder`.
         """
         name = path.relative_to(self.folder).as_posix()
         known = self._known.get(name)
@@ -122,10 +123,10 @@ class Vault:
             decrypt_stream(source, file, self._master, name)
         file.flush()
         self._anonymous.append(file)
-        _point(path, f"/proc/self/fd/{file.fileno()}")
+        _link(path, f"/proc/self/fd/{file.fileno()}")
 
     def keep(self, path: Path) -> None:
-        """Encrypt the file at `path`, below `folder`, or all in the folder there, to the disk."""
+        """Encrypt the file or folder at `path`, below `folder`, to disk."""
         if path.is_dir():
             for file in sorted(path.rglob("*")):
                 if file.is_file():
@@ -136,36 +137,35 @@ class Vault:
             return
         kept = self._kept(name)
         private_folders(kept.parent, self._root)
-        plain = _state(path)
-        with path.open("rb") as source, replaced(kept) as target:
-            encrypt_stream(source, target, self._master, name)
-        self._known[name] = _Known(_state(kept), plain)
+        plain = _stamp(path)
+        _encrypt(path, kept, self._master, name)
+        self._known[name] = _Known(_stamp(kept), plain)
 
     def sync(self) -> None:
-        """Keep what changed, and remove from the disk what was removed here."""
+        """Encrypt changed files to disk and remove deleted ones."""
         if self._working is None:
             return
-        there = [file for file in self.folder.rglob("*") if file.is_file()]
+        files = [file for file in self.folder.rglob("*") if file.is_file()]
         for name in sorted(self._known, key=lambda name: not name.endswith(LAST)):
             if not os.path.lexists(self.folder / name):
                 self._kept(name).unlink(missing_ok=True)
                 del self._known[name]
                 with suppress(OSError):
                     self._kept(name).parent.rmdir()
-        for file in sorted(there, key=lambda file: file.name == LAST):
+        for file in sorted(files, key=lambda file: file.name == LAST):
             known = self._known.get(file.relative_to(self.folder).as_posix())
-            if not file.is_symlink() and (known is None or known.plain != _state(file)):
+            if not file.is_symlink() and (known is None or known.plain != _stamp(file)):
                 self.keep(file)
 
     def close(self) -> None:
-        """Sync, and remove what is in memory."""
+        """Sync, then clear the memory."""
         try:
             self.sync()
         finally:
             self._remove()
 
     def place(self, path: Path) -> Path:
-        """Where the file at `path`, below `folder`, lies encrypted."""
+        """The encrypted file for `path`, below `folder`."""
         return self._kept(path.relative_to(self.folder).as_posix())
 
     def _remove(self) -> None:
@@ -181,19 +181,16 @@ class Vault:
     def _kept(self, name: str) -> Path:
         return self._root / (name + ENCRYPTED)
 
-    def _name(self, kept: Path) -> str:
-        return kept.relative_to(self._root).as_posix().removesuffix(ENCRYPTED)
-
 
 def keep(path: Path) -> None:
-    """To be called where a file, or a folder of files, became visible as a whole."""
+    """Encrypt a complete file, or folder of files, to disk if its profile is encrypted."""
     for vault in _opened:
         if path.is_relative_to(vault.folder):
             vault.keep(path)
 
 
 def fetch(path: Path) -> Path:
-    """`path`, with its content at hand if it is that of weights in an encrypted profile."""
+    """Return `path`, decrypted first if it is a weights file of an encrypted profile."""
     for vault in _opened:
         if path.is_relative_to(vault.folder):
             vault.fetch(path)
@@ -201,29 +198,49 @@ def fetch(path: Path) -> Path:
 
 
 def kept_files(root: Path) -> list[Path]:
-    """The encrypted files of the profile in `root`, by name."""
+    """Encrypted files of the profile in `root`, sorted."""
     found = (file for file in root.rglob(f"*{ENCRYPTED}") if file.is_file())
     return sorted(file for file in found if not file.name.startswith("."))
 
 
 def encrypt_file(path: Path, root: Path, master: MasterKey) -> None:
-    """Put the encrypted form of `path`, below `root`, in its place; can be done again."""
+    """Replace the plain file `path`, below `root`, with its encrypted form; can be repeated."""
     name = path.relative_to(root).as_posix()
-    with path.open("rb") as source, replaced(root / (name + ENCRYPTED)) as target:
-        encrypt_stream(source, target, master, name)
+    _encrypt(path, root / (name + ENCRYPTED), master, name)
     wipe(path)
 
 
 def decrypt_file(kept: Path, root: Path, master: MasterKey) -> None:
-    """Put the plain form of the encrypted file `kept` in its place; can be done again."""
-    name = kept.relative_to(root).as_posix().removesuffix(ENCRYPTED)
-    with kept.open("rb") as source, replaced(root / name) as target:
-        decrypt_stream(source, target, master, name)
+    """Replace the encrypted file `kept` with its plain form; can be repeated."""
+    name = _name(kept, root)
+    _decrypt(kept, root / name, master, name)
     kept.unlink()
 
 
-def is_passing(name: str) -> bool:
-    """Whether the file `name` (relative to the profile) is one that a run makes on its way."""
+def _encrypt(plain: Path, kept: Path, master: MasterKey, name: str) -> None:
+    with (
+        plain.open("rb") as source,
+        replacing(kept) as temporary,
+        temporary.open("wb") as target,
+    ):
+        encrypt_stream(source, target, master, name)
+
+
+def _decrypt(kept: Path, plain: Path, master: MasterKey, name: str) -> None:
+    with (
+        kept.open("rb") as source,
+        replacing(plain) as temporary,
+        temporary.open("wb") as target,
+    ):
+        decrypt_stream(source, target, master, name)
+
+
+def _name(kept: Path, root: Path) -> str:
+    return kept.relative_to(root).as_posix().removesuffix(ENCRYPTED)
+
+
+def is_temporary(name: str) -> bool:
+    """Whether `name` (relative to the profile) is a temporary file, which is never encrypted."""
     return not _is_kept(name)
 
 
@@ -233,40 +250,40 @@ def _is_kept(name: str) -> bool:
     )
 
 
-def _point(link: Path, target: str) -> None:
+def _link(link: Path, target: str) -> None:
     link.unlink(missing_ok=True)
     link.symlink_to(target)
 
 
-def _state(path: Path) -> State:
+def _stamp(path: Path) -> Stamp:
     status = path.stat()
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 _opened: list[Vault] = []
-_ENDING = (signal.SIGTERM, signal.SIGHUP)
-_prepared = False
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+_registered = False
 
 
-def _end_with_the_process() -> None:
-    """A process that is told to end takes its plain text along."""
-    global _prepared
-    if _prepared:
+def _clean_up_at_exit() -> None:
+    """Remove decrypted files at exit and on signals."""
+    global _registered
+    if _registered:
         return
-    _prepared = True
-    atexit.register(_forget)
+    _registered = True
+    atexit.register(_remove_all)
     if threading.current_thread() is threading.main_thread():
-        for number in _ENDING:
+        for number in _SIGNALS:
             if signal.getsignal(number) is signal.SIG_DFL:
-                signal.signal(number, _leave)
+                signal.signal(number, _clean_up_and_exit)
 
 
-def _forget() -> None:
+def _remove_all() -> None:
     for vault in tuple(_opened):
         vault._remove()
 
 
-def _leave(number: int, _frame: FrameType | None) -> None:
+def _clean_up_and_exit(number: int, _frame: FrameType | None) -> None:
     for vault in _opened:
         shutil.rmtree(vault.folder, ignore_errors=True)
     signal.signal(number, signal.SIG_DFL)

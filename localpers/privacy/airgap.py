@@ -1,8 +1,8 @@
-"""No way out: after `seal`, nothing in this process can reach another machine.
+"""Airgap: after `seal`, this process cannot reach another machine.
 
-On Linux the kernel refuses it, to native code and to children as well (kernel_filter). Everywhere
-an audit hook (PEP 578) refuses it to Python code, with a message that says who refused; where there
-is no filter, native code is beyond its sight: docs/privacy.md says what that means.
+On Linux the kernel refuses connections of native code and child processes too (kernel_filter). On
+all systems an audit hook (PEP 578) refuses connections of Python code with a clear message. Without
+a kernel filter, native code is not restricted: see docs/privacy.md.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ OFFLINE = {
     "TOKENIZERS_PARALLELISM": "false",
     "TQDM_DISABLE": "1",
 }
-"""What the libraries read to stay offline, to report to nobody, and to keep off the terminal."""
+"""Environment variables that keep libraries offline, without telemetry, and off the terminal."""
 
 _REFUSAL = "localpers does not open connections to other machines"
 _AF_UNIX = 1
@@ -53,41 +53,37 @@ _RESOLVING = frozenset(
 class _State:
     hooked: bool = False
     filtered: bool = False
-    serving: bool = False
     unfiltered_because: str = ""
 
 
 _state = _State()
 
 
-def seal(serving: bool = False) -> None:
-    """Refuse every way to another machine, for the rest of this process and its children.
+def seal() -> None:
+    """Refuse all connections to other machines for the rest of this process and its children.
 
-    A server binds and listens first and then calls this with `serving`: accepting, and answering
-    on what it accepted, goes on working; no socket can be made, bound or connected any more.
-    Where the kernel cannot refuse, Python's own connections are refused all the same, and
-    `unfiltered_because` says why.
+    Without a kernel filter only Python's own connections are refused; `unfiltered_because` tells
+    why.
     """
     os.environ.update(OFFLINE)
-    _state.serving = serving
     if not _state.hooked:
         sys.addaudithook(_refuse)
         _state.hooked = True
-    if not _state.filtered or serving:
+    if not _state.filtered:
         try:
-            install(serving)
+            install()
             _state.filtered = True
         except FilterUnavailable as error:
             _state.unfiltered_because = str(error)
 
 
 def is_filtered() -> bool:
-    """Whether the kernel refuses for this process."""
+    """Whether the kernel filter is installed."""
     return _state.filtered
 
 
 def unfiltered_because() -> str:
-    """Why the kernel does not refuse for this sealed process; empty where it does."""
+    """Why this sealed process has no kernel filter; empty if it has one."""
     return "" if _state.filtered else _state.unfiltered_because
 
 
@@ -95,9 +91,8 @@ def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
     if not event.startswith("socket."):
         return
     if event == "socket.__new__":
-        # A wrapper around an accepted connection is made by the same call as a new socket; -1 is
-        # one around a descriptor.
-        refused = not _state.serving and arguments[1] not in (_AF_UNIX, -1)
+        # -1: a wrapper around an existing descriptor.
+        refused = arguments[1] not in (_AF_UNIX, -1)
     elif event in ("socket.connect", "socket.sendto"):
         refused = True
     elif event == "socket.sendmsg":

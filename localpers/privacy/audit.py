@@ -1,8 +1,7 @@
-"""The proof of what docs/privacy.md promises, on this machine and at this moment.
+"""Verify the guarantees of docs/privacy.md on this machine.
 
-Being offline proves nothing. So every attempt is made twice: by a child that was started before
-this process was sealed, which has to succeed, and after that by a child and a thread of the sealed
-process, which have to get EPERM.
+Being offline proves nothing, so every attempt is made twice: a child started before this process is
+sealed must succeed; a child and a thread of the sealed process must get EPERM.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localpers.errors import LocalpersError
-from localpers.permissions import Entry, entries, links, mend
+from localpers.permissions import Entry, entries, links, restrict
 from localpers.privacy import airgap, probes
 from localpers.privacy.process_title import TITLE
 from localpers.profile import home, profile_names, profiles_folder
@@ -25,16 +24,16 @@ from localpers.profile import home, profile_names, profiles_folder
 REFUSED = "EPERM"
 _SECONDS = 60
 _CONTROLS = ("tcp", "udp", "native call")
-"""What any program can make on any machine: where the control child cannot, nothing is proved."""
+"""Attempts that succeed on any machine; if the control child fails, the audit proves nothing."""
 _WRITABLE_BY_OTHERS = 0o022
-_UNSEEN = "a link: nothing is known of what it leads to"
+_UNCHECKED = "a link: its target is not checked"
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """One attempt: what came of it in the sealed process and in the control child.
+    """One attempt with its outcome in the sealed process and in the control child.
 
-    `holds` is None for what is not promised on this system.
+    `holds` is None if nothing is promised on this system.
     """
 
     attempt: str
@@ -46,7 +45,7 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A file or folder that localpers keeps. `was` is the mode it had, None if it was right."""
+    """A file or folder of localpers. `was` is its mode before the audit fixed it, else None."""
 
     path: Path
     is_folder: bool
@@ -59,7 +58,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """`unfiltered_because` says why the kernel refuses nothing here, empty where it does."""
+    """`unfiltered_because` tells why there is no kernel filter; empty if there is one."""
 
     proofs: list[Proof]
     kept: list[Kept]
@@ -67,20 +66,19 @@ class Audit:
 
     @property
     def holds(self) -> bool:
-        """Whether everything promised on this system was seen to hold."""
+        """Whether every promise holds."""
         return all(proof.holds is not False for proof in self.proofs) and not any(
             kept.complaint for kept in self.kept
         )
 
 
 def audit(models: Path) -> Audit:
-    """Seal this process, try every way out, and look at every file; loose modes are mended.
+    """Seal this process, try every way out, and check every file; wrong modes are fixed.
 
-    It has to be called before the process is sealed. Raises LocalpersError where no child can be
-    started.
+    Raises LocalpersError if the process is sealed already or cannot start a child.
     """
     if airgap.is_filtered():
-        raise LocalpersError("This process is sealed already: run 'localpers audit' by itself.")
+        raise LocalpersError("This process is already sealed: run 'localpers audit' on its own.")
     control = _probed_by_a_child()
     native = _in_an_older_thread(probes.native_socket, airgap.seal)
     filtered = airgap.is_filtered()
@@ -104,12 +102,12 @@ def _probed_by_a_child(*arguments: str) -> dict[str, str]:
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         raise LocalpersError(
             f"The audit could not start a child process ({type(error).__name__}): "
-            "run it where processes may be started."
+            "run it where processes can be started."
         ) from None
 
 
 def _in_an_older_thread(attempt: Callable[[], str], seal: Callable[[], None]) -> str:
-    """What comes of `attempt` after `seal` in a thread that was there before."""
+    """Outcome of `attempt` after `seal`, in a thread started before."""
     sealed = threading.Event()
     found: list[str] = []
 
@@ -129,7 +127,7 @@ def _in_an_older_thread(attempt: Callable[[], str], seal: Callable[[], None]) ->
 
 def _control_proof(control: dict[str, str]) -> Proof:
     able = all(control.get(name) == probes.MADE for name in _CONTROLS)
-    outcome = "makes sockets" if able else "cannot make sockets: nothing is proved here"
+    outcome = "creates sockets" if able else "cannot create sockets: this proves nothing"
     return Proof("a process that is not sealed", "", outcome, "the control", able)
 
 
@@ -168,7 +166,7 @@ def _title_proof() -> Proof:
     try:
         line = Path("/proc/self/cmdline").read_bytes().rstrip(b"\0").decode(errors="replace")
     except OSError:
-        return Proof("reading the command line", "not to be seen here", "", by, None)
+        return Proof("reading the command line", "not available here", "", by, None)
     hidden = line == TITLE
     return Proof("reading the command line", TITLE if hidden else "arguments", "", by, hidden)
 
@@ -176,8 +174,8 @@ def _title_proof() -> Proof:
 def _kept(models: Path) -> list[Kept]:
     profiles = [profiles_folder() / name for name in profile_names()]
     roots = [home(), *(profile for profile in profiles if profile.is_symlink())]
-    mended = {entry.path: entry.mode for root in roots for entry in mend(root)}
-    kept = [_personal(e, mended.get(e.path)) for root in roots for e in entries(root)]
+    fixed = {entry.path: entry.mode for root in roots for entry in restrict(root)}
+    kept = [_personal(e, fixed.get(e.path)) for root in roots for e in entries(root)]
     kept += [_link(link) for root in roots for link in links(root) if link not in roots]
     if not models.is_relative_to(home()):
         kept += [_public(entry) for entry in entries(models)]
@@ -185,21 +183,21 @@ def _kept(models: Path) -> list[Kept]:
 
 
 def _personal(entry: Entry, was: int | None) -> Kept:
-    complaint = "open to others and not yours to change" if entry.is_loose else ""
+    complaint = "accessible by others and owned by another user" if entry.is_open else ""
     if entry.owner != os.getuid():
-        complaint = "another user's"
+        complaint = "owned by another user"
     what = "model" if entry.path.suffix == ".gguf" else "data"
     return _kept_as(entry, what, was, complaint)
 
 
 def _link(path: Path) -> Kept:
-    return Kept(path, False, 0, path.lstat().st_mode & 0o777, "link", None, _UNSEEN)
+    return Kept(path, False, 0, path.lstat().st_mode & 0o777, "link", None, _UNCHECKED)
 
 
 def _public(entry: Entry) -> Kept:
-    """Base models hold nothing of anyone, and may be shared; but none may be exchanged."""
-    exchangeable = entry.mode & _WRITABLE_BY_OTHERS or entry.owner not in (0, os.getuid())
-    return _kept_as(entry, "base model", None, "others may exchange it" if exchangeable else "")
+    """Base models hold no personal data and may be readable, but others must not replace them."""
+    replaceable = entry.mode & _WRITABLE_BY_OTHERS or entry.owner not in (0, os.getuid())
+    return _kept_as(entry, "base model", None, "others can replace it" if replaceable else "")
 
 
 def _kept_as(entry: Entry, what: str, was: int | None, complaint: str) -> Kept:

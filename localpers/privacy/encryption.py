@@ -1,25 +1,24 @@
-"""A profile from plain to encrypted and back, and another secret for it.
+"""Encrypt and decrypt a profile, and change its secret.
 
-Every step can be done again, so that an interrupted command goes on when it is run once more; until
-then no other command opens the profile (Profile.open).
+Every step can be repeated: running an interrupted command again finishes it. Until then no other
+command opens the profile (Profile.open).
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from localpers.encryption.files import wipe
-from localpers.encryption.keys import HEADER, Header, Kind, MasterKey, State
+from localpers.encryption.keys import HEADER, Header, MasterKey, SecretKind, State
 from localpers.encryption.memory import memory_place, require_support
 from localpers.encryption.vault import (
     ENCRYPTED,
     decrypt_file,
     encrypt_file,
-    is_passing,
+    is_temporary,
     kept_files,
 )
 from localpers.errors import LocalpersError
@@ -27,36 +26,36 @@ from localpers.profile import Profile
 from localpers.store.cipher import decrypt_database, encrypt_database
 
 Progress = Callable[[int, int], None]
-"""Called with files done and files in all."""
+"""Called with the number of files done and in total."""
 _LOCKS = frozenset({"writer.lock", "writer.json", "measuring.lock", "measuring.json"})
 
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """What opens a profile: `value` comes from where `kind` says; `id` names it in a keyring."""
+    """The secret of a profile; `id` is its name in the keyring."""
 
-    kind: Kind
+    kind: SecretKind
     value: bytes
     id: str = ""
 
 
 def encrypt_profile(profile: Profile, secret: Secret, progress: Progress | None = None) -> int:
-    """Encrypt all files of `profile` (as of `locked_profile`), or go on with it; how many were.
+    """Encrypt all files of `profile` (from Profile.locked), or resume; returns how many.
 
-    Raises LocalpersError on other systems than Linux and where it is encrypted already,
-    WrongSecret where it was begun with another one.
+    Raises LocalpersError on systems other than Linux and if the profile is already encrypted,
+    WrongSecret if an interrupted encryption was started with another secret.
     """
     require_support()
-    memory_place()  # Without one it could not be opened again.
+    memory_place()  # Without one the profile could not be opened again.
     _refuse_links(profile)
-    with _held(profile, "profiles encrypt"):
+    with profile.exclusive("profiles encrypt"):
         header = Header.load(profile.root)
         if header is None:
             header, master = Header.new(secret.value, secret.kind, secret.id)
         elif header.state is State.ENCRYPTED:
             raise LocalpersError(
-                f"Profile '{profile.name}' is encrypted already: 'localpers profiles rekey "
-                f"{profile.name}' changes what opens it."
+                f"Profile '{profile.name}' is already encrypted: 'localpers profiles rekey "
+                f"{profile.name}' changes its secret."
             )
         else:
             master = header.unlock(secret.value)
@@ -64,60 +63,53 @@ def encrypt_profile(profile: Profile, secret: Secret, progress: Progress | None 
         encrypt_database(profile.database, master.of_database())
         files = list(_plain_files(profile.root))
         for file in _each(files, progress):
-            if is_passing(file.relative_to(profile.root).as_posix()):
+            if is_temporary(file.relative_to(profile.root).as_posix()):
                 wipe(file)
             else:
                 encrypt_file(file, profile.root, master)
-        _synced(profile.root)
+        _sync_folders(profile.root)
         header.in_state(State.ENCRYPTED).save(profile.root)
         return len(files)
 
 
 def decrypt_profile(profile: Profile, secret: Secret, progress: Progress | None = None) -> int:
-    """The reverse of encrypt_profile, after which the header goes."""
-    with _held(profile, "profiles decrypt"):
+    """Inverse of encrypt_profile; removes the header last."""
+    with profile.exclusive("profiles decrypt"):
         header, master = _unlocked(profile, secret)
         header.in_state(State.DECRYPTING).save(profile.root)
         decrypt_database(profile.database, master.of_database())
         files = kept_files(profile.root)
         for file in _each(files, progress):
             decrypt_file(file, profile.root, master)
-        _synced(profile.root)
+        _sync_folders(profile.root)
         wipe(profile.root / HEADER)
         return len(files)
 
 
 def change_secret(profile: Profile, secret: Secret, new: Secret) -> None:
-    """Let `new` open the profile instead of `secret`: the header is replaced as a whole."""
+    """Replace `secret` by `new`; only the header changes."""
     with profile.writing("profiles rekey"):
         header, master = _unlocked(profile, secret)
         header.rewrapped(master, new.value, new.kind, new.id).save(profile.root)
 
 
-@contextmanager
-def _held(profile: Profile, command: str) -> Iterator[None]:
-    """For nobody else, also not for who only measures: what that writes would be plain."""
-    with profile.writing(command), profile.measuring(command):
-        yield
-
-
 def _refuse_links(profile: Profile) -> None:
-    """What a link leads to would stay plain, and be missed in the encrypted profile."""
+    """The target of a link would stay plain and be missing from the encrypted profile."""
     for path in profile.root.rglob("*"):
         if path.is_symlink():
             raise LocalpersError(
-                f"{path} is a link: put what it leads to in its place, and run this again. "
+                f"{path} is a symbolic link: replace it with its target and run this again. "
                 "Nothing was changed."
             )
 
 
 def header_of(profile: Profile) -> Header:
-    """Raises LocalpersError where the profile is not encrypted, nor on its way to it."""
+    """The header of an encrypted profile. Raises LocalpersError if it is not encrypted."""
     header = Header.load(profile.root)
     if header is None:
         raise LocalpersError(
-            f"Profile '{profile.name}' is not encrypted: 'localpers profiles encrypt "
-            f"{profile.name}' does that."
+            f"Profile '{profile.name}' is not encrypted: run 'localpers profiles encrypt "
+            f"{profile.name}' first."
         )
     return header
 
@@ -135,7 +127,7 @@ def _each(files: Sequence[Path], progress: Progress | None) -> Iterator[Path]:
 
 
 def _plain_files(root: Path) -> Iterator[Path]:
-    """What is to be encrypted: all but the database, the header and the lock."""
+    """All files to encrypt, without the database, the header and the locks."""
     for file in sorted(root.rglob("*")):
         name = file.relative_to(root).as_posix()
         if file.is_dir() or name in _LOCKS or name in (HEADER, "index.sqlite"):
@@ -145,8 +137,8 @@ def _plain_files(root: Path) -> Iterator[Path]:
         yield file
 
 
-def _synced(root: Path) -> None:
-    """Names that went and came are on the disk, too, before the header says so."""
+def _sync_folders(root: Path) -> None:
+    """Flush renames and removals to disk before the header records the new state."""
     for folder in (root, *(path for path in root.rglob("*") if path.is_dir())):
         handle = os.open(folder, os.O_RDONLY)
         try:

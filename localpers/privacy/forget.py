@@ -1,8 +1,8 @@
-"""Forget documents: their text leaves the index, the runs and, with the adapters that learned from
-it, the weights. The user's own files are not touched.
+"""Forget documents: remove them from the index and the runs, and delete the weights of adapters
+that learned from them. The user's own files are not changed.
 
-What is to be forgotten is written down first (localpers.forgotten.Forgetting), every step can be
-done twice, and the note goes last: after an interruption at any point `finish` does the rest.
+A record of the work (localpers.forgotten.Forgetting) is written first and removed last, and every
+step can be repeated, so that `finish` completes a forget that was interrupted at any point.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ if TYPE_CHECKING:
 
 FEWEST_ID_CHARACTERS = 6
 EVALUATION_FILES = ("evaluation.json", "evaluation.partial.jsonl", "report.html")
-"""What `eval` leaves in a run's folder; it quotes what was held out and what was retrievable."""
+"""Files that `eval` writes to a run's folder; they quote documents."""
 _AT_ONCE = 200
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Affected:
-    """A run whose adapter learned from what is forgotten, or was about to. `base` and `recipe` are
-    its own; `action`: `demoted` (it answered until now), `removed` (it did not) or `abandoned` (it
-    was interrupted). Its weights go in any case.
+    """A run that learned from forgotten documents and loses its weights.
+
+    `action` is `demoted` (it was promoted), `removed` (it was not) or `abandoned` (interrupted).
     """
 
     run: str
@@ -51,8 +51,8 @@ class Affected:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`documents` are those in the index; `origins` what is known of earlier versions and of files
-    that are gone, from the runs; `forgetting` is what is done, by the key of `forgotten`.
+    """What a forget removes: `documents` in the index, and `origins` (in runs) of earlier versions
+    and deleted files.
     """
 
     documents: tuple[StoredDocument, ...]
@@ -63,10 +63,10 @@ class Plan:
 
 
 def plan(profile: Profile, store: Store, paths: Sequence[Path], ids: Sequence[str]) -> Plan:
-    """What forgetting everything at or below `paths`, and the documents whose content hashes begin
-    with `ids`, means; nothing is changed. Documents of the same text go with them.
+    """Plan to forget everything at or below `paths`, documents whose content hashes begin with
+    `ids`, and documents with the same text. Changes nothing.
 
-    Raises LocalpersError where a path or an id stands for nothing, or an id for several.
+    Raises LocalpersError if a path or id matches nothing, or an id matches several documents.
     """
     runs = all_runs(profile)
     origins = [origin for run in runs for origin in run.origins()]
@@ -97,7 +97,7 @@ def plan(profile: Profile, store: Store, paths: Sequence[Path], ids: Sequence[st
     files |= {path for path, part in places if not part}
     digests = [forgotten.of_file(path) for path in sorted(files)]
     digests += [forgotten.of_document(d.path, d.part, d.text) for d in known]
-    # Of what is in no index any more only the place is known.
+    # Of documents no longer indexed only the place is known.
     digests += [forgotten.of_document(o.path, o.part, "") for o in sorted(set(earlier))]
     return Plan(
         documents=tuple(documents),
@@ -109,9 +109,10 @@ def plan(profile: Profile, store: Store, paths: Sequence[Path], ids: Sequence[st
 
 
 def forget(profile: Profile, store: Store, planned: Plan, show: Progress | None = None) -> None:
-    """Do what was planned. The caller holds the profile for writing and for measuring.
+    """Carry out the plan. The caller holds Profile.exclusive.
 
-    Raises LocalpersError while another command reads the database; it is finished later then.
+    Raises LocalpersError while another command reads the database; the next command then finishes
+    the forget.
     """
     planned.forgotten.save()  # The key may be new.
     planned.forgetting.save(profile)
@@ -119,7 +120,7 @@ def forget(profile: Profile, store: Store, planned: Plan, show: Progress | None 
 
 
 def finish(profile: Profile, store: Store, show: Progress | None = None) -> bool:
-    """Finish a forget that was begun; returns whether there was one. Otherwise as `forget`."""
+    """Finish an interrupted forget; returns whether there was one. Raises as `forget`."""
     forgetting = Forgetting.interrupted(profile)
     if forgetting is None:
         return False
@@ -135,7 +136,7 @@ def finish(profile: Profile, store: Store, show: Progress | None = None) -> bool
     profile.withdraw(answered - able)
     for run in all_runs(profile):
         _clean_run(run, hashes, run.id in tainted)
-    # What was measured without a run does not tell which documents it quotes.
+    # Evaluations without a run do not record which documents they quote.
     _remove(profile.files / "evaluation")
     _clean_store(store, hashes, forgetting.files, show)
     if profile.vault is not None:
@@ -149,7 +150,7 @@ def finish(profile: Profile, store: Store, show: Progress | None = None) -> bool
 
 
 def gone(store: Store, runs: Iterable[RunFolder]) -> dict[str, list[str]]:
-    """run → the paths of files that its adapter learned from and that are not indexed any more."""
+    """run → paths of files that its adapter learned from and that are no longer indexed."""
     indexed = store.files.paths()
     found: dict[str, list[str]] = {}
     for run in runs:
@@ -162,7 +163,7 @@ def gone(store: Store, runs: Iterable[RunFolder]) -> dict[str, list[str]]:
 
 
 def _known_names(path: Path, store: Store, origins: Sequence[Origin]) -> list[str]:
-    """The names of `path` at or below which something is known; raises LocalpersError for none."""
+    """The paths in the index or in runs that stand for `path`. Raises LocalpersError for none."""
     known = [
         name
         for name in sorted(names_of(path))
@@ -170,8 +171,8 @@ def _known_names(path: Path, store: Store, origins: Sequence[Origin]) -> list[st
     ]
     if not known:
         raise LocalpersError(
-            f"Nothing at {path.expanduser().absolute()} is indexed, nor did a run learn from it: "
-            "check the path ('localpers search --json' names those of the documents)."
+            f"Nothing at {path.expanduser().absolute()} is indexed or known to a run: check the "
+            "path ('localpers search --json' shows the paths of documents)."
         )
     return known
 
@@ -193,8 +194,8 @@ def _the_hash(id: str, store: Store, runs: Iterable[RunFolder], origins: Iterabl
         return found.pop()
     what = f"{len(found)} documents begin" if found else "no document begins"
     raise LocalpersError(
-        f"'{id}': {what} with it. Name {FEWEST_ID_CHARACTERS} or more characters of a document's "
-        "id, as 'localpers forget FILE --dry-run' and 'localpers search --json' show it."
+        f"'{id}': {what} with it. Use {FEWEST_ID_CHARACTERS} or more characters of an id shown by "
+        "'localpers forget FILE --dry-run' or 'localpers search --json'."
     )
 
 
@@ -238,7 +239,7 @@ def _remove_weights(run: RunFolder) -> None:
 
 
 def _redact(run: RunFolder, hashes: frozenset[str]) -> None:
-    """Take the documents out of a run whose adapter has not learned from them."""
+    """Remove the documents from a run whose adapter did not learn from them."""
     for name in EVALUATION_FILES:
         (run.path / name).unlink(missing_ok=True)
     for path in (run.held_out, run.provenance):

@@ -1,13 +1,12 @@
-"""What the Linux kernel refuses this process, its threads and its children: a seccomp filter.
+"""The seccomp filter that blocks network access of this process, its threads and its children.
 
-Refused is what leaves the machine, with EPERM at the first call: every socket but a local stream,
-connecting, io_uring's way around both, and the ways to borrow a socket, or a hand, of a process
-that is not sealed. Local stream sockets stay, because asyncio, multiprocessing and GPU drivers make
-them; nothing can be connected to one from here. System calls of another architecture (32-bit and
-x32) are refused altogether.
+It refuses with EPERM: all sockets except local stream sockets, connecting, io_uring as a way around
+both, and ways to control, or use a socket of, a process that is not sealed. Local stream sockets
+are allowed, because asyncio, multiprocessing and GPU drivers create them, but cannot be connected.
+System calls of other architectures (32-bit, x32) are refused.
 
-Not refused, because no filter can see it: files on network drives, and /proc/PID/mem of the same
-user's processes where the system has no Yama. See seccomp(2), socket(2), unix(7), ioctl_tty(2).
+A filter cannot refuse files on network drives, nor /proc/PID/mem of the same user's processes on
+systems without Yama. See seccomp(2), socket(2), unix(7), ioctl_tty(2).
 """
 
 from __future__ import annotations
@@ -26,41 +25,37 @@ _SONAMES = {"c": "libc.so.6", "seccomp": LIBRARY}
 _AF_UNIX = 1
 _SOCK_TYPES = 0xF
 _SOCK_DGRAM, _SOCK_RAW = 2, 3
-"""Local datagrams go to any socket by its name (a logger's, a resolver's) without a connection; the
-kernel makes a local raw socket one of them."""
+"""Local datagrams reach any named socket (a logger, a resolver) without a connection; the kernel
+treats local raw sockets as datagram sockets."""
 _INT = 0xFFFFFFFF
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
-"""Typing into the terminal what the user's shell then runs."""
+"""These insert input into the terminal, which the user's shell would run."""
 
 _CONNECTING: tuple[str | int, ...] = ("connect",)
 _MESSAGES: tuple[str | int, ...] = ("sendmsg", "sendmmsg", "recvmsg", "recvmmsg")
-"""Their addresses stand behind a pointer, and they carry sockets of other processes."""
+"""A filter cannot see their addresses, which are behind a pointer; they can also pass sockets."""
 _IO_URING: tuple[str | int, ...] = (425, 426, 427)
 _PIDFD_GETFD = 438
-"""By number, the same on every architecture: older libseccomp does not know the names."""
+"""Numbers, the same on all architectures: older libseccomp does not know the names."""
 _BORROWING: tuple[str | int, ...] = (
     _PIDFD_GETFD,
     "ptrace",
     "process_vm_readv",
     "process_vm_writev",
     "bpf",
-    # The kernel asks a helper outside to resolve a key of type dns_resolver.
+    # For keys of type dns_resolver the kernel runs a helper outside of the filter.
     "request_key",
 )
-_SERVED: tuple[str | int, ...] = ("socket", "bind", "listen")
-"""What a server has done before it is sealed. It needs messages: asyncio writes by sendmsg."""
 
 
 class FilterUnavailable(LocalpersError):
-    """The kernel cannot be asked to refuse; the message says why and what to install."""
+    """No filter can be installed; the message tells why and what to install."""
 
 
-def install(serving: bool = False) -> None:
-    """Install the filter in every thread of this process, for good; children inherit it.
+def install() -> None:
+    """Install the filter permanently in every thread of this process; children inherit it.
 
-    `serving` leaves messages on connections that are accepted, and takes every new socket and
-    every bind and listen. A second filter can only refuse more. Raises FilterUnavailable; then
-    nothing is refused.
+    Raises FilterUnavailable, in which case nothing is refused.
     """
     seccomp = _seccomp()
     try:
@@ -70,22 +65,22 @@ def install(serving: bool = False) -> None:
         filter.set_attr(seccomp.Attr.CTL_NNP, 1)
         filter.set_attr(seccomp.Attr.CTL_TSYNC, 1)
         with contextlib.suppress(OSError):
-            # Kernels before 5.16 would slow all computing down as if we ran a stranger's code.
+            # Kernels before 5.16 would enable a speculation mitigation that slows down all code.
             filter.set_attr(seccomp.Attr.CTL_SSB, 1)
-        for call in (*_CONNECTING, *_IO_URING, *_BORROWING, *(_SERVED if serving else _MESSAGES)):
+        for call in (*_CONNECTING, *_MESSAGES, *_IO_URING, *_BORROWING):
             filter.add_rule(refuse, call)
-        _refuse_by_arguments(seccomp, filter, refuse, () if serving else ("socket",))
+        _refuse_by_arguments(seccomp, filter, refuse)
         filter.load()
     except OSError as error:
         raise FilterUnavailable(
-            f"The kernel took no seccomp filter ({error.strerror}): run localpers on Linux 4.14 or "
-            "newer, in a container that allows seccomp."
+            f"The kernel rejected the seccomp filter ({error.strerror}): run localpers on Linux "
+            "4.14 or newer, in a container that allows seccomp."
         ) from None
 
 
-def _refuse_by_arguments(seccomp: Any, filter: Any, refuse: int, making: tuple[str, ...]) -> None:
+def _refuse_by_arguments(seccomp: Any, filter: Any, refuse: int) -> None:
     arg, add = seccomp.Arg, filter.add_rule
-    for call in (*making, "socketpair"):
+    for call in ("socket", "socketpair"):
         add(refuse, call, arg(0, seccomp.NE, _AF_UNIX))
         for kind in (_SOCK_DGRAM, _SOCK_RAW):
             add(refuse, call, arg(1, seccomp.MASKED_EQ, _SOCK_TYPES, kind))
@@ -95,7 +90,7 @@ def _refuse_by_arguments(seccomp: Any, filter: Any, refuse: int, making: tuple[s
 
 
 def why_unavailable() -> str | None:
-    """Why this system cannot have the filter, or None where its library is there."""
+    """Why this system does not support the filter, None if it does."""
     try:
         _seccomp()
     except FilterUnavailable as error:
@@ -114,10 +109,10 @@ def library_version() -> str:
 def _seccomp() -> Any:
     if sys.platform != "linux":
         raise FilterUnavailable(
-            f"{sys.platform} has no seccomp: only Python's own connections are refused here."
+            f"{sys.platform} has no seccomp: only Python's own connections are refused."
         )
-    # pyseccomp looks its libraries up by running ldconfig twice, which takes longer than the rest
-    # of the start; their names are fixed.
+    # pyseccomp runs ldconfig twice to find its libraries, which takes longer than the rest of the
+    # start; their names are fixed.
     searched = ctypes.util.find_library
     ctypes.util.find_library = _known_name
     try:

@@ -1,9 +1,8 @@
-"""What a process can do about the network: run by the audit as a child, sealed and not sealed.
+"""Network probes that the audit runs in child processes, sealed and not sealed.
 
-The standard library alone, so that `python -I probes.py [lookup]` shows what the kernel refuses and
-nothing else does. Nothing is sent: sockets are made and closed, and the one connection goes to a
-name in this machine that nobody listens on. `lookup` asks for a name as well, which is only done
-where the kernel refuses the sockets that it takes.
+Uses only the standard library, so that `python -I probes.py [lookup]` shows what the kernel alone
+refuses. Nothing is sent: sockets are created and closed, and the only connection goes to a local
+name without a listener. `lookup` also resolves a name; use it only where the kernel refuses.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ _FAMILIES = {
 
 
 def probe_all(lookup: bool = False) -> dict[str, str]:
-    """What came of each attempt: `MADE`, the name of an error, or `NOT_HERE`."""
+    """Attempt → outcome: MADE, the name of an error, or NOT_HERE."""
     found = {name: _python_socket(*family) for name, family in _FAMILIES.items()}
     found["local connection"] = _outcome(_connect_locally)
     found["native call"] = native_socket()
@@ -53,22 +52,22 @@ def probe_all(lookup: bool = False) -> dict[str, str]:
 
 
 def python_lookup() -> str:
-    """What comes of asking for a name by Python; to be called where that is refused."""
+    """Outcome of a name lookup in Python; call it only where lookups are refused."""
     return _outcome(lambda: socket.getaddrinfo(_NAME.decode(), 80))
 
 
 def native_socket() -> str:
-    """What comes of the C library's own socket(), called past Python."""
+    """Outcome of socket() in the C library, called without Python's socket module."""
     library = ctypes.CDLL(None, use_errno=True)
     descriptor = library.socket(int(socket.AF_INET), _STREAM, 0)
     return _native_outcome(descriptor)
 
 
 def _native_lookup() -> str:
-    """The C library's query to the name server, by which getaddrinfo asks, too; it alone leaves the
-    error of the socket to be seen (resolver(3)).
+    """Outcome of res_query, which getaddrinfo uses too, but without exposing the socket error
+    (resolver(3)).
     """
-    for library in (None, "libresolv.so.2"):  # Of glibc before 2.34.
+    for library in (None, "libresolv.so.2"):  # glibc before 2.34.
         with contextlib.suppress(OSError, AttributeError):
             query = ctypes.CDLL(library, use_errno=True).res_query
             answer = ctypes.create_string_buffer(512)

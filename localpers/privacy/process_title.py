@@ -1,4 +1,4 @@
-"""Keep what is asked out of the process list, where every user of the machine can read it."""
+"""Hide arguments from the process list, which every user of the machine can read."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ TITLE = "localpers"
 
 
 def hide_arguments() -> None:
-    """Overwrite this process's command line with the program's name alone.
+    """Overwrite the command line of this process with the program's name.
 
-    Until here the arguments could be seen: a question that must never be goes to standard input.
+    Arguments are visible until this call; private questions can be passed on standard input.
     """
-    # The environment lies behind the arguments and stays where it is: tools read it, too.
+    # Leaves the environment, which follows the arguments in memory, in place for other tools.
     os.environ.setdefault("SPT_NOENV", "1")
     from setproctitle import setproctitle
 

@@ -27,9 +27,9 @@ import numpy.typing as npt
 from localpers.retrieval.analysis import Forms, is_unspaced_character
 from localpers.store.postings import (
     HIGHEST_FREQUENCY,
-    Collection,
     Frequencies,
     Ids,
+    IndexStatistics,
     Offsets,
     Postings,
     Row,
@@ -81,7 +81,7 @@ class Lookup:
         forms: Mapping[str, Forms] | None = None,
     ) -> None:
         self._postings = postings
-        self._collection = postings.collection()
+        self._collection = postings.statistics()
         self._terms = (
             _terms(postings, self._collection, terms, forms or {})
             if self._collection.number
@@ -197,7 +197,7 @@ class Found:
 
     ids: Ids
     terms: Sequence[str]
-    _collection: Collection
+    _collection: IndexStatistics
     _weights: Scores
     _frequencies: npt.NDArray[np.uint16]
 
@@ -275,7 +275,7 @@ def _first(ids: Ids, scores: Scores, k: int) -> tuple[tuple[int, float], ...]:
 
 def _terms(
     postings: Postings,
-    collection: Collection,
+    collection: IndexStatistics,
     terms: Mapping[str, float] | Sequence[str],
     forms: Mapping[str, Forms],
 ) -> list[_Term]:
@@ -329,13 +329,13 @@ def _union(postings: Postings, forms: Sequence[_Rows]) -> _Rows:
 
 
 @lru_cache(maxsize=2)
-def _norms(collection: Collection) -> Scores:
+def _norms(collection: IndexStatistics) -> Scores:
     norms: Scores = collection.lengths * np.float64(K1 * B / collection.mean)
     norms += K1 * (1 - B) - K1 * B / collection.mean
     return norms
 
 
-def _added(collection: Collection, term: _Term, ids: Ids, frequencies: Frequencies) -> Scores:
+def _added(collection: IndexStatistics, term: _Term, ids: Ids, frequencies: Frequencies) -> Scores:
     return _saturated(term.weight, frequencies, _norms(collection)[ids])
 
 

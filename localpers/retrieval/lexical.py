@@ -33,7 +33,7 @@ from localpers.retrieval.hits import Hit, Reason, TermScore
 from localpers.retrieval.query import Query, TermGroup
 from localpers.store import Store
 from localpers.store.documents import Documents, Placed
-from localpers.store.postings import Collection
+from localpers.store.postings import IndexStatistics
 
 CANDIDATES = 50
 """How many of each index's best are looked at again, at least; of long queries, which the passage
@@ -76,7 +76,7 @@ def score_by_words(store: Store, query: Query, k: int, fewest: int = 0) -> Itera
 
     At least `fewest` passages are compared for the first batch, as far as there are any.
     """
-    if not store.postings.collection().number:
+    if not store.postings.statistics().number:
         return
     terms = _weighted(store, query)
     text = Lookup(store.postings, terms, query.forms)
@@ -183,7 +183,7 @@ def _candidate_scores(
     groups = store.documents.passages_of({placed.document for placed in candidates.values()})
     place_of = {document: place for place, document in enumerate(groups)}
     places = [place_of[placed.document] for placed in candidates.values()]
-    lengths = store.postings.collection().lengths
+    lengths = store.postings.statistics().lengths
     openings = [_opening(lengths, members) for members in groups.values()]
     spoken = {placed.document: stemmed_as(placed.language) for placed in candidates.values()}
     languages = {id: spoken[document] for document, members in groups.items() for id in members}
@@ -253,12 +253,12 @@ def _opening(lengths: npt.NDArray[np.uint32], passages: Sequence[int]) -> int:
 
 def _mean_document(store: Store) -> float:
     """The mean length of documents in terms."""
-    index = store.postings.collection()
+    index = store.postings.statistics()
     return index.mean * index.number / _documents_of(store.documents, index)
 
 
 @lru_cache(maxsize=2)
-def _documents_of(documents: Documents, index: Collection) -> int:
+def _documents_of(documents: Documents, index: IndexStatistics) -> int:
     """How many there are, counted once for each state of the index."""
     return max(documents.count(), 1)
 

@@ -15,7 +15,7 @@ class Lexicon:
     def __init__(self, store: Store) -> None:
         self._postings = store.postings
         self._languages = store.documents.languages()
-        self._passages = self._postings.collection().number
+        self._passages = self._postings.statistics().number
         self._idf: dict[str, float] = {}
 
     def terms(self, text: str) -> list[str]:

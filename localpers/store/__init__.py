@@ -1,4 +1,4 @@
-"""One SQLite file per profile: documents, passages and the BM25 index. SQL lives here alone."""
+"""One SQLite file per profile: documents, passages, vectors and the BM25 index. All SQL is here."""
 
 from localpers.store.database import Store
 

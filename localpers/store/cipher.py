@@ -1,4 +1,4 @@
-"""A whole database from plain to encrypted and back, with SQLCipher's own export."""
+"""Encrypt and decrypt a database file with SQLCipher's export."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from localpers.profile import FILE_MODE
 from localpers.store.engine import connect_cipher, database_errors
 
 _PLAIN_MAGIC = b"SQLite format 3\0"
-_BESIDE = ("-wal", "-shm", "-journal")
+_SIDE_FILES = ("-wal", "-shm", "-journal")
 
 
 def is_plain(database: Path) -> bool:
-    """Whether the file at `database` can be read without a key."""
+    """Whether the database is not encrypted."""
     with database.open("rb") as file:
         return file.read(len(_PLAIN_MAGIC)) == _PLAIN_MAGIC
 
 
 def encrypt_database(database: Path, key: str) -> None:
-    """Encrypt with SQLCipher's raw key; goes on where it was interrupted. Raises LocalpersError."""
+    """Encrypt with SQLCipher's raw key; resumes an interrupted call. Raises LocalpersError."""
     _convert(database, key, encrypting=True)
 
 
 def decrypt_database(database: Path, key: str) -> None:
-    """The reverse of encrypt_database."""
+    """Inverse of encrypt_database."""
     _convert(database, key, encrypting=False)
 
 
 def _convert(database: Path, key: str, *, encrypting: bool) -> None:
-    """The new file is whole and checked before it takes the place of the old one, which keeps a
-    second name until then, so that it can be overwritten.
+    """The new file is complete and verified before it replaces the old one, which a hard link keeps
+    reachable, so that it can be overwritten.
     """
     new = database.with_name(f"{database.name}.new")
     old = database.with_name(f"{database.name}.old")
-    for leftover in (new, *(new.with_name(new.name + end) for end in _BESIDE)):
+    for leftover in (new, *(new.with_name(new.name + end) for end in _SIDE_FILES)):
         wipe(leftover)
     if not database.exists() or not database.stat().st_size:
         database.unlink(missing_ok=True)
     elif is_plain(database) is encrypting:
-        old.unlink(missing_ok=True)  # Another name of the file that is still in use.
+        old.unlink(missing_ok=True)  # A second name of the current file.
         _export(database, new, key, encrypting)
         os.link(database, old)
         new.replace(database)
     wipe(old)
-    for end in _BESIDE:
+    for end in _SIDE_FILES:
         wipe(database.with_name(database.name + end))
 
 
@@ -57,7 +57,7 @@ def _export(database: Path, new: Path, key: str, encrypting: bool) -> None:
     try:
         connection = connect_cipher(database, None if encrypting else key)
         try:
-            _settle(connection, database)
+            _merge_log(connection, database)
             connection.execute(f"ATTACH DATABASE ? AS target KEY {new_key}", (str(new),))
             connection.execute("SELECT sqlcipher_export('target')").fetchall()
             version = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -72,22 +72,20 @@ def _export(database: Path, new: Path, key: str, encrypting: bool) -> None:
                 _tables(check) != tables
                 or check.execute("PRAGMA quick_check").fetchone()[0] != "ok"
             ):
-                raise LocalpersError(f"{new} is not what was written: check the disk, try again.")
+                raise LocalpersError(f"{new} failed verification: check the disk and try again.")
         finally:
             check.close()
     except database_errors() as error:
         raise LocalpersError(
             f"{database} cannot be converted ({error}): check that the disk is not full, and run "
-            "this again, which goes on."
+            "this again to resume."
         ) from error
     with new.open("rb") as file:
         os.fsync(file.fileno())
 
 
-def _settle(connection: Any, database: Path) -> None:
-    """Everything into the one file, and no log beside it. Raises LocalpersError where a command
-    still reads.
-    """
+def _merge_log(connection: Any, database: Path) -> None:
+    """Merge the write-ahead log into the database. Raises LocalpersError if it is in use."""
     try:
         mode = connection.execute("PRAGMA journal_mode = DELETE").fetchone()[0]
     except database_errors() as error:
@@ -96,12 +94,13 @@ def _settle(connection: Any, database: Path) -> None:
         mode = "locked"
     if mode != "delete":
         raise LocalpersError(
-            f"{database} is in use by another localpers command: let it end, and run this again."
+            f"{database} is in use by another localpers command: wait for it to finish, and run "
+            "this again."
         )
 
 
 def _tables(connection: Any) -> dict[str, int]:
-    """Rows by table."""
+    """Table name → number of rows."""
     names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     return {
         name: connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]

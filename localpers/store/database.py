@@ -1,4 +1,4 @@
-"""Store: a profile's database, opened, private and migrated."""
+"""Store: the database of a profile."""
 
 from __future__ import annotations
 
@@ -20,33 +20,32 @@ from localpers.store.vectors import Vectors
 _INDEXES = ("postings", "field_postings")
 _NEXT = "next_"
 _CACHE_KIB = 64 << 10
-"""At most, of what was read lately. A memory map would be as fast, but the process would be killed
-where another program cuts the file short.
-"""
+"""Page cache. A memory map would be as fast, but crash if another program truncates the file."""
 
 
 class Store:
-    """Documents, passages and postings of one profile; readers never wait for the writer (WAL).
+    """Files, documents, passages, vectors and postings of one profile.
 
-    Writers hold `Profile.writing` besides; `transaction` makes a change visible whole or not.
+    Readers never wait for the writer (WAL). Writers hold `Profile.writing`.
     """
 
     def __init__(self, connection: Any, path: Path) -> None:
-        import sqlite_utils
-
         self._path = path
-        self.db: Any = sqlite_utils.Database(connection)
-        self.files = Files(self.db)
-        self.documents = Documents(self.db)
-        self.postings = Postings(self.db)
-        """Of the passages' text."""
-        self.fields = Postings(self.db, "field_postings")
-        """Of title, headings and tags, by section: under the id of its first passage."""
-        self.vectors = Vectors(self.db)
+        self._connection = connection
+        self.files = Files(connection)
+        self.documents = Documents(connection)
+        self.postings = Postings(connection)
+        """Text of the passages."""
+        self.fields = Postings(connection, "field_postings")
+        """Title, headings and tags of each section, under the id of its first passage."""
+        self.vectors = Vectors(connection)
 
     @classmethod
     def open(cls, profile: Profile) -> Store:
-        """Open or create the profile's database. Raises LocalpersError where it is no database."""
+        """Open or create the profile's database.
+
+        Raises LocalpersError if it is damaged or was written by a newer version.
+        """
         _make_private(profile.database)
         vault = profile.vault
         try:
@@ -58,7 +57,7 @@ class Store:
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA secure_delete = ON")
-            # What does not fit while sorting would go to the system's temporary folder.
+            # Large sorts would otherwise write text to the system's temporary folder.
             connection.execute("PRAGMA temp_store = MEMORY")
             connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             version = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -75,22 +74,26 @@ class Store:
             raise
         return cls(connection, profile.database)
 
+    @property
+    def in_transaction(self) -> bool:
+        return bool(self._connection.in_transaction)
+
     def begin(self) -> None:
-        self.db.conn.execute("BEGIN IMMEDIATE")
+        self._connection.execute("BEGIN IMMEDIATE")
 
     def commit(self) -> None:
         self.postings.flush()
         self.fields.flush()
-        self.db.conn.execute("COMMIT")
+        self._connection.execute("COMMIT")
 
     def rollback(self) -> None:
         self.postings.discard()
         self.fields.discard()
-        self.db.conn.execute("ROLLBACK")
+        self._connection.execute("ROLLBACK")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Everything inside becomes visible at once, or nothing of it."""
+        """Commit all changes of the block, or roll them back if it raises."""
         self.begin()
         try:
             yield
@@ -101,82 +104,82 @@ class Store:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """What is read inside is one state of the database, whatever a writer does meanwhile."""
-        if self.db.conn.in_transaction:
+        """Reads in the block see one state of the database, whatever is written meanwhile."""
+        if self.in_transaction:
             yield
             return
-        self.db.conn.execute("BEGIN")
+        self._connection.execute("BEGIN")
         try:
             yield
         finally:
-            self.db.conn.execute("COMMIT")
+            self._connection.execute("COMMIT")
 
     def next_index(self, *, empty: bool) -> tuple[Postings, Postings]:
-        """(postings, fields) that grow beside those in use until `use_next_index`; flush them.
+        """(postings, fields) of a new index, built next to the current one until `use_next_index`.
 
-        Inside a transaction. `empty` throws away what there was of them.
+        Requires a transaction; the caller flushes them. `empty` discards a partly built index.
         """
         if empty:
             self.drop_next_index()
             for name in _INDEXES:
                 for statement in postings_tables(_NEXT + name):
-                    self.db.conn.execute(statement)
-        text, fields = (Postings(self.db, _NEXT + name) for name in _INDEXES)
+                    self._connection.execute(statement)
+        text, fields = (Postings(self._connection, _NEXT + name) for name in _INDEXES)
         return text, fields
 
     def drop_next_index(self) -> None:
         for name in _INDEXES:
             for end in POSTINGS_TABLES:
-                self.db.conn.execute(f"DROP TABLE IF EXISTS {_NEXT}{name}{end}")
+                self._connection.execute(f"DROP TABLE IF EXISTS {_NEXT}{name}{end}")
 
     def use_next_index(self) -> None:
-        """Put the next index in the place of the one in use, inside a transaction."""
+        """Replace the current index with the new one, within a transaction."""
         for name in _INDEXES:
             for end in POSTINGS_TABLES:
-                self.db.conn.execute(f"DROP TABLE {name}{end}")
-                self.db.conn.execute(f"ALTER TABLE {_NEXT}{name}{end} RENAME TO {name}{end}")
+                self._connection.execute(f"DROP TABLE {name}{end}")
+                self._connection.execute(f"ALTER TABLE {_NEXT}{name}{end} RENAME TO {name}{end}")
         self.postings.discard()
         self.fields.discard()
 
     def meta(self, key: str) -> str | None:
-        row = self.db.conn.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        row = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return None if row is None else str(row[0])
 
     def set_meta(self, key: str, value: str) -> None:
-        self.db["meta"].insert({"key": key, "value": value}, pk="key", replace=True)
+        self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     def remove_meta(self, key: str) -> None:
-        self.db.conn.execute("DELETE FROM meta WHERE key = ?", (key,))
+        self._connection.execute("DELETE FROM meta WHERE key = ?", (key,))
 
     def rewrite(self) -> None:
-        """Write the file anew and empty its log: of what was removed no byte stays in either.
+        """Rewrite the file and truncate its log, so that no deleted byte remains in either.
 
-        Outside of a transaction; takes the file's size of disk for a while, beside the file.
-        secure_delete alone leaves copies where rows moved from page to page. Raises LocalpersError
-        while another command reads.
+        Requires that no transaction is open, and free disk space of the file's size. secure_delete
+        alone leaves copies of rows that moved between pages. Raises LocalpersError while another
+        command reads.
         """
-        # The new file may be too large for the memory, but is not for the temporary folder of all.
+        # VACUUM's copy may exceed the memory and must not go to the system's temporary folder.
         folder = str(self._path.parent).replace("'", "''")
-        self.db.conn.execute(f"PRAGMA temp_store_directory = '{folder}'")
-        if self.db.conn.execute("PRAGMA temp_store_directory").fetchone() is not None:
-            self.db.conn.execute("PRAGMA temp_store = DEFAULT")
+        self._connection.execute(f"PRAGMA temp_store_directory = '{folder}'")
+        if self._connection.execute("PRAGMA temp_store_directory").fetchone() is not None:
+            self._connection.execute("PRAGMA temp_store = DEFAULT")
         try:
-            self.db.conn.execute("VACUUM")
+            self._connection.execute("VACUUM")
         finally:
-            self.db.conn.execute("PRAGMA temp_store_directory = ''")
-            self.db.conn.execute("PRAGMA temp_store = MEMORY")
-        busy, *_ = self.db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._connection.execute("PRAGMA temp_store_directory = ''")
+            self._connection.execute("PRAGMA temp_store = MEMORY")
+        busy, *_ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
             raise LocalpersError(
-                f"{self._path} is being read, so what was removed is still in its log: wait for "
-                "the other command, then run any command of localpers to finish."
+                f"{self._path} is being read, so deleted text is still in its log: wait for the "
+                "other command, then run any localpers command to finish."
             )
 
     def sqlite_version(self) -> str:
-        return str(self.db.conn.execute("SELECT sqlite_version()").fetchone()[0])
+        return str(self._connection.execute("SELECT sqlite_version()").fetchone()[0])
 
     def close(self) -> None:
-        self.db.conn.close()
+        self._connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -193,19 +196,19 @@ class Store:
 
 
 def _explained(error: Exception, path: Path) -> LocalpersError:
-    """What SQLite complains of, and what to do about it."""
+    """The SQLite error with what to do about it."""
     if is_operational(error):
         return LocalpersError(
-            f"{path} cannot be used now ({error}): check that the disk is not full and that you "
-            "may write there, and run this again."
+            f"{path} cannot be used now ({error}): check free disk space and write permission, and "
+            "run this again."
         )
     return LocalpersError(
-        f"{path} is damaged ({error}): move it away and ingest again; your own files are untouched."
+        f"{path} is damaged ({error}): move it away and ingest again. Your own files are unchanged."
     )
 
 
 def _make_private(database: Path) -> None:
-    # SQLite gives its -wal and -shm files the mode of the database itself.
+    # SQLite gives its -wal and -shm files the mode of the database.
     database.touch(mode=FILE_MODE, exist_ok=True)
     for file in (database, *(database.with_name(database.name + end) for end in ("-wal", "-shm"))):
         if file.exists() and file.stat().st_mode & 0o177:

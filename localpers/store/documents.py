@@ -1,4 +1,4 @@
-"""Documents and passages as rows."""
+"""The `documents` and `passages` tables."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from localpers.datatypes import Block, BlockKind, Document, Kind, Passage, Store
 from localpers.store.engine import rows_among
 from localpers.store.files import path_of
 
-FEWEST_NEIGHBOURS = 3
-"""Documents of known language in a folder, for the folder to speak a language of its own."""
+MIN_NEIGHBOURS = 3
+"""Documents of known language that a folder needs to decide the language of the others."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPassage:
-    """A Passage with what its Document tells about it."""
+    """A Passage with metadata of its Document."""
 
     id: int
     document: int
@@ -36,7 +36,7 @@ class StoredPassage:
 
 @dataclass(frozen=True, slots=True)
 class AnalysedDocument:
-    """What is indexed of a document: `passages` are (id, text, path of headings)."""
+    """The indexed parts of a document; `passages` are (id, text, heading path)."""
 
     language: str
     title: str
@@ -46,9 +46,7 @@ class AnalysedDocument:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Where a passage stands: `section` is the first passage of its document under the same
-    headings, `date` and `language` the document's.
-    """
+    """Section and document of a passage; `section` is the id of the section's first passage."""
 
     section: int
     document: int
@@ -60,48 +58,47 @@ class Placed:
 class Totals:
     documents: int
     passages: int
-    words: int
     files: int
     skipped: int
 
 
 class Documents:
-    """Reads and writes rows; transactions are the caller's."""
+    """Reads and writes rows; the caller manages transactions."""
 
-    def __init__(self, db: Any) -> None:
-        self._db = db
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
 
     # -- documents
 
     def parts_of(self, file: int) -> dict[str, tuple[int, str]]:
-        """part → (document id, content hash) of a file's documents."""
-        rows = self._db.conn.execute(
+        """part → (document id, content hash) of the file's documents."""
+        rows = self._connection.execute(
             "SELECT part, id, content_hash FROM documents WHERE file = ?", (file,)
         )
         return {part: (id, content_hash) for part, id, content_hash in rows}
 
     def has_title(self, file: int, title: str) -> bool:
-        """Whether a document of the file is called `title`."""
-        row = self._db.conn.execute(
+        """Whether the file has a document titled `title`."""
+        row = self._connection.execute(
             "SELECT 1 FROM documents WHERE file = ? AND title = ?", (file, title)
         ).fetchone()
         return row is not None
 
     def redate(self, file: int, date: str) -> None:
-        """Give `date` to those documents of a file that have none of their own."""
-        self._db.conn.execute(
+        """Set the date of the file's documents that are dated by the file."""
+        self._connection.execute(
             "UPDATE documents SET date = ? WHERE file = ? AND date_from = 'file'", (date, file)
         )
 
     def content_hashes(self, documents: Iterable[int]) -> dict[int, str]:
-        """document → its content hash."""
+        """document → content hash."""
         query = "SELECT id, content_hash FROM documents WHERE id IN ({values})"
-        return dict(rows_among(self._db.conn, query, documents))
+        return dict(rows_among(self._connection, query, documents))
 
     def count_in(self, files: Iterable[int]) -> int:
-        """How many documents these files hold."""
+        """Number of documents in `files`."""
         query = "SELECT COUNT(*) FROM documents WHERE file IN ({values})"
-        return sum(count for (count,) in rows_among(self._db.conn, query, files))
+        return sum(count for (count,) in rows_among(self._connection, query, files))
 
     def add(
         self,
@@ -114,8 +111,8 @@ class Documents:
         content_hash: str,
         passages: Sequence[Passage],
     ) -> list[int]:
-        """Insert a document and its passages; returns the passages' ids in order."""
-        cursor = self._db.conn.execute(
+        """Insert a document and its passages; returns the passage ids in order."""
+        cursor = self._connection.execute(
             "INSERT INTO documents (file, part, title, kind, date, date_from, language, tags,"
             " content_hash, text, blocks, author, recipients)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -150,18 +147,18 @@ class Documents:
         return ids
 
     def remove(self, id: int) -> None:
-        """Remove a document's row and its passages (their postings apart)."""
-        self._db.conn.execute("DELETE FROM documents WHERE id = ?", (id,))
+        """Delete a document with its passages, but not their postings."""
+        self._connection.execute("DELETE FROM documents WHERE id = ?", (id,))
 
     def analysed(self, document: int) -> AnalysedDocument | None:
-        """What a document's postings are made of; None where there is no such document."""
-        row = self._db.conn.execute(
+        """The indexed parts of a document, None if it does not exist."""
+        row = self._connection.execute(
             "SELECT language, title, tags, text FROM documents WHERE id = ?", (document,)
         ).fetchone()
         if row is None:
             return None
         language, title, tags, text = row
-        spans = self._db.conn.execute(
+        spans = self._connection.execute(
             'SELECT id, start, "end", heading FROM passages WHERE document = ? ORDER BY start',
             (document,),
         )
@@ -173,39 +170,39 @@ class Documents:
         )
 
     def ids_after(self, id: int, limit: int) -> list[int]:
-        """The next `limit` documents' ids."""
-        rows = self._db.conn.execute(
+        """Up to `limit` document ids above `id`."""
+        rows = self._connection.execute(
             "SELECT id FROM documents WHERE id > ? ORDER BY id LIMIT ?", (id, limit)
         )
         return [id for (id,) in rows]
 
     def count(self, up_to: int | None = None) -> int:
-        """How many documents there are, or how many have an id of at most `up_to`."""
-        (count,) = self._db.conn.execute(
+        """Number of documents, or of those with an id of at most `up_to`."""
+        (count,) = self._connection.execute(
             "SELECT COUNT(*) FROM documents WHERE ? IS NULL OR id <= ?", (up_to, up_to)
         ).fetchone()
         return int(count)
 
     def ids(self) -> list[int]:
-        rows = self._db.conn.execute("SELECT id FROM documents ORDER BY id")
+        rows = self._connection.execute("SELECT id FROM documents ORDER BY id")
         return [id for (id,) in rows]
 
     def all(self) -> Iterator[StoredDocument]:
-        """Every document, by id, one in memory at a time."""
-        yield from map(_stored, self._db.conn.execute(f"{_DOCUMENT} ORDER BY d.id"))
+        """Every document in id order, one in memory at a time."""
+        yield from map(_stored, self._connection.execute(f"{_DOCUMENT} ORDER BY d.id"))
 
     def get(self, ids: Iterable[int]) -> dict[int, StoredDocument]:
-        """id → document, for those of `ids` that exist."""
-        rows = rows_among(self._db.conn, f"{_DOCUMENT} WHERE d.id IN ({{values}})", ids)
+        """id → document, for the `ids` that exist."""
+        rows = rows_among(self._connection, f"{_DOCUMENT} WHERE d.id IN ({{values}})", ids)
         return {row[0]: _stored(row) for row in rows}
 
     def first_lines(self, ids: Iterable[int]) -> dict[int, int | None]:
-        """Document id → the line (1-based) of its file at which its text begins; None where the
-        lines of the text are none of the file.
+        """document → 1-based line of its file at which its text begins; None if text lines are not
+        file lines.
         """
         found: dict[int, int | None] = {}
         for id in ids:
-            row = self._db.conn.execute(
+            row = self._connection.execute(
                 "SELECT p.line, SUBSTR(d.text, 1, p.start) FROM documents d"
                 " JOIN passages p ON p.id = (SELECT id FROM passages WHERE document = d.id"
                 " ORDER BY start LIMIT 1) WHERE d.id = ?",
@@ -216,8 +213,8 @@ class Documents:
         return found
 
     def languages(self) -> list[str]:
-        # From one to the next in the index: DISTINCT would read all of it.
-        rows = self._db.conn.execute(
+        # Skips from value to value in the index; DISTINCT would scan it.
+        rows = self._connection.execute(
             "WITH RECURSIVE one (language) AS ("
             " SELECT MIN(language) FROM documents UNION ALL"
             " SELECT (SELECT MIN(d.language) FROM documents d WHERE d.language > one.language)"
@@ -227,17 +224,17 @@ class Documents:
         return [language for (language,) in rows]
 
     def set_language(self, document: int, language: str) -> None:
-        self._db.conn.execute(
+        self._connection.execute(
             "UPDATE documents SET language = ? WHERE id = ?", (language, document)
         )
 
     def unsure_languages(self) -> list[tuple[int, str]]:
-        """(document, language) of those without a language: that of most documents in its folder,
-        where FEWEST_NEIGHBOURS are there, else of most of all. Empty where none has a language.
+        """(document, language) of documents without a language: the most common language in the
+        folder, or with fewer than MIN_NEIGHBOURS there, of all documents; empty if there is none.
         """
         if "" not in self.languages():
             return []
-        rows = self._db.conn.execute(
+        rows = self._connection.execute(
             "SELECT d.id, f.path, d.language FROM documents d JOIN files f ON f.id = d.file"
         ).fetchall()
         everywhere = Counter(language for *_, language in rows if language)
@@ -251,18 +248,20 @@ class Documents:
         for id, path, language in rows:
             if not language:
                 near = by_folder.get(Path(path_of(path)).parent, everywhere)
-                counted = near if near.total() >= FEWEST_NEIGHBOURS else everywhere
+                counted = near if near.total() >= MIN_NEIGHBOURS else everywhere
                 found.append((id, counted.most_common(1)[0][0]))
         return found
 
     def language_counts(self) -> dict[str, int]:
         """language → number of documents."""
-        rows = self._db.conn.execute("SELECT language, COUNT(*) FROM documents GROUP BY language")
+        rows = self._connection.execute(
+            "SELECT language, COUNT(*) FROM documents GROUP BY language"
+        )
         return dict(rows.fetchall())
 
     def language_shares(self) -> dict[str, float]:
-        """language → its share of the text, by length."""
-        rows = self._db.conn.execute(
+        """language → share of the text, by characters."""
+        rows = self._connection.execute(
             "SELECT language, SUM(LENGTH(text)) FROM documents GROUP BY language"
         ).fetchall()
         total = sum(length or 0 for _, length in rows) or 1
@@ -279,49 +278,49 @@ class Documents:
         )
         return {
             row[0]: StoredPassage(row[0], row[1], path_of(row[2]), *row[3:])
-            for row in rows_among(self._db.conn, query, ids)
+            for row in rows_among(self._connection, query, ids)
         }
 
     def placed(self, passages: Iterable[int]) -> dict[int, Placed]:
-        """passage → where it stands, by passage, for those that there are."""
+        """passage → its place, in id order, for the passages that exist."""
         query = (
             "SELECT p.id, p.section, d.id, d.date, d.language FROM passages p"
             " JOIN documents d ON d.id = p.document WHERE p.id IN ({values}) ORDER BY p.id"
         )
-        rows = rows_among(self._db.conn, query, sorted(passages))
+        rows = rows_among(self._connection, query, sorted(passages))
         return {id: Placed(*place) for id, *place in rows}
 
     def same_section(self, passages: Iterable[int]) -> dict[int, list[int]]:
-        """passage → ids of all passages of its section, ascending, for those that there are."""
+        """passage → ids of all passages of its section, ascending, for the passages that exist."""
         query = (
             "SELECT one.id, GROUP_CONCAT(other.id) FROM passages one JOIN passages other"
             " ON other.document = one.document AND other.section = one.section"
             " WHERE one.id IN ({values}) GROUP BY one.id"
         )
-        rows = rows_among(self._db.conn, query, passages)
+        rows = rows_among(self._connection, query, passages)
         return {id: sorted(map(int, ids.split(","))) for id, ids in rows}
 
     def passages_of(self, documents: Iterable[int]) -> dict[int, list[int]]:
-        """document → ids of its passages, ascending."""
-        # One row for each document: a row for each passage would cost more than all else here.
+        """document → passage ids, ascending."""
+        # One row per document is much faster than one per passage.
         query = (
             "SELECT document, GROUP_CONCAT(id) FROM passages WHERE document IN ({values})"
             " GROUP BY document"
         )
         wanted = list(documents)
         found: dict[int, list[int]] = {document: [] for document in wanted}
-        for document, ids in rows_among(self._db.conn, query, wanted):
+        for document, ids in rows_among(self._connection, query, wanted):
             found[document] = sorted(map(int, ids.split(",")))
         return found
 
     def newest_passages(self, limit: int, days: tuple[str, str] | None = None) -> list[int]:
-        """Passage ids of the newest documents first, each document's in order.
+        """Passage ids of the newest documents first, in order within each document.
 
-        `days` are the first and the last day of documents that count, ISO 8601.
+        `days` limits the documents to a first and last day (ISO 8601).
         """
         first, last = days or ("", "9")
-        # '~' follows every character of a date and time: the last day counts to its end.
-        rows = self._db.conn.execute(
+        # '~' sorts after every character of a date and time, so the last day is included.
+        rows = self._connection.execute(
             "SELECT p.id FROM passages p JOIN documents d ON d.id = p.document"
             " WHERE d.date >= ? AND d.date < ? || '~'"
             " ORDER BY d.date DESC, d.id DESC, p.start LIMIT ?",
@@ -330,22 +329,18 @@ class Documents:
         return [id for (id,) in rows]
 
     def newest_date(self, until: date = date.max) -> str:
-        """The date of the newest document of that day or before, empty where there is none."""
-        (newest,) = self._db.conn.execute(
+        """Date of the newest document up to and including `until`; empty if there is none."""
+        (newest,) = self._connection.execute(
             "SELECT MAX(date) FROM documents WHERE date < ?", [f"{until.isoformat()}~"]
         ).fetchone()
         return newest or ""
 
     def totals(self) -> Totals:
-        """How much is stored; a word is taken as six characters, blank included."""
-        (documents, characters) = self._db.conn.execute(
-            "SELECT COUNT(*), COALESCE(SUM(LENGTH(text)), 0) FROM documents"
+        row = self._connection.execute(
+            "SELECT (SELECT COUNT(*) FROM documents), (SELECT COUNT(*) FROM passages),"
+            " COUNT(*), COUNT(skipped) FROM files"
         ).fetchone()
-        (passages,) = self._db.conn.execute("SELECT COUNT(*) FROM passages").fetchone()
-        (files, skipped) = self._db.conn.execute(
-            "SELECT COUNT(*), COUNT(skipped) FROM files"
-        ).fetchone()
-        return Totals(documents, passages, characters // 6, files, skipped)
+        return Totals(*row)
 
 
 _DOCUMENT = (

@@ -1,4 +1,4 @@
-"""The SQLite engines: the standard library's, and SQLCipher for encrypted profiles."""
+"""Connections to SQLite: the standard library's, and SQLCipher for encrypted profiles."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 BUSY_SECONDS = 30
-_MOST_VARIABLES = 500
+_MAX_VARIABLES = 500
 
 
 def connect(database: Path, key: str | None = None) -> Any:
-    """An autocommitting connection: transactions begin and end only where the code says so.
+    """Open in autocommit mode: transactions are explicit.
 
     `key` is SQLCipher's raw key in hexadecimal. Raises one of database_errors().
     """
@@ -25,13 +25,13 @@ def connect(database: Path, key: str | None = None) -> Any:
 
 
 def connect_cipher(database: Path, key: str | None) -> Any:
-    """By SQLCipher, which opens plain databases, too, without a `key`."""
+    """Open with SQLCipher; without a `key` it opens plain databases."""
     import sqlcipher3
 
     connection = sqlcipher3.connect(
         str(database), timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
-    # It would write what it finds wrong to stderr, in lines of its own.
+    # SQLCipher would log errors to stderr.
     connection.execute("PRAGMA cipher_log_level = NONE")
     if key is not None:
         connection.execute(f"PRAGMA key = \"x'{key}'\"")
@@ -39,13 +39,13 @@ def connect_cipher(database: Path, key: str | None) -> Any:
 
 
 def database_errors() -> tuple[type[Exception], ...]:
-    """What the engines raise; SQLCipher's errors are no sqlite3.Error."""
+    """Exception classes of both engines; SQLCipher's do not derive from sqlite3.Error."""
     cipher = sys.modules.get("sqlcipher3")
     return (sqlite3.Error,) if cipher is None else (sqlite3.Error, cipher.Error)
 
 
 def is_operational(error: BaseException) -> bool:
-    """Whether the surroundings are to blame (disk, locks), not the database."""
+    """Whether the cause is the environment (disk, locks), not the database."""
     cipher = sys.modules.get("sqlcipher3")
     return isinstance(error, sqlite3.OperationalError) or (
         cipher is not None and isinstance(error, cipher.OperationalError)
@@ -53,13 +53,13 @@ def is_operational(error: BaseException) -> bool:
 
 
 def rows_among(connection: Any, query: str, values: Iterable[Any]) -> list[tuple[Any, ...]]:
-    """The rows of `query`, whose `IN ({values})` stands for all of `values`: asked for some hundred
-    at a time, as SQLite takes only so many.
+    """All rows of `query`, whose `IN ({values})` is filled with `values` in batches, because SQLite
+    limits the number of variables.
     """
     wanted = list(values)
     rows: list[tuple[Any, ...]] = []
-    for at in range(0, len(wanted), _MOST_VARIABLES):
-        some = wanted[at : at + _MOST_VARIABLES]
-        marks = ",".join("?" * len(some))
-        rows += connection.execute(query.format(values=marks), some).fetchall()
+    for at in range(0, len(wanted), _MAX_VARIABLES):
+        batch = wanted[at : at + _MAX_VARIABLES]
+        marks = ",".join("?" * len(batch))
+        rows += connection.execute(query.format(values=marks), batch).fetchall()
     return rows

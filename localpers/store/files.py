@@ -1,4 +1,4 @@
-"""Files as rows: each as it was when it was last read."""
+"""The `files` table: each file as it was when last read."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 UNFINISHED = 0
-"""The `reader_version` of a file that is being read: no reader has it, so it is read again."""
+"""`reader_version` of a file whose reading has not finished; no reader has this version."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file as it was when last read. `skipped` is the reason why it could not be, else None."""
+    """A file as it was when last read; `skipped` is the reason if it could not be read."""
 
     id: int
     path: str
@@ -24,20 +24,20 @@ class StoredFile:
 
 
 class Files:
-    """Reads and writes rows; transactions are the caller's."""
+    """Reads and writes rows; the caller manages transactions."""
 
-    def __init__(self, db: Any) -> None:
-        self._db = db
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
 
     def below(self, root: str) -> list[StoredFile]:
-        """The known files at or below a path, wherever they lie in the tree."""
+        """Files at or below the path `root`."""
         below = root.rstrip("/") + "/"
-        # The range [root/, root0) holds what starts with "root/": '0' follows '/' in ASCII.
-        rows = self._db.conn.execute(
+        # The range [root/, root0) is the prefix "root/": '0' follows '/' in ASCII.
+        rows = self._connection.execute(
             "SELECT * FROM files WHERE path = ? OR (path >= ? AND path < ?)",
             (_to_column(root), _to_column(below), _to_column(below[:-1] + "0")),
         ).fetchall()
-        odd = self._db.conn.execute("SELECT * FROM files WHERE typeof(path) = 'blob'").fetchall()
+        odd = self._connection.execute("SELECT * FROM files WHERE typeof(path) = 'blob'").fetchall()
         files = [_file(row) for row in rows]
         seen = {file.id for file in files}
         strays = (_file(row) for row in odd)
@@ -45,12 +45,11 @@ class Files:
         return files
 
     def paths(self) -> frozenset[str]:
-        """Of all known files."""
-        rows = self._db.conn.execute("SELECT path FROM files")
+        rows = self._connection.execute("SELECT path FROM files")
         return frozenset(path_of(path) for (path,) in rows)
 
     def put(self, file: StoredFile) -> int:
-        """Insert a file (id 0) or replace one's columns; returns its id."""
+        """Insert a file (id 0) or update one; returns its id."""
         row = (
             _to_column(file.path),
             file.size,
@@ -60,13 +59,13 @@ class Files:
             file.skipped,
         )
         if file.id:
-            self._db.conn.execute(
+            self._connection.execute(
                 "UPDATE files SET path = ?, size = ?, mtime_ns = ?, sha256 = ?,"
                 " reader_version = ?, skipped = ? WHERE id = ?",
                 (*row, file.id),
             )
             return file.id
-        cursor = self._db.conn.execute(
+        cursor = self._connection.execute(
             "INSERT INTO files (path, size, mtime_ns, sha256, reader_version, skipped)"
             " VALUES (?, ?, ?, ?, ?, ?)",
             row,
@@ -74,8 +73,8 @@ class Files:
         return int(cursor.lastrowid)
 
     def remove(self, id: int) -> None:
-        """Remove a file's row with its documents and passages (their postings apart)."""
-        self._db.conn.execute("DELETE FROM files WHERE id = ?", (id,))
+        """Delete a file with its documents and passages, but not their postings."""
+        self._connection.execute("DELETE FROM files WHERE id = ?", (id,))
 
 
 def _file(row: tuple[Any, ...]) -> StoredFile:
@@ -92,5 +91,5 @@ def _to_column(path: str) -> str | bytes:
 
 
 def path_of(column: str | bytes) -> str:
-    """A path as it was stored: bytes where it is no Unicode."""
+    """The path of a column, which is bytes if the path is not valid Unicode."""
     return os.fsdecode(column) if isinstance(column, bytes) else column

@@ -1,15 +1,15 @@
-"""The tables and their migrations. `PRAGMA user_version` counts the migrations applied."""
+"""The tables. `PRAGMA user_version` is the number of the schema."""
 
 from __future__ import annotations
 
 from typing import Any
 
 POSTINGS_TABLES = ("", "_large", "_lengths")
-"""What the tables of one BM25 index are called, after its name."""
+"""Suffixes of the tables of a BM25 index, after its name."""
 
 
 def postings_tables(name: str) -> tuple[str, ...]:
-    """Create the tables of one BM25 index, in the form that store.postings describes."""
+    """Statements that create the tables of a BM25 index (format: store.postings)."""
     return (
         f"""CREATE TABLE {name} (
             term TEXT NOT NULL,
@@ -28,7 +28,7 @@ def postings_tables(name: str) -> tuple[str, ...]:
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
-        # A path that is not UTF-8 is kept as a BLOB of its bytes.
+        # A path that is not UTF-8 is stored as a BLOB.
         """CREATE TABLE files (
             id INTEGER PRIMARY KEY,
             path UNIQUE NOT NULL,
@@ -39,6 +39,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             skipped TEXT
         )""",
         "CREATE INDEX files_by_sha256 ON files (sha256)",
+        # Mail and messages of other authors are searched, but never learned.
         """CREATE TABLE documents (
             id INTEGER PRIMARY KEY,
             file INTEGER NOT NULL REFERENCES files (id) ON DELETE CASCADE,
@@ -52,64 +53,37 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             content_hash TEXT NOT NULL,
             text TEXT NOT NULL,
             blocks TEXT NOT NULL,
+            author TEXT NOT NULL,
+            recipients TEXT NOT NULL,
             UNIQUE (file, part)
         )""",
         "CREATE INDEX documents_by_language ON documents (language)",
         "CREATE INDEX documents_by_date ON documents (date)",
+        # Passages of a document under the same headings are a section; its id is the first's.
         """CREATE TABLE passages (
             id INTEGER PRIMARY KEY,
             document INTEGER NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
             start INTEGER NOT NULL,
             "end" INTEGER NOT NULL,
             heading TEXT NOT NULL,
+            section INTEGER NOT NULL,
             line INTEGER,
             page INTEGER
         )""",
-        "CREATE INDEX passages_by_document ON passages (document)",
-        # One row holds a term's postings for BLOCK_SIZE consecutive passage ids.
-        """CREATE TABLE postings (
-            term TEXT NOT NULL,
-            block INTEGER NOT NULL,
-            data BLOB NOT NULL,
-            PRIMARY KEY (term, block)
-        ) WITHOUT ROWID""",
-        "CREATE TABLE lengths (block INTEGER PRIMARY KEY, data BLOB NOT NULL)",
-        "CREATE TABLE meta (key TEXT PRIMARY KEY, value NOT NULL)",
-    ),
-    (
-        # Made again from the text by Indexer.refresh, in the form that store.postings describes.
-        "DELETE FROM meta WHERE key = 'analysis_version'",
-        "DROP TABLE postings",
-        "DROP TABLE lengths",
-        *postings_tables("postings"),
-        *postings_tables("field_postings"),
-    ),
-    (
-        # A vector goes with its passage: nothing that removes passages needs to know of vectors.
+        "CREATE INDEX passages_by_section ON passages (document, section)",
         """CREATE TABLE vectors (
             passage INTEGER PRIMARY KEY REFERENCES passages (id) ON DELETE CASCADE,
             data BLOB NOT NULL
         )""",
-    ),
-    (
-        # Who wrote a mail or a message: what others wrote is searched, never learned.
-        "ALTER TABLE documents ADD COLUMN author TEXT NOT NULL DEFAULT ''",
-        "ALTER TABLE documents ADD COLUMN recipients TEXT NOT NULL DEFAULT '[]'",
-    ),
-    (
-        # Passages of a document under the same headings; the first gives its id to all of them.
-        "ALTER TABLE passages ADD COLUMN section INTEGER NOT NULL DEFAULT 0",
-        "UPDATE passages SET section = first FROM (SELECT MIN(id) AS first, document, heading"
-        " FROM passages GROUP BY document, heading) AS s"
-        " WHERE s.document = passages.document AND s.heading = passages.heading",
-        "DROP INDEX passages_by_document",
-        "CREATE INDEX passages_by_section ON passages (document, section)",
+        *postings_tables("postings"),
+        *postings_tables("field_postings"),
+        "CREATE TABLE meta (key TEXT PRIMARY KEY, value NOT NULL)",
     ),
 )
 
 
 def migrate(connection: Any) -> None:
-    """Bring an open database up to the newest schema, each migration in its own transaction."""
+    """Bring an open database to the newest schema, one transaction per migration."""
     applied = connection.execute("PRAGMA user_version").fetchone()[0]
     for number, statements in enumerate(MIGRATIONS[applied:], applied + 1):
         connection.execute("BEGIN IMMEDIATE")

@@ -29,12 +29,12 @@ class Unembedded:
 class Vectors:
     """Reads and writes rows; transactions are the caller's."""
 
-    def __init__(self, db: Any) -> None:
-        self._db = db
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
 
     def put(self, passages: Sequence[int], vectors: npt.NDArray[np.float32]) -> None:
         """Keep `vectors` [len(passages), dimension]; of passages that are gone meanwhile, none."""
-        self._db.conn.executemany(
+        self._connection.executemany(
             "INSERT OR REPLACE INTO vectors SELECT id, ? FROM passages WHERE id = ?",
             [
                 (vector.astype(STORED).tobytes(), id)
@@ -43,20 +43,20 @@ class Vectors:
         )
 
     def clear(self) -> None:
-        self._db.conn.execute("DELETE FROM vectors")
+        self._connection.execute("DELETE FROM vectors")
 
     def count(self) -> int:
-        (count,) = self._db.conn.execute("SELECT COUNT(*) FROM vectors").fetchone()
+        (count,) = self._connection.execute("SELECT COUNT(*) FROM vectors").fetchone()
         return int(count)
 
     def missing(self) -> int:
         """How many passages have no vector."""
-        (passages,) = self._db.conn.execute("SELECT COUNT(*) FROM passages").fetchone()
+        (passages,) = self._connection.execute("SELECT COUNT(*) FROM passages").fetchone()
         return int(passages) - self.count()
 
     def unembedded(self, after: int, limit: int) -> list[Unembedded]:
         """The first passages without a vector whose id is above `after`."""
-        rows = self._db.conn.execute(
+        rows = self._connection.execute(
             'SELECT p.id, SUBSTR(d.text, p.start + 1, p."end" - p.start)'
             " FROM passages p JOIN documents d ON d.id = p.document"
             " LEFT JOIN vectors v ON v.passage = p.id"
@@ -67,7 +67,7 @@ class Vectors:
 
     def of_document(self, document: int) -> dict[str, npt.NDArray[np.float32]]:
         """text → vector of the document's passages that have one."""
-        rows = self._db.conn.execute(
+        rows = self._connection.execute(
             'SELECT SUBSTR(d.text, p.start + 1, p."end" - p.start), v.data FROM passages p'
             " JOIN documents d ON d.id = p.document JOIN vectors v ON v.passage = p.id"
             " WHERE p.document = ?",
@@ -79,7 +79,7 @@ class Vectors:
         self, dimension: int
     ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]]:
         """(passage ids [n], vectors [n, dimension]) in parts, by id."""
-        cursor = self._db.conn.execute("SELECT passage, data FROM vectors ORDER BY passage")
+        cursor = self._connection.execute("SELECT passage, data FROM vectors ORDER BY passage")
         while rows := cursor.fetchmany(_READ_AT_ONCE):
             stored = np.frombuffer(b"".join(data for _, data in rows), STORED)
             ids = np.fromiter((id for id, _ in rows), np.int64, len(rows))

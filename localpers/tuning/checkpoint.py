@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from localpers.atomic import replacing
 from localpers.encryption.vault import fetch
 from localpers.errors import LocalpersError
 from localpers.profile import make_private
-from localpers.weights.atomic import replacing
 
 _FILE = "state.safetensors"
 

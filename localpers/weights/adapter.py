@@ -14,9 +14,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from localpers.atomic import replacing
 from localpers.datatypes import ModelInfo
 from localpers.errors import UnsupportedModel, WrongBase
-from localpers.weights.atomic import replacing
 from localpers.weights.gguf_file import Header, read_header
 
 Matrix = npt.NDArray[np.float32]

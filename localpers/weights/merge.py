@@ -17,6 +17,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from localpers.atomic import replacing
 from localpers.errors import UnsupportedModel
 from localpers.weights.adapter import (
     LoraAdapter,
@@ -26,7 +27,6 @@ from localpers.weights.adapter import (
     in_file_order,
     stored_b,
 )
-from localpers.weights.atomic import replacing
 from localpers.weights.gguf_cursor import UINT32
 from localpers.weights.gguf_file import Header, StoredTensor, dequantized_rows, read_header
 

@@ -19,9 +19,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from localpers.atomic import replacing
 from localpers.datatypes import ModelInfo
 from localpers.errors import LocalpersError, UnsupportedModel
-from localpers.weights.atomic import replacing
+from localpers.locks import locked
 from localpers.weights.catalog import (
     CatalogEntry,
     HubSource,
@@ -257,15 +258,11 @@ def _require_space(folder: Path, size: int) -> None:
 
 @contextmanager
 def _models_lock(folder: Path) -> Iterator[None]:
-    from filelock import FileLock, Timeout
-
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / ".lock", timeout=0):
-            for left_behind in folder.glob(".pull-*"):
-                shutil.rmtree(left_behind, ignore_errors=True)
-            yield
-    except Timeout:
-        raise LocalpersError(
-            "Another 'localpers models' command is changing the models: wait for it to finish."
-        ) from None
+    busy = LocalpersError(
+        "Another 'localpers models' command is changing the models: wait for it to finish."
+    )
+    with locked(folder / ".lock", lambda: busy):
+        for left_behind in folder.glob(".pull-*"):
+            shutil.rmtree(left_behind, ignore_errors=True)
+        yield

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ctypes
 from pathlib import Path
 
+from localpers.atomic import replacing
 from localpers.errors import LocalpersError
 from localpers.runs.records import QuantizationReport
 from localpers.threads import threads
-from localpers.weights.atomic import replacing
 from localpers.weights.gguf_file import read_metadata
 from localpers.weights.native import forget_errors, last_error, llama_cpp
 

@@ -10,7 +10,7 @@ import shutil
 import struct
 from pathlib import Path
 
-from localpers.weights.atomic import replacing
+from localpers.atomic import replacing
 from localpers.weights.gguf_cursor import UINT32
 from localpers.weights.gguf_file import read_header
 from localpers.weights.merge import VERSION, packed_text

@@ -226,4 +226,4 @@ def test_rollback_goes_to_what_is_named_and_passes_over_what_is_gone(
     refused = cli("rollback", "--to", "gone")
     assert refused.code == 1 and tuned.id in refused.err and profile.promoted() == "now"
     assert tuned.id in cli("rollback").out
-    assert "base model answers again" in cli("rollback", "--to", "base").out
+    assert "answering: the base model" in cli("rollback", "--to", "base").out

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from localpers.encryption import keys, memory
-from localpers.encryption.keys import Kind
+from localpers.encryption.keys import SecretKind
 from localpers.privacy.encryption import Secret
 from localpers.profile import Profile
 from localpers.runs import RunFolder
 from localpers.runs.records import RecordedBase, RunRecord
 from tests.conftest import CommandLine, write
-from tests.privacy.test_cipher_store import NOTES
+from tests.store.test_engines import NOTES
 
 PASSPHRASE = b"correct horse"
-SECRET = Secret(Kind.PASSPHRASE, PASSPHRASE)
+SECRET = Secret(SecretKind.PASSPHRASE, PASSPHRASE)
 WORDS = ("zeppelin", "kaleidoscope", "run.json-marker", "promoted", "messages", "completion")
 """Words of the notes and keys of the files."""
 

@@ -79,9 +79,13 @@ def profile(cli: CommandLine, notes: Path) -> Profile:
     assert cli("ingest", notes).code == 0
     profile = Profile.open()
     with Store.open(profile) as store, store.transaction():
-        ids = [id for (id,) in store.db.conn.execute("SELECT id FROM passages")]
+        ids = sorted(passage_ids(store))
         store.vectors.put(ids, np.ones((len(ids), 8), np.float32))
     return profile
+
+
+def passage_ids(store: Store) -> set[int]:
+    return {id for ids in store.documents.passages_of(store.documents.ids()).values() for id in ids}
 
 
 def documents(profile: Profile) -> dict[str, StoredDocument]:
@@ -191,10 +195,10 @@ def secret_terms() -> set[str]:
 def assert_postings_are_whole(profile: Profile) -> None:
     """Decoded, the postings name passages that exist and no others, and lengths likewise."""
     with Store.open(profile) as store:
-        ids = {id for (id,) in store.db.conn.execute("SELECT id FROM passages")}
+        ids = passage_ids(store)
         for postings in (store.postings, store.fields):
             assert isinstance(postings, Postings)
-            lengths = postings.collection().lengths
+            lengths = postings.statistics().lengths
             assert set(np.flatnonzero(lengths).tolist()) == ids
         for term in index_terms(profile):
             for row in store.postings.rows(term):

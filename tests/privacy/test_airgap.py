@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import platform
-import subprocess
-import sys
 
 import pytest
 
-from tests.privacy.conftest import Script, environment, needs_filter
+from tests.privacy.conftest import Script, needs_filter
 
 ATTEMPTS = {
     "tcp": "socket.create_connection(('192.0.2.1', 80), timeout=2)",
@@ -170,70 +166,3 @@ def test_what_stays_in_the_machine_goes_on_working(script: Script, tmp_path) -> 
     (tmp_path / "works.py").write_text(STILL_WORKS)
     run = f"import runpy; runpy.run_path({str(tmp_path / 'works.py')!r}, run_name='__main__')"
     assert script(run) == [[2, 4], "x", "slept", "3\n"]
-
-
-SERVING = """
-import ctypes, errno, json, socket, sys, threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from localpers.privacy import airgap
-
-def outcome(attempt):
-    try:
-        attempt()
-    except OSError as error:
-        return errno.errorcode[error.errno]
-    return "done"
-
-library = ctypes.CDLL(None, use_errno=True)
-def native(name, *arguments):
-    library_call = getattr(library, name)
-    return "done" if library_call(*arguments) >= 0 else errno.errorcode[ctypes.get_errno()]
-
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        body = json.dumps({
-            "tcp": native("socket", 2, 1, 0),
-            "local": native("socket", 1, 1, 0),
-            "bind": native("bind", server.fileno(), 0, 0),
-            "listen": native("listen", server.fileno(), 5),
-            "connect": native("connect", server.fileno(), 0, 0),
-            "python": outcome(lambda: socket.create_connection(("127.0.0.1", 9), timeout=1)),
-            "because": airgap.unfiltered_because(),
-        }).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-    def log_message(self, *_): ...
-
-server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-thread = threading.Thread(target=server.serve_forever)
-thread.start()
-airgap.seal(serving=True)
-print(server.server_port, flush=True)
-sys.stdin.read()
-server.shutdown()
-"""
-
-
-@needs_filter
-def test_a_server_binds_first_and_then_only_answers() -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", SERVING],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment(),
-    ) as process:
-        assert process.stdout and process.stdin
-        port = int(process.stdout.readline())
-        answers = []
-        for _ in range(2):
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-            connection.request("GET", "/")
-            answers.append(json.loads(connection.getresponse().read()))
-            connection.close()
-        process.stdin.close()
-    for found in answers:
-        assert found.pop("because") == ""
-        assert set(found.values()) == {"EPERM"}, found

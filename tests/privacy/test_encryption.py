@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from localpers.encryption import memory, vault
-from localpers.encryption.keys import HEADER, Header, Kind, State
+from localpers.encryption.keys import HEADER, Header, SecretKind, State
 from localpers.errors import DamagedFile, LocalpersError, ProfileLocked
 from localpers.privacy import encryption
 from localpers.privacy.encryption import Secret, decrypt_profile, encrypt_profile
@@ -201,7 +201,7 @@ def test_what_was_begun_with_one_passphrase_does_not_go_on_with_another(
         with pytest.raises(_Killed):
             encrypt_profile(Profile.locked("default"), SECRET)
     with pytest.raises(LocalpersError, match="does not open"):
-        encrypt_profile(Profile.locked("default"), Secret(Kind.PASSPHRASE, b"other"))
+        encrypt_profile(Profile.locked("default"), Secret(SecretKind.PASSPHRASE, b"other"))
     encrypt_profile(Profile.locked("default"), SECRET)
     assert plain_words(root) == set()
 
@@ -331,7 +331,7 @@ def test_a_link_would_stay_plain_and_is_refused(
     (root / "runs").rename(tmp_path / "runs")
     (root / "runs").symlink_to(tmp_path / "runs")
     outcome = cli("profiles", "encrypt", "default")
-    assert outcome.code == 1 and "is a link" in outcome.err
+    assert outcome.code == 1 and "is a symbolic link" in outcome.err
     assert not (root / HEADER).exists() and plain_words(root)
 
 

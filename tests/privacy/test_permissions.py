@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from localpers.permissions import entries, mend
+from localpers.permissions import entries, restrict
 from localpers.profile import Profile
 from localpers.store import Store
 from tests.conftest import write
@@ -46,7 +46,7 @@ def test_where_the_door_stood_open_everything_is_mended(home: Path) -> None:
     (deep / "text").chmod(0o644)
     profile.root.chmod(0o755)
     Profile.open()
-    assert all(not entry.is_loose for entry in entries(profile.root))
+    assert all(not entry.is_open for entry in entries(profile.root))
 
 
 def test_what_a_link_points_to_is_left_alone(home: Path, tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_what_a_link_points_to_is_left_alone(home: Path, tmp_path: Path) -> None
     profile = Profile.open()
     (profile.root / "folder").symlink_to(mine)
     (profile.root / "file").symlink_to(mine / "a")
-    mend(profile.root)
+    restrict(profile.root)
     assert modes(mine) == {"mine": 0o755, "a": 0o644}
 
 
@@ -67,7 +67,7 @@ def test_a_home_on_another_disk_is_mended_through_its_link(
     real.chmod(0o755)
     link = tmp_path / "link"
     link.symlink_to(real)
-    mend(link)
+    restrict(link)
     assert modes(real) == {"disk": 0o700, "a": 0o600}
 
 
@@ -85,7 +85,7 @@ def test_a_crash_leaves_no_image_of_the_memory(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="there is no /proc here")
 def test_what_is_sorted_is_not_laid_down_in_a_temporary_folder(home: Path) -> None:
     with Store.open(Profile.open()) as store:
-        rows = store.db.conn.execute(
+        rows = store._connection.execute(
             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
             " SELECT i || HEX(ZEROBLOB(500)) AS text FROM n ORDER BY text DESC"
         )

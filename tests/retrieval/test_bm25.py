@@ -104,9 +104,9 @@ def test_still_exact_whatever_came_changed_and_went(
     corpus: list[str], data: st.DataObject, queries: list[str], short_rows: bool
 ) -> None:
     """Also where every form of row is at work: rows of offsets, of gaps, inline and apart."""
-    small = {"MOST_POSTINGS": 5, "MOST_GAPS": 3, "OFFSETS": 6, "FEWEST_OFFSETS": 2}
+    small = {"MAX_POSTINGS": 5, "MAX_GAPS": 3, "OFFSETS": 6, "MIN_OFFSETS": 2}
     with pytest.MonkeyPatch.context() as patch, store_of(corpus, "en") as store:
-        for name, value in ((small | {"MOST_INLINE": 7}) if short_rows else {}).items():
+        for name, value in ((small | {"MAX_INLINE": 7}) if short_rows else {}).items():
             patch.setattr(postings, name, value)
         held = dict(zip(store.documents.ids_after(0, 1000), corpus, strict=True))
         for number in range(data.draw(st.integers(1, 5))):
@@ -142,10 +142,10 @@ def test_still_exact_after_documents_went_and_came(
 
 
 def test_passages_beyond_one_row_of_postings_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postings, "MOST_POSTINGS", 8192)
+    monkeypatch.setattr(postings, "MAX_POSTINGS", 8192)
     corpus = [
         f"alpha w{number} {'beta ' * (number % 3)}{'rare' * (number % 4000 == 7)}"
-        for number in range(postings.MOST_POSTINGS + 200)
+        for number in range(postings.MAX_POSTINGS + 200)
     ]
     with store_of(corpus, "") as store:
         for query in ("w8350 alpha", "w3 w4150", "beta", "rare beta alpha", "alpha alpha beta"):

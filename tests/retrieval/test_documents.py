@@ -98,7 +98,7 @@ def test_where_every_document_is_one_passage_both_score_alike(
     with store_of(collection) as store:
         groups = store.documents.passages_of(store.documents.ids())
         ranked = Lookup(store.postings, query).rank(len(collection))
-        found = together(store, query, groups, store.postings.collection().mean)
+        found = together(store, query, groups, store.postings.statistics().mean)
         for document, (passage,) in groups.items():
             total = sum(scores.get(document, 0.0) for scores in found.values())
             assert total == pytest.approx(dict(ranked).get(passage, 0.0))

@@ -32,7 +32,8 @@ from localpers.evaluation.effectiveness.known_item import (
 from localpers.evaluation.effectiveness.measure import Effectiveness, measure
 from localpers.evaluation.effectiveness.rankings import Rankings, use_reranker, use_vectors
 from localpers.evaluation.results import Ledger
-from localpers.profile import FILE_MODE, Profile, home, make_private
+from localpers.locks import locked
+from localpers.profile import Profile, home, make_private
 from localpers.retrieval.analysis import VERSION as ANALYSIS
 from localpers.retrieval.dates.expressions import newest_day
 from localpers.retrieval.dense import embed_passages, encoder_note, reuse_vectors, use_encoder
@@ -286,13 +287,6 @@ def _shown(reporter: Reporter) -> Callable[[int, int], None]:
 
 @contextmanager
 def _held(path: Path) -> Iterator[None]:
-    """The lock is the kernel's: it dies with the process that holds it."""
-    from filelock import FileLock, Timeout
-
-    try:
-        with FileLock(path, mode=FILE_MODE, timeout=0):
-            yield
-    except Timeout:
-        raise LocalpersError(
-            "The same measurement is running already: wait for it to finish."
-        ) from None
+    busy = LocalpersError("The same measurement is already running: wait for it to finish.")
+    with locked(path, lambda: busy):
+        yield

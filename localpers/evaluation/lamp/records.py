@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from localpers.errors import LocalpersError
+from localpers.locks import locked
 from localpers.profile import FILE_MODE, write_atomically
 
 
@@ -71,21 +72,12 @@ def opened(path: Path, configuration: Mapping[str, Any], again: bool) -> Iterato
 
 @contextmanager
 def _held(path: Path) -> Iterator[None]:
-    """The lock is the kernel's: it dies with the process that holds it."""
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(path.with_name(f".{path.name}.lock"), mode=FILE_MODE)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise LocalpersError(
-            f"Another run is writing {path}: wait for it to finish, or name another file with "
-            "--results."
-        ) from None
-    try:
+    busy = LocalpersError(
+        f"Another run is writing {path}: wait for it to finish, or name another file with "
+        "--results."
+    )
+    with locked(path.with_name(f".{path.name}.lock"), lambda: busy):
         yield
-    finally:
-        lock.release()
 
 
 def _opened(path: Path, configuration: Mapping[str, Any], again: bool) -> Iterator[ResultsFile]:
