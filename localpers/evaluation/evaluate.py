@@ -93,7 +93,7 @@ def evaluate(
     with Store.open(profile) as store:
         subject = find_subject(profile, store, options.run, options.base)
         conditions = options.conditions or _default_conditions(subject)
-        retrievers = {condition.retriever for condition in conditions}
+        retrievers = {c.retriever for c in conditions if c.retriever in RETRIEVERS}
         with open_retriever(store, retrievers, profile) as retriever:
             work = _Work(profile, store, subject, conditions, options, reporter, retriever)
             evaluation = work.run(started)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from localpers.assistant.assistant import Assistant
 from localpers.assistant.options import AnswerOptions, resolve
 from localpers.assistant.plan import ANSWER
+from localpers.datatypes import RetrievedPassage
 from localpers.errors import LocalpersError
 from localpers.evaluation.trials import Trial
 from localpers.tuning.requests import Task
@@ -44,18 +46,23 @@ def reference(trial: Trial, tokenizer: Tokenizer) -> str:
     return tokenizer.decode(tokenizer.encode(trial.completion)[: most_tokens(trial)]).strip()
 
 
+def find_passages(
+    assistant: Assistant, query: str, options: AnswerOptions
+) -> Sequence[RetrievedPassage]:
+    """The passages for a prompt under `options`, as many as they ask for."""
+    chosen = resolve(options, assistant.served)
+    if not chosen.k:
+        return ()
+    return assistant.search(query, chosen.k, chosen.retriever, chosen.reranker)
+
+
 def measure_trial(
     assistant: Assistant, trial: Trial, options: AnswerOptions, *, generate: bool = True
 ) -> Measurement:
     """Measure one trial; the result does not depend on what the assistant did before."""
     # The model's own writing is measured, with the passages in its prompt.
     options = replace(options, max_tokens=most_tokens(trial), form=ANSWER, quote=False)
-    chosen = resolve(options, assistant.served)
-    passages = (
-        assistant.search(trial.query, chosen.k, chosen.retriever, chosen.reranker)
-        if chosen.k
-        else ()
-    )
+    passages = find_passages(assistant, trial.query, options)
     assistant.reset()
     try:
         logs = assistant.answer_likelihood(

@@ -17,8 +17,9 @@ from random import Random
 from localpers.assistant.assistant import Assistant
 from localpers.assistant.attribution import Lexicon
 from localpers.assistant.options import AnswerOptions
-from localpers.datatypes import Block, BlockKind, StoredDocument
+from localpers.datatypes import Block, BlockKind, RetrievedPassage, StoredDocument
 from localpers.errors import LocalpersError
+from localpers.evaluation.measuring import find_passages
 
 ANSWER_TOKENS = 48
 FEWEST_WORDS, MOST_WORDS = 8, 30
@@ -50,7 +51,7 @@ class NotesQuestion:
 class QuestionScore:
     """`right`: the answer holds the term. `cited`: the answer cites the source. `nll`: nats per
     token of the true rest of the sentence, less noisy than right or wrong; NaN where it does not
-    fit the context window. `retrieved`: the prompt held a passage of the source.
+    fit the context window. `retrieved`: the search found a passage of the source.
     """
 
     right: bool
@@ -145,14 +146,15 @@ def ask_question(
 ) -> QuestionScore:
     """Ask and score; the result does not depend on what the assistant did before."""
     options = replace(options, max_tokens=ANSWER_TOKENS)
+    passages = find_passages(assistant, question.text, options)
     assistant.reset()
     answer = assistant.answer(question.text, options)
     cited = [source for source in answer.sources if source.cited or source.attributed]
     return QuestionScore(
         right=_holds(answer.text, question.term),
         cited=any(source.passage.document == question.document for source in cited),
-        nll=_nll(assistant, question, options),
-        retrieved=any(source.passage.document == question.document for source in answer.sources),
+        nll=_nll(assistant, question, options, passages),
+        retrieved=any(passage.document == question.document for passage in passages),
         text=answer.text,
     )
 
@@ -162,7 +164,12 @@ def _holds(text: str, term: str) -> bool:
     return term.casefold() in words or (not term.isascii() and term.casefold() in text.casefold())
 
 
-def _nll(assistant: Assistant, question: NotesQuestion, options: AnswerOptions) -> float:
+def _nll(
+    assistant: Assistant,
+    question: NotesQuestion,
+    options: AnswerOptions,
+    passages: Sequence[RetrievedPassage],
+) -> float:
     """Nats per token of the sentence from the term on, given the prompt and the words before it;
     NaN where all of it does not fit the context window.
     """
@@ -173,7 +180,9 @@ def _nll(assistant: Assistant, question: NotesQuestion, options: AnswerOptions) 
     told = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
     try:
         # The words before the term belong to the answer: an activated adapter must read them.
-        logs = assistant.answer_likelihood(question.text, question.sentence, options)
+        logs = assistant.answer_likelihood(
+            question.text, question.sentence, options, passages=passages
+        )
     except LocalpersError:
         return math.nan
     logs = logs[min(told, len(logs) - 1) :]
