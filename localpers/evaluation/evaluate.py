@@ -186,7 +186,7 @@ class _Work:
             raise LocalpersError(
                 "Nothing is tuned yet, so only base and rag can be evaluated: run 'localpers tune'."
             )
-        learned = find_run(self._profile, run).record().learned_from()
+        learned = find_run(self._profile, run).record().data.learned_from()
         held_out = {trial.content_hash for trial in self._trials}
         if run != self._subject.run and not learned.isdisjoint(held_out):
             raise LocalpersError(
