@@ -20,7 +20,9 @@ QUOTED_WORDS = 105
 NOTES_COMPARED = 5
 """Notes that are compared by their closest passage."""
 NOTES_READ = 2
-"""Notes whose units are embedded."""
+"""Notes whose units are embedded, at most."""
+CLOSE_SCORES = 0.15
+"""How far the second note's score may lie below the first's for its units to be read."""
 MOST_UNITS = 12
 """Of a note, embedded: those in its closest passages, without vectors the first ones."""
 RANK_WEIGHT = 0.2
@@ -79,7 +81,8 @@ def candidates(
     }
     scores = {id: closest[id] - RANK_WEIGHT * math.log(rank) for rank, id in enumerate(compared, 1)}
     best = sorted(compared, key=lambda id: -scores[id])
-    worth = {id: _closest_units(documents[id], closeness.get(id, ())) for id in best[:NOTES_READ]}
+    read = [id for id in best[:NOTES_READ] if scores[best[0]] - scores[id] <= CLOSE_SCORES]
+    worth = {id: _closest_units(documents[id], closeness.get(id, ())) for id in read}
     units = _scored_units(question, worth, notes, lexicon)
     found = [Candidate(first[id], documents[id], units.get(id, ()), scores[id]) for id in best]
     return [one for one in found if one.units or one.document.id not in units]

@@ -26,8 +26,6 @@ from localpers.inference.engine import Engine
 
 SHARED_WORDS = (66, 40)
 """Of two notes that are quoted."""
-CLOSE_SCORES = 0.15
-"""How far the second note's score may lie below the first's for both to be quoted."""
 LONG_REQUEST = 60
 """Words from which on a request brings its own text, and is no question to the notes."""
 MOST_WRITTEN_TOKENS = 160
@@ -121,7 +119,7 @@ def _own_words(turn: Turn, quoted: Sequence[Candidate]) -> Iterator[str]:
 
 def _quotes(shown: Sequence[Candidate]) -> list[tuple[int, Candidate, list[Unit]]]:
     """(number, note, its units): the best note alone, or two where both may answer."""
-    close = [one for one in shown[:2] if one.units and shown[0].score - one.score <= CLOSE_SCORES]
+    close = [one for one in shown if one.units]
     shares = SHARED_WORDS if len(close) > 1 else (QUOTED_WORDS,)
     return [
         (number, candidate, choose_units(candidate, words))

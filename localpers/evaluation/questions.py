@@ -1,8 +1,9 @@
 """Questions that the notes answer: does a model that writes like the person still use the notes?
 
-A sentence is taken from a retrievable document and cut before a distinctive word (a number, a name,
-an identifier); the model is asked to complete it. This works in any language, needs no model to
-write questions, and asks for a fact that only the notes hold.
+A sentence is taken from a retrievable document and a distinctive word in it (a number, a name, an
+identifier) withheld. The question is what is left of the sentence without its rarest words and those
+of the title, since people ask in other words than they wrote. This works in any language and needs
+no model.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ ANSWER_TOKENS = 48
 FEWEST_WORDS, MOST_WORDS = 8, 30
 EARLIEST = 0.4
 """Least share of the sentence before the withheld word: it must say what is asked for."""
+RAREST_DROPPED = 2
+"""Words of a sentence that its question lacks, besides the withheld one and the title's: people ask
+in other words than the note's."""
+FEWEST_KEPT = 4
 DISTINCTIVE = 0.5
 """Least idf worth asking for, as a share of that of a word which only one passage holds."""
 
@@ -94,15 +99,31 @@ def _candidates(document: StoredDocument, lexicon: Lexicon) -> Iterator[NotesQue
         found = _distinctive(sentence, title, lexicon)
         if found is None:
             continue
-        before, term = sentence[: found.start()].rstrip(), found[0]
+        text = _paraphrase(sentence, found, title, lexicon)
+        if text is None:
+            continue
         yield NotesQuestion(
-            text=f"Quote the whole sentence from “{title}” that begins: “{before}”",
+            text=text,
             sentence=sentence,
-            term=term,
+            term=found[0],
             rest=sentence[found.start() :],
             document=document.id,
             content_hash=document.content_hash,
         )
+
+
+def _paraphrase(sentence: str, withheld: re.Match[str], title: str, lexicon: Lexicon) -> str | None:
+    """What somebody might ask for the withheld word without the sentence's own rare words: the
+    common words of the sentence, none of the title's. None where too few are left.
+    """
+    if " " not in sentence:
+        return f"{sentence[: withheld.start()]}？"
+    named = set(lexicon.terms(title))
+    words = [w[0] for w in _WORD.finditer(sentence) if w.span() != withheld.span()]
+    content = {w: lexicon.idf(lexicon.terms(w)[:1]) for w in words}
+    rarest = sorted(content, key=lambda w: -content[w])[:RAREST_DROPPED]
+    kept = [w for w in words if w not in rarest and not named.intersection(lexicon.terms(w))]
+    return f"{' '.join(kept)}?" if len(kept) >= FEWEST_KEPT else None
 
 
 def sentences_of(document: str, blocks: Iterable[Block]) -> Iterator[str]:

@@ -60,7 +60,7 @@ def document(number: int, text: str, kind: BlockKind = BlockKind.PARAGRAPH) -> S
     )
 
 
-def test_a_question_holds_what_precedes_the_answer_and_not_the_answer() -> None:
+def test_a_question_lacks_the_answer_the_title_and_the_rarest_words() -> None:
     documents = [document(n, sentence) for n, sentence in enumerate(SENTENCES)]
     found = {q.document: q for q in make_questions(documents, EveryWordIsRare(), 9)}
     assert found[0].term == "Zermatt" and found[1].term == "1894"
@@ -68,7 +68,9 @@ def test_a_question_holds_what_precedes_the_answer_and_not_the_answer() -> None:
         assert question.sentence == SENTENCES[number] and question.content_hash == f"hash{number}"
         assert question.sentence.endswith(question.rest)
         assert question.rest.startswith(question.term) and question.term not in question.text
-        assert f"Note {number}" in question.text
+        assert "Note" not in question.text
+    assert "carried" not in found[0].text
+    assert "bread" in found[0].text
 
 
 def test_questions_are_the_same_again_and_as_many_as_wanted() -> None:
