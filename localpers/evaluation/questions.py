@@ -1,9 +1,9 @@
 """Questions that the notes answer: does a model that writes like the person still use the notes?
 
 A sentence is taken from a retrievable document and a distinctive word in it (a number, a name, an
-identifier) withheld. The question is what is left of the sentence without its rarest words and those
-of the title, since people ask in other words than they wrote. This works in any language and needs
-no model.
+identifier) withheld. The question is what is left of the sentence without its rarest words and
+without the title's, since people ask in other words than they wrote. This works in any language and
+needs no model.
 """
 
 from __future__ import annotations
