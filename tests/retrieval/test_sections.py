@@ -31,7 +31,7 @@ def parts(hit: dict[str, Any]) -> set[tuple[str, str]]:
 def notes(cli: CommandLine, tmp_path: Path) -> Path:
     headed = f"# Ferry\n\n## Harbour\n\n{LONG}\n\n## Prices\n\n{FILLER}\n\n## Harbour\n\n{LONG}\n"
     files = {
-        "heron.md": f"# Heron\n\n{LONG}\n",
+        "heron.md": f"# Heron\n\n{LONG.replace('weather and trains', 'boats, bridges and tides')}\n",
         "ferry.md": headed,
         "other.md": f"# Other\n\n{LONG}\n",
     }
