@@ -30,8 +30,9 @@ def parts(hit: dict[str, Any]) -> set[tuple[str, str]]:
 @pytest.fixture
 def notes(cli: CommandLine, tmp_path: Path) -> Path:
     headed = f"# Ferry\n\n## Harbour\n\n{LONG}\n\n## Prices\n\n{FILLER}\n\n## Harbour\n\n{LONG}\n"
+    distinct = LONG.replace("weather and trains", "boats, bridges and tides")
     files = {
-        "heron.md": f"# Heron\n\n{LONG.replace('weather and trains', 'boats, bridges and tides')}\n",
+        "heron.md": f"# Heron\n\n{distinct}\n",
         "ferry.md": headed,
         "other.md": f"# Other\n\n{LONG}\n",
     }
