@@ -1,6 +1,6 @@
-"""The report: one HTML file that shows an Evaluation to somebody who was not there.
+"""The report: one HTML file about an Evaluation, without scripts or fetched resources.
 
-Self-contained: no script, nothing fetched. All text that a person or a model wrote is escaped.
+All text that a person or a model wrote is escaped.
 """
 
 from __future__ import annotations
