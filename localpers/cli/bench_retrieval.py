@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 WITHOUT_VECTORS = "bm25,auto"
 WITH_VECTORS = f"{WITHOUT_VECTORS},dense,hybrid"
 OWN_NOTES = "rank_bm25,"
-"""The baseline reads everything into memory: only own notes get it unasked."""
+"""The baseline reads everything into memory, so that only own notes get it by default."""
 
 
 def retrieval(
     context: typer.Context,
     folder: Annotated[
         Path | None,
-        typer.Argument(help="A test collection in the BEIR layout; your own notes if left away."),
+        typer.Argument(help="A test collection in the BEIR layout; default: your own notes."),
     ] = None,
     retrievers: Annotated[
         str | None,
@@ -40,14 +40,14 @@ def retrieval(
     queries: Annotated[int, typer.Option(min=0, help="At most N of each kind; 0 for all.")] = 0,
     documents: Annotated[int, typer.Option(min=0, help="At most N own notes; 0 for all.")] = 0,
     encoder: Annotated[str | None, typer.Option(help="The embedding model.")] = None,
-    base: Annotated[str | None, typer.Option(help="The base that reranks and rephrases.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
-    again: Annotated[bool, typer.Option("--again", help="Begin anew instead of going on.")] = False,
+    base: Annotated[str | None, typer.Option(help="The base that reranks and paraphrases.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all random choices.")] = 0,
+    again: Annotated[bool, typer.Option("--again", help="Start over instead of resuming.")] = False,
     as_json: Json = False,
 ) -> None:
     """Retrieval effectiveness on a test collection, or on your own notes (known items).
 
-    An interrupted run goes on where it stopped when the same command is given again.
+    An interrupted run resumes when the same command is given again.
     """
     from localpers.bench.retrieval.known_items import Kind
     from localpers.bench.retrieval.rankings import use_reranker
@@ -59,7 +59,7 @@ def retrieval(
     from localpers.cli.unlocking import open_profile
 
     known = _kinds(kinds)
-    names = _retrievers(_usual(folder) if retrievers is None else retrievers)
+    names = _retrievers(_default(folder) if retrievers is None else retrievers)
     profile = open_profile(context)
     needs_base = use_reranker(names) or (folder is None and Kind.PARAPHRASE in known)
     options = Options(
@@ -82,7 +82,7 @@ def retrieval(
     if as_json:
         print_json(_as_record(report, options, folder))
     else:
-        _tell(report)
+        _say(report)
 
 
 def _kinds(given: str) -> tuple[Kind, ...]:
@@ -112,11 +112,11 @@ def _parts(given: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.strip() for name in given.split(",")))
 
 
-def _usual(folder: Path | None) -> str:
+def _default(folder: Path | None) -> str:
     from localpers.weights.catalog import installed
 
-    usual = WITH_VECTORS if any(model.embeds for model in installed()) else WITHOUT_VECTORS
-    return usual if folder is not None else OWN_NOTES + usual
+    default = WITH_VECTORS if any(model.embeds for model in installed()) else WITHOUT_VECTORS
+    return default if folder is not None else OWN_NOTES + default
 
 
 def _base(profile: Profile, name: str | None) -> Any:
@@ -152,7 +152,7 @@ def _retriever_as_record(found: Effectiveness) -> dict[str, Any]:
     }
 
 
-def _tell(report: Report) -> None:
+def _say(report: Report) -> None:
     say(f"{report.documents:,} documents in {report.passages:,} passages")
     for kind, by_name in report.kinds.items():
         say()

@@ -22,10 +22,10 @@ COLUMNS = (
     ("chrf", "chrF"),
     ("style", "style"),
 )
-"""What fits a terminal of 80 columns; the report and --json have the rest."""
+"""What fits 80 columns; the report and --json have the rest."""
 CELL = 12
 FEWEST_DOCUMENTS = 5
-"""Below which intervals are warned of: the bootstrap knows no spread but that of what it draws."""
+"""With fewer, the bootstrap understates the spread, and the user is warned."""
 REPORT = "report.html"
 
 
@@ -35,7 +35,7 @@ def evaluate(
         str | None,
         typer.Option(
             help="Separated by commas: base, rag, rag:bm25, rag:recency, rag:mismatched, "
-            "rag:random, peft, rag+peft, …"
+            "rag:random, peft, rag+peft, rag+peft:k=1,contrast=0.5, …"
         ),
     ] = None,
     sample: Annotated[int, typer.Option(min=1, help="Held-out documents used.")] = SAMPLE,
@@ -46,7 +46,7 @@ def evaluate(
     report: Annotated[
         Path | None, typer.Option(help="Where the report goes, instead of beside the run.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all random choices.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Compare base, notes and tuned model on your own held-out writing; makes a report."""
@@ -66,7 +66,7 @@ def evaluate(
     profile = open_profile(context)
     refresh_index(profile)
     reporter = TerminalReporter()
-    # What it keeps quotes documents: none may be forgotten meanwhile.
+    # The results quote documents, which must not be forgotten meanwhile.
     with profile.measuring("eval"):
         try:
             options = EvalOptions(chosen, sample, run, seed, base)
@@ -87,25 +87,25 @@ def evaluate(
     if as_json:
         print_json(document)
         return
-    _tell(evaluation, document)
+    _say(evaluation, document)
     if report and not path.is_relative_to(profile.root):
         notice("The report holds words of yours; it lies outside of the profile now.")
 
 
 def _require_place(report: Path) -> None:
-    """Measuring takes minutes: where the report cannot be written is told before."""
+    """Fail before the measurement, which takes minutes, where the report cannot be written."""
     from localpers.errors import LocalpersError
 
     folder = report.absolute().parent
     if report.is_dir():
         raise LocalpersError(f"{report} is a folder: give --report the name of a file in it.")
     if not folder.is_dir():
-        raise LocalpersError(f"There is no folder {folder}: make it, or name another --report.")
+        raise LocalpersError(f"There is no folder {folder}: create it, or name another --report.")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise LocalpersError(f"{folder} cannot be written to: name another place with --report.")
 
 
-def _tell(evaluation: Evaluation, found: dict[str, Any]) -> None:
+def _say(evaluation: Evaluation, found: dict[str, Any]) -> None:
     which = f"run {evaluation.run}" if evaluation.run else "no run yet"
     say(
         f"{found['documents']} held-out documents, {found['trials']} tasks, base "
@@ -123,16 +123,16 @@ def _tell(evaluation: Evaluation, found: dict[str, Any]) -> None:
         say(f"{name:<{width}}" + "".join(f"{value:>{CELL}}" for value in values))
         bounds = (figures["ci"][metric] for metric, _ in COLUMNS)
         say(" " * width + "".join(f"{f'{low:.2f}-{high:.2f}':>{CELL}}" for low, high in bounds))
-    _tell_questions(found, width)
+    _say_questions(found, width)
     say()
-    _tell_neutral(found)
+    _say_neutral(found)
     if evaluation.verdict:
         promoted = "promoted" if evaluation.verdict["promoted"] else "not promoted"
         say(f"The run was {promoted}: {evaluation.verdict['reason']}.")
     say(f"Report: {found['report']}")
 
 
-def _tell_questions(found: dict[str, Any], width: int) -> None:
+def _say_questions(found: dict[str, Any], width: int) -> None:
     if not found["questions"]:
         return
     say()
@@ -145,7 +145,7 @@ def _tell_questions(found: dict[str, Any], width: int) -> None:
         )
 
 
-def _tell_neutral(found: dict[str, Any]) -> None:
+def _say_neutral(found: dict[str, Any]) -> None:
     from localpers.evaluation.neutral import MARGIN
 
     shown = ", ".join(f"{name} {value:.2f}" for name, value in found["neutral"].items())

@@ -16,7 +16,7 @@ ROW = 30
 MARGIN = 14
 _TICKS = 5
 _ALIKE = 1e-9
-"""Values that differ by less are one value, whatever their last digits."""
+"""Values that differ by less count as one."""
 
 
 @dataclass(frozen=True, slots=True)

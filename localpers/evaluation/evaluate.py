@@ -7,12 +7,11 @@ same digits.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import importlib.metadata
 import math
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -30,25 +29,26 @@ from localpers.evaluation.ledger import Ledger
 from localpers.evaluation.measuring import TEXT_TOKENS, TITLE_TOKENS, measure_trial, reference
 from localpers.evaluation.metrics import chrf, rouge_1, rouge_l
 from localpers.evaluation.neutral import neutral_likelihood
+from localpers.evaluation.provenance import (
+    fingerprint,
+    fingerprint_of,
+    growth,
+    retrieval_settings,
+)
 from localpers.evaluation.questions import NotesQuestion, ask_question, make_questions
 from localpers.evaluation.results import (
     Evaluation,
-    GrowthPoint,
     QuestionResult,
     Reference,
     TrialResult,
 )
-from localpers.evaluation.style import CopyIndex, StyleProfile, distinct
+from localpers.evaluation.style import CopyIndex, StyleProfile, by_document, distinct
 from localpers.evaluation.subject import Subject, find_subject
 from localpers.evaluation.trials import Trial
 from localpers.inference.served import served_model
 from localpers.profile import Profile
-from localpers.retrieval.analysis import VERSION as ANALYSIS
-from localpers.retrieval.dense import encoder_note
 from localpers.retrieval.retriever import Retriever
-from localpers.retrieval.retrievers import need_vectors
-from localpers.runs import find_run, finished_runs
-from localpers.runs.records import RunRecord
+from localpers.runs import find_run
 from localpers.store import Store
 from localpers.tuning.requests import Task
 from localpers.weights.tokenizer import Tokenizer
@@ -103,11 +103,8 @@ def evaluate(
 
 
 def _default_conditions(subject: Subject) -> tuple[Condition, ...]:
-    tuned = ("", "auto") if subject.tuned else ()
-    return (
-        *(Condition(retriever) for retriever in ("", "auto", "mismatched", "random")),
-        *(Condition(retriever, adapter=True) for retriever in tuned),
-    )
+    base = tuple(Condition(name) for name in ("", "auto", "mismatched", "random"))
+    return (*base, Condition("", True), Condition("auto", True)) if subject.tuned else base
 
 
 class _Work:
@@ -138,7 +135,7 @@ class _Work:
         most = min(QUESTIONS, options.sample)
         self._questions = make_questions(known, self._context.lexicon, most, options.seed)
         self._style = StyleProfile(
-            _by_document(
+            by_document(
                 (trial.content_hash, trial.completion)
                 for trial in subject.trials
                 if trial.task != Task.TITLE.value
@@ -146,10 +143,10 @@ class _Work:
         )
         self._copies = CopyIndex(d.text for d in known if d.content_hash in subject.learned)
         self.settings = self._settings() | {
-            "retrieval": _retrieval_settings(store, retriever, conditions)
+            "retrieval": retrieval_settings(store, retriever, conditions)
             | {
                 "today": self._context.today.isoformat(),
-                "documents": _fingerprint(sorted(f"{d.content_hash} {d.date}" for d in documents)),
+                "documents": fingerprint(sorted(f"{d.content_hash} {d.date}" for d in documents)),
             }
         }
         self.ledger = Ledger(subject.folder / LEDGER, self.settings)
@@ -171,7 +168,7 @@ class _Work:
                 neutral[name] = self._neutral(assistant, name)
                 for condition in conditions:
                     first = [s for s in scores if s.condition == scores[0].condition]
-                    base_style = StyleProfile(_by_document((s.document, s.text) for s in first))
+                    base_style = StyleProfile(by_document((s.document, s.text) for s in first))
                     found = list(self._trial_results(assistant, condition, base_style))
                     scores += found if scores else _compared_with_itself(found)
                     asked += self._question_results(assistant, condition)
@@ -299,7 +296,7 @@ class _Work:
             questions=tuple(asked),
             neutral=neutral,
             losses=record.losses if record else (),
-            growth=tuple(_growth(self._profile)),
+            growth=tuple(growth(self._profile)),
             seconds=round(seconds, 1),
         )
 
@@ -316,13 +313,13 @@ class _Work:
             "title_tokens": TITLE_TOKENS,
             "text_tokens": TEXT_TOKENS,
             "base": subject.base.base.sha256,
-            "tuned": _fingerprint_of(subject.tuned, subject.record),
-            "trials": _fingerprint([f"{t.content_hash}{t.task}{t.query}" for t in self._trials]),
-            "questions": _fingerprint([question.text for question in self._questions]),
-            "retrievable": _fingerprint(
+            "tuned": fingerprint_of(subject.tuned, subject.record),
+            "trials": fingerprint([f"{t.content_hash}{t.task}{t.query}" for t in self._trials]),
+            "questions": fingerprint([question.text for question in self._questions]),
+            "retrievable": fingerprint(
                 sorted(d.content_hash for d in self._context.retrievable.values())
             ),
-            "others": _fingerprint([passage.text for passage in self._others.passages]),
+            "others": fingerprint([passage.text for passage in self._others.passages]),
         }
 
 
@@ -343,55 +340,10 @@ def _question_result(
     )
 
 
-def _retrieval_settings(
-    store: Store, retriever: Retriever, conditions: Sequence[Condition]
-) -> dict[str, Any]:
-    """What decides, besides the documents, which passages are found."""
-    retrievers = {condition.retriever for condition in conditions}
-    by_vectors = need_vectors(name for name in retrievers if name in RETRIEVERS)
-    noted = encoder_note(store)
-    used = by_vectors or ("auto" in retrievers and retriever.auto_is_hybrid)
-    return {
-        "analysis": ANALYSIS,
-        "auto": "hybrid" if retriever.auto_is_hybrid else "words",
-        "encoder": noted.sha256 if noted and used else None,
-    }
-
-
-def _by_document(texts: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """document → its texts, one after the other."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for document, text in texts:
-        found[document].append(text)
-    return {document: "\n".join(parts) for document, parts in found.items()}
-
-
 def _compared_with_itself(scores: Sequence[TrialResult]) -> list[TrialResult]:
     """The first condition's results, `style_base` measured against its own texts."""
-    base = StyleProfile(_by_document((score.document, score.text) for score in scores))
+    base = StyleProfile(by_document((score.document, score.text) for score in scores))
     return [
         dataclasses.replace(score, style_base=base.similarity(score.text, without=score.document))
         for score in scores
     ]
-
-
-def _growth(profile: Profile) -> Iterator[GrowthPoint]:
-    """Of each finished run that has these figures, oldest first."""
-    for folder in reversed(finished_runs(profile)):
-        run = folder.record()
-        if run.metrics is not None and run.metrics.base.nll:
-            gain = 1 - run.metrics.tuned.nll / run.metrics.base.nll
-            yield GrowthPoint(folder.id, run.base, len(run.data.learned), run.tokens, gain)
-
-
-def _fingerprint(parts: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _fingerprint_of(served: ServedModel | None, record: RunRecord | None) -> str | None:
-    """The recorded SHA-256 of the run's file that answers."""
-    if served is None:
-        return None
-    name = (served.adapter or served.model).name
-    known = record.files.get(name) if record else None
-    return known.sha256 if known else name

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from localpers.atomic import write_atomically
 from localpers.encryption.vault import keep
 from localpers.errors import LocalpersError
-from localpers.profile import write_atomically
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -1,6 +1,6 @@
-"""The report: one HTML file that shows an Evaluation to somebody who was not there.
+"""The report: one HTML file about an Evaluation, without scripts or fetched resources.
 
-Self-contained: no script, nothing fetched. All text that a person or a model wrote is escaped.
+All text that a person or a model wrote is escaped.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from localpers.atomic import write_atomically
 from localpers.evaluation.bootstrap import Interval
 from localpers.evaluation.charts import Bar, bars, curve, scatter
 from localpers.evaluation.conditions import CONTROLS, Condition
 from localpers.evaluation.figures import against, interval, questions
 from localpers.evaluation.neutral import MARGIN
 from localpers.evaluation.results import Evaluation, Reference, TrialResult
-from localpers.profile import write_atomically
 
 TEMPLATE = "report.html.jinja"
 SHOWN_EXAMPLES = 3

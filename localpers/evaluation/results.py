@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from localpers.profile import write_atomically
+from localpers.atomic import write_atomically
 
 FORMAT = 1
 

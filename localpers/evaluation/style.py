@@ -7,7 +7,7 @@ A Survey of Modern Authorship Attribution Methods, 2009).
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -97,6 +97,14 @@ class CopyIndex:
                 break
             length += 1
         return length
+
+
+def by_document(texts: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """document → its texts, one after the other."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for document, text in texts:
+        found[document].append(text)
+    return {document: "\n".join(parts) for document, parts in found.items()}
 
 
 def distinct(text: str, n: int) -> float:

@@ -13,9 +13,9 @@ from itertools import islice
 from pathlib import Path
 from random import Random
 
+from localpers.atomic import write_atomically
 from localpers.datatypes import Kind, StoredDocument
 from localpers.errors import LocalpersError
-from localpers.profile import write_atomically
 from localpers.tuning.examples import ExampleMaker
 from localpers.tuning.recipe import Recipe
 from localpers.tuning.requests import Task, request
