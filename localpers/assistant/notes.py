@@ -5,25 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from localpers.assistant.attribution import Lexicon
+from localpers.assistant.similarity import Closeness, Similarity
 from localpers.datatypes import RetrievedPassage, StoredDocument
 from localpers.embedding import open_retriever
 from localpers.profile import Profile
 from localpers.retrieval import lexicon
-from localpers.retrieval.dense import TextEncoder
 from localpers.retrieval.rerank import DEPTH, Reranker, rerank
 from localpers.retrieval.retriever import Explanation, Retriever
 from localpers.store import Store
 
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
 Progress = Callable[[int, int], None]
-Closeness = tuple[tuple[tuple[int, int], float], ...]
-"""((start, end) of a passage, cosine) in a document."""
 
 
 class Notes(Protocol):
@@ -55,7 +49,6 @@ class ProfileNotes:
         self._on_progress = on_progress
         self._stack = ExitStack()
         self._retrievers: dict[str, Retriever] = {}
-        self._embedded: tuple[str, npt.NDArray[np.float32]] | None = None
 
     @cached_property
     def store(self) -> Store:
@@ -84,29 +77,15 @@ class ProfileNotes:
     def documents(self, ids: Iterable[int]) -> dict[int, StoredDocument]:
         return self.store.documents.get(ids)
 
+    @cached_property
+    def _similarity(self) -> Similarity:
+        return Similarity(self.store, self._retriever("auto"))
+
     def closeness(self, query: str, ids: Sequence[int]) -> dict[int, Closeness] | None:
-        encoder = self._retriever("auto").encoder
-        if encoder is None or not query.strip():
-            return None
-        vector = self._query_vector(query, encoder)
-        found: dict[int, Closeness] = {}
-        for id in ids:
-            spans, vectors = self.store.vectors.spans_of(id)
-            cosines = [] if vectors is None else (vectors @ vector).tolist()
-            found[id] = tuple(zip(spans, cosines, strict=True))
-        return found
+        return self._similarity.closeness(query, ids)
 
     def similarities(self, query: str, texts: Sequence[str]) -> list[float] | None:
-        encoder = self._retriever("auto").encoder
-        if encoder is None or not query.strip():
-            return None
-        vectors = encoder.encode([encoder.passage_prefix + text for text in texts])
-        return [float(one) for one in vectors @ self._query_vector(query, encoder)]
-
-    def _query_vector(self, query: str, encoder: TextEncoder) -> npt.NDArray[np.float32]:
-        if self._embedded is None or self._embedded[0] != query:
-            self._embedded = query, encoder.encode([encoder.query_prefix + query])[0]
-        return self._embedded[1]
+        return self._similarity.similarities(query, texts)
 
     def _retriever(self, name: str) -> Retriever:
         if name not in self._retrievers:

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from localpers.assistant.attribution import Lexicon
-from localpers.assistant.notes import Closeness, Notes
+from localpers.assistant.notes import Notes
+from localpers.assistant.similarity import Closeness
 from localpers.assistant.units import Unit, units_of
 from localpers.datatypes import RetrievedPassage, StoredDocument
 

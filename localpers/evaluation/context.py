@@ -14,6 +14,7 @@ from random import Random
 from typing import Literal
 
 from localpers.assistant.attribution import Lexicon
+from localpers.assistant.similarity import Closeness, Similarity
 from localpers.datatypes import RetrievedPassage, StoredDocument
 from localpers.errors import LocalpersError
 from localpers.profile import Profile, home
@@ -55,6 +56,7 @@ class HeldOutContext:
         retriever: Retriever | None = None,
     ) -> None:
         self._retriever = retriever or Retriever(store)
+        self._similarity = Similarity(store, self._retriever)
         self.retrievable: dict[int, StoredDocument] = {
             document.id: document
             for document in store.documents.all()
@@ -69,11 +71,11 @@ class HeldOutContext:
     def documents(self, ids: Iterable[int]) -> dict[int, StoredDocument]:
         return {id: self.retrievable[id] for id in ids if id in self.retrievable}
 
-    def closeness(self, query: str, ids: Sequence[int]) -> None:
-        pass
+    def closeness(self, query: str, ids: Sequence[int]) -> dict[int, Closeness] | None:
+        return self._similarity.closeness(query, ids)
 
-    def similarities(self, query: str, texts: Sequence[str]) -> None:
-        """Not available: what is measured must not depend on an encoder installed later."""
+    def similarities(self, query: str, texts: Sequence[str]) -> list[float] | None:
+        return self._similarity.similarities(query, texts)
 
     def close(self) -> None:
         pass

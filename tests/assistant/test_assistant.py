@@ -9,7 +9,7 @@ import pytest
 
 from localpers import Answer, AnswerOptions, Assistant, Message
 from localpers.assistant.conversation import Conversation
-from localpers.assistant.notes import Closeness
+from localpers.assistant.similarity import Closeness
 from localpers.datatypes import (
     Block,
     BlockKind,
