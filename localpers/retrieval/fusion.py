@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from itertools import islice
 
+from localpers.retrieval.dates.expressions import day_of
 from localpers.retrieval.dense import TextEncoder, rank_by_vector
 from localpers.retrieval.hits import Hit, Ranks, Reason
-from localpers.retrieval.lexical import score_by_words
+from localpers.retrieval.lexical import of_date, score_by_words
 from localpers.retrieval.query import Query
 from localpers.store import Store
 
@@ -17,6 +19,10 @@ K = 30
 """How little the first ranks stand out; the paper's 60 is for dozens of rankings."""
 VECTOR_WEIGHT = 0.7
 """Of the ranking by vectors beside that by words."""
+LEAST_COSINE = 0.2
+"""Of a passage found by its vector alone: every passage has some cosine."""
+DATE_WEIGHT = 0.3
+"""Share of a date's or recency's weight by words that fused scores get: they lie closer together."""
 DEPTH = 100
 """Passages of each ranking, at least."""
 
@@ -50,12 +56,15 @@ def fuse_by_document(
     by_words = {hit.passage.id: hit for hit in islice(first, depth)}
     if needs_words and not by_words:
         return
-    by_vector = [id for id, _ in rank_by_vector(store, encoder, query.topic, depth)]
+    ranked = rank_by_vector(store, encoder, query.topic, depth)
+    by_vector = [id for id, cosine in ranked if cosine >= LEAST_COSINE or id in by_words]
     document_of = {id: place.document for id, place in store.documents.placed(by_vector).items()}
     document_of |= {id: hit.passage.document for id, hit in by_words.items()}
     words = [document_of[id] for id in by_words]
     vectors = [document_of[id] for id in by_vector]
     fused = fuse(((list(dict.fromkeys(words)), 1.0), (list(dict.fromkeys(vectors)), VECTOR_WEIGHT)))
+    passage_of = dict(zip([*words, *vectors], [*by_words, *by_vector], strict=True))
+    fused = _dated(store, query, fused, passage_of)
     members: dict[int, list[int]] = defaultdict(list)
     for id, _ in fuse(((list(by_words), 1.0), (by_vector, VECTOR_WEIGHT))):
         members[document_of[id]].append(id)
@@ -71,6 +80,24 @@ def fuse_by_document(
         rest = [hit for hit in batch if hit.passage.id not in given]
         given.update(hit.passage.id for hit in rest)
         yield [replace(hit, score=lowest / (2 + place)) for place, hit in enumerate(rest)]
+
+
+def _dated(
+    store: Store, query: Query, fused: list[tuple[int, float]], passage_of: Mapping[int, int]
+) -> list[tuple[int, float]]:
+    """With the time that the query asks for; unchanged where it asks for none."""
+    if not query.times and not query.recent:
+        return fused
+    newest = day_of(store.documents.newest_date(query.today)) or date.max
+    dates = {
+        place.document: place.date
+        for place in store.documents.placed(set(passage_of.values())).values()
+    }
+    weighted = [
+        (document, score * (1 + DATE_WEIGHT * sum(of_date(dates[document], query, newest))))
+        for document, score in fused
+    ]
+    return sorted(weighted, key=lambda one: (-one[1], one[0]))
 
 
 def _ranks(documents: Iterable[int]) -> Ranking:

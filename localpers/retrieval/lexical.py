@@ -105,7 +105,7 @@ def _scored(
     totals = scored.scores.sum(axis=0).tolist()
     hits = []
     for at, (id, place) in enumerate(candidates.items()):
-        time, recency = _of_date(place.date, query, newest)
+        time, recency = of_date(place.date, query, newest)
         if scored.held[at] or (query.by_date_alone and (query.recent or time >= TIME_WEIGHT)):
             base = totals[at]
             if query.by_date_alone:
@@ -263,8 +263,8 @@ def _documents_of(documents: Documents, index: IndexStatistics) -> int:
     return max(documents.count(), 1)
 
 
-def _of_date(moment: str, query: Query, newest: date) -> tuple[float, float]:
-    """What a document's date adds as an answer to the query's time, and as recency."""
+def of_date(moment: str, query: Query, newest: date) -> tuple[float, float]:
+    """(what a document's date adds as an answer to the query's time, what it adds as recency)."""
     day = day_of(moment)
     if day is None:
         return 0.0, 0.0

@@ -13,6 +13,12 @@ from localpers.store import Store
 from tests.conftest import CommandLine, write
 
 
+@pytest.fixture(autouse=True)
+def by_words_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No encoder is installed, so that `auto` ranks by words."""
+    monkeypatch.setenv("LOCALPERS_MODELS", str(tmp_path / "no-models"))
+
+
 def ingest(cli: CommandLine, folder: Path, files: dict[str, str]) -> None:
     assert cli("ingest", write(folder / "notes", files)).code == 0
 
@@ -106,7 +112,7 @@ def test_explain_shows_what_the_score_is_made_of(cli: CommandLine) -> None:
         terms = sum(term["score"] for term in why["terms"])
         assert hit["score"] == pytest.approx(terms * (1 + why["time"] + why["recency"]))
     outcome = cli("search", "tweet about last week's talk", "--explain")
-    for part in ("Looked for", "Instruction", "Preferred", "date +"):
+    for part in ("Query (term, idf)", "Instruction", "Preferred", "date +"):
         assert part in outcome.out
 
 
