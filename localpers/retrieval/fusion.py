@@ -22,7 +22,7 @@ VECTOR_WEIGHT = 0.7
 LEAST_COSINE = 0.2
 """Of a passage found by its vector alone: every passage has some cosine."""
 DATE_WEIGHT = 0.3
-"""Share of a date's or recency's weight by words that fused scores get: they lie closer together."""
+"""Share of the weight by words that a date gets in fused scores, which lie closer together."""
 DEPTH = 100
 """Passages of each ranking, at least."""
 

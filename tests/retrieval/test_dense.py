@@ -116,8 +116,8 @@ def test_vectors_come_once_and_go_with_their_notes(cli: CommandLine, notes: Path
     assert vectors(cli) is None
 
 
-@pytest.mark.usefixtures("notes")
-def test_another_encoder_makes_all_vectors_anew(cli: CommandLine, models: Path) -> None:
+@pytest.mark.usefixtures("models", "notes")
+def test_another_encoder_replaces_all_vectors(cli: CommandLine, models: Path) -> None:
     titles(cli, "river", "--retriever", "dense")
     tiny_bert.build_tiny_encoder(models / "other.gguf", seed=1)
     with Store.open(Profile.open()) as store:
@@ -186,7 +186,7 @@ def test_auto_uses_the_vectors_of_an_encoder_that_speaks_the_language_of_the_not
     for name in folder.iterdir():
         name.write_text(f"# Mühle\n\n{german} {name.stem}\n")
     assert cli("ingest", folder).code == 0
-    assert vectors(cli)["auto"] is False and "auto goes without" in cli("status").out
+    assert vectors(cli)["auto"] is False and "not made for your notes" in cli("status").out
     assert cli("search", "Fluss", "--explain", "--json").json[0]["explain"]["ranks"] is None
 
 
@@ -206,7 +206,7 @@ def test_without_an_encoder_words_go_on_and_dense_says_what_to_do(
     assert titles(cli, "bread") == ["Food"]
 
 
-@pytest.mark.usefixtures("notes")
+@pytest.mark.usefixtures("models", "notes")
 def test_reranking_keeps_the_hits_and_scores_them_by_the_base(
     cli: CommandLine, models: Path
 ) -> None:
