@@ -181,6 +181,7 @@ def _tell_verdict(
         ("nats per token", base.nll, tuned.nll, ".3f"),
         ("perplexity", base.perplexity, tuned.perplexity, ".2f"),
         ("ROUGE-1", base.rouge_1, tuned.rouge_1, ".3f"),
+        ("reads like you", base.authorship, tuned.authorship, ".0%"),
         ("answers right", base.right, tuned.right, ".0%"),
         ("answers cited", base.cited, tuned.cited, ".0%"),
         ("neutral perplexity", base.neutral_perplexity, tuned.neutral_perplexity, ".2f"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from random import Random
@@ -17,6 +18,7 @@ from localpers.assistant.attribution import Lexicon
 from localpers.assistant.similarity import Closeness, Similarity
 from localpers.datatypes import RetrievedPassage, StoredDocument
 from localpers.errors import LocalpersError
+from localpers.evaluation.authorship import AuthorshipVerifier
 from localpers.profile import Profile, home
 from localpers.retrieval import lexicon as retrieval_lexicon
 from localpers.retrieval.dates.expressions import newest_day
@@ -76,6 +78,16 @@ class HeldOutContext:
 
     def similarities(self, query: str, texts: Sequence[str]) -> list[float] | None:
         return self._similarity.similarities(query, texts)
+
+    @cached_property
+    def verifier(self) -> AuthorshipVerifier | None:
+        """Verifies texts as the person's, by the retrievable documents; None for too few."""
+        own = [document.text for document in self.retrievable.values() if document.text.strip()]
+        others = [passage.text for passage in self.others.passages or shipped_passages()]
+        try:
+            return AuthorshipVerifier(own, others)
+        except ValueError:
+            return None
 
     def close(self) -> None:
         pass
@@ -140,7 +152,7 @@ def other_persons(profile: Profile, most: int = 200) -> Others:
             chance = Random(0)
             chosen = chance.sample(documents, min(most, len(documents)))
             return Others(tuple(_some_passage(d, chance) for d in chosen), "profile")
-    return Others(tuple(_shipped()), "shipped")
+    return Others(tuple(shipped_passages()), "shipped")
 
 
 def _documents(folder: Path) -> list[StoredDocument]:
@@ -154,7 +166,7 @@ def _documents(folder: Path) -> list[StoredDocument]:
         return []
 
 
-def _shipped() -> Sequence[RetrievedPassage]:
+def shipped_passages() -> Sequence[RetrievedPassage]:
     """The passages in SHIPPED: a title on the first line of each, blank lines between them."""
     text = files("localpers.evaluation").joinpath(SHIPPED).read_text(encoding="utf-8")
     found = []

@@ -221,6 +221,7 @@ class _Work:
         found = measure_trial(assistant, trial, condition.options())
         text = found.text or ""
         truth = reference(trial, assistant.engine.tokenizer)
+        verifier = self._context.verifier
         foreign = condition.retriever == "mismatched" and self._others.source == "profile"
         return TrialResult(
             condition=condition.name,
@@ -238,6 +239,7 @@ class _Work:
             copied=self._copies.longest(text),
             distinct_1=distinct(text, 1),
             distinct_2=distinct(text, 2),
+            accepted=bool(verifier and verifier.accepts(text)),
             # It may quote another person's notes, which must not be stored in this profile.
             text="" if foreign else text,
         )

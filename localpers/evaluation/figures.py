@@ -21,6 +21,7 @@ METRICS: dict[str, Ratio] = {
     "chrf": lambda s: (s.chrf, 1),
     "style": lambda s: (s.style, 1),
     "style_base": lambda s: (s.style_base, 1),
+    "authorship": lambda s: (float(s.accepted), 1),
     "copied": lambda s: (s.copied, 1),
     "distinct_1": lambda s: (s.distinct_1, 1),
     "distinct_2": lambda s: (s.distinct_2, 1),

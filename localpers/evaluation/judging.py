@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from localpers.assistant.assistant import Assistant
 from localpers.assistant.options import AnswerOptions
 from localpers.datatypes import ServedModel
+from localpers.evaluation.authorship import AuthorshipVerifier
 from localpers.evaluation.context import HeldOutContext
 from localpers.evaluation.measuring import measure_trial, reference
 from localpers.evaluation.metrics import rouge_1
@@ -229,7 +230,7 @@ class _Judge:
             enough = len(scores) >= FEWEST_DOCUMENTS
             if time.monotonic() >= (deadline if enough else latest):
                 break
-            scores.append(_score(assistant, trials))
+            scores.append(_score(assistant, trials, self._evidence.context.verifier))
             self._report(f"{name}, writing", len(scores), len(documents))
         return scores
 
@@ -261,15 +262,27 @@ class _Judge:
 
 
 def _score(
-    assistant: Assistant, trials: Sequence[Trial], *, generate: bool = True
+    assistant: Assistant,
+    trials: Sequence[Trial],
+    verifier: AuthorshipVerifier | None = None,
+    *,
+    generate: bool = True,
 ) -> DocumentScore:
-    nats, tokens, size, shared = 0.0, 0, 0, 0.0
+    nats, tokens, size, shared, accepted = 0.0, 0, 0, 0.0, 0
     for trial in trials:
         found = measure_trial(assistant, trial, AnswerOptions(), generate=generate)
         nats, tokens, size = nats + found.nats, tokens + found.tokens, size + found.bytes
         shared += rouge_1(found.text or "", reference(trial, assistant.engine.tokenizer))
-    mean = shared / len(trials)
-    return DocumentScore(trials[0].content_hash, nats, tokens, size, mean, len(trials))
+        accepted += bool(verifier and generate and verifier.accepts(found.text or ""))
+    return DocumentScore(
+        document=trials[0].content_hash,
+        nats=nats,
+        tokens=tokens,
+        bytes=size,
+        rouge_1=shared / len(trials),
+        accepted=accepted / len(trials),
+        trials=len(trials),
+    )
 
 
 def _neutral(assistant: Assistant, written: Sequence[DocumentScore]) -> Likelihood:

@@ -29,6 +29,7 @@ CHARTS = (
     ("chrf", "chrF of what was written", "more is better", 3),
     ("style", "Similarity to the person's own style", "more is better", 3),
     ("style_base", "Similarity to the base's style", "less is more personal", 3),
+    ("authorship", "Texts that read as the person's own", "more is better", 3),
     ("copied", "Longest run copied from what was learned, in words", "less is better", 1),
     ("distinct_2", "Different word pairs (distinct-2)", "more is livelier", 3),
 )

@@ -17,8 +17,8 @@ FORMAT = 1
 class TrialResult:
     """One trial under one condition. `document` is the content hash; likelihoods as Measurement.
 
-    `copied` counts words, the other measures are fractions. `text` is what was written; empty where
-    it may hold another person's words.
+    `copied` counts words, the other measures are fractions; `accepted`: it reads as the person's.
+    `text` is what was written; empty where it may hold another person's words.
     """
 
     condition: str
@@ -36,6 +36,7 @@ class TrialResult:
     copied: int
     distinct_1: float
     distinct_2: float
+    accepted: bool
     text: str
 
     @property

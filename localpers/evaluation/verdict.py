@@ -47,13 +47,16 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class DocumentScore:
-    """One held-out document under one setting; `rouge_1` is the mean over what was written."""
+    """One held-out document under one setting. `rouge_1` is the mean over what was written,
+    `accepted` the share of it that is verified as the person's own (authorship.py).
+    """
 
     document: str
     nats: float
     tokens: int
     bytes: int
     rouge_1: float = 0.0
+    accepted: float = 0.0
     trials: int = 1
 
     @property
@@ -91,6 +94,12 @@ class Measured:
         return sum(score.rouge_1 * score.trials for score in self.documents) / trials
 
     @property
+    def accepted(self) -> float:
+        """Share of what was written that is verified as the person's own."""
+        trials = max(sum(score.trials for score in self.documents), 1)
+        return sum(score.accepted * score.trials for score in self.documents) / trials
+
+    @property
     def right(self) -> float:
         """Share of the answers that are right."""
         return sum(answer.right for answer in self.answers) / max(len(self.answers), 1)
@@ -105,7 +114,8 @@ class Measured:
 class Verdict:
     """`setting` is what to serve if promoted. Differences to the base: `gain` in nats per token of
     held-out writing, `answer_gain` of true answers (above 0, tuning helped), `overlap` in ROUGE-1,
-    `right` in the share of right answers, `rise` of the perplexity of neutral text, as a share.
+    `authorship` in the share verified as the person's, `right` in the share of right answers,
+    `rise` of the perplexity of neutral text, as a share.
     """
 
     setting: Setting
@@ -114,6 +124,7 @@ class Verdict:
     tuned: Measured
     gain: Interval
     overlap: Interval
+    authorship: Interval
     answer_gain: Interval
     right: Interval
     rise: float
@@ -142,6 +153,9 @@ def decide(
     overlap = difference_interval(
         [score.rouge_1 for score in tuned.documents], [score.rouge_1 for score in base.documents]
     )
+    authorship = difference_interval(
+        [score.accepted for score in tuned.documents], [score.accepted for score in base.documents]
+    )
     answer_gain = difference_interval(
         [answer.nll for answer in base.answers], [answer.nll for answer in tuned.answers]
     )
@@ -152,7 +166,7 @@ def decide(
     rise = rise_of(tuned.neutral, base.neutral)
     objection = (
         _too_little(base, min(questions, FEWEST_QUESTIONS))
-        or _worse_writing(gain, overlap)
+        or _worse_writing(gain, overlap, authorship)
         or _worse_answers(answer_gain, right)
         or _worse_elsewhere(rise)
         or _worse_than_before(tuned, before)
@@ -164,6 +178,7 @@ def decide(
         tuned=tuned,
         gain=gain,
         overlap=overlap,
+        authorship=authorship,
         answer_gain=answer_gain,
         right=right,
         rise=rise,
@@ -182,7 +197,7 @@ def _too_little(base: Measured, questions: int) -> str:
     return ""
 
 
-def _worse_writing(gain: Interval, overlap: Interval) -> str:
+def _worse_writing(gain: Interval, overlap: Interval, authorship: Interval) -> str:
     if gain.low <= LEAST_GAIN:
         return (
             f"held-out writing is not surely likelier: it gains {shown(gain, 3)} nats per token, "
@@ -190,6 +205,8 @@ def _worse_writing(gain: Interval, overlap: Interval) -> str:
         )
     if overlap.high < 0:
         return f"what it writes has less in common with yours: {shown(overlap, 3)} ROUGE-1"
+    if authorship.high < 0:
+        return f"less of what it writes reads like you: {shown(authorship, 2)} of the texts"
     return ""
 
 

@@ -124,7 +124,7 @@ class QuantizationReport(Record):
 
 class RunFigures(Record):
     """One model on the reported half of the held-out documents; `nll` in nats per token, `right`
-    and `cited` as shares of `questions`.
+    and `cited` as shares of `questions`, `authorship` of the texts verified as the person's.
     """
 
     nll: float
@@ -136,6 +136,7 @@ class RunFigures(Record):
     right: float
     cited: float
     neutral_perplexity: float
+    authorship: float = 0.0
 
 
 class RunMetrics(Record):
@@ -171,6 +172,7 @@ class RunVerdict(Record):
     rouge_1: RunInterval
     answer_gain: RunInterval
     right: RunInterval
+    authorship: RunInterval | None = None
     neutral_rise: float
 
 
