@@ -63,7 +63,7 @@ def test_rules_in_the_profile_add_and_allow(cli: CommandLine, indexed: Path, hom
     assert held["kinds"] == {"e-mail address": 1, "project": 1}
     rules.write_text("[hold_back]\nproject = '(blue'\n")
     refused = cli("tune", "--base", "llama", "--dry-run")
-    assert refused.code == 1 and "rule 'project' is no regular expression" in refused.err
+    assert refused.code == 1 and "rule 'project' is not a regular expression" in refused.err
 
 
 def test_a_scan_opens_no_connection(
