@@ -72,8 +72,8 @@ class Prepared:
 def prepare(profile: Profile, options: TuneOptions, reporter: Reporter) -> Prepared:
     """Preflight and examples: everything that needs no training, for a run or for --dry-run.
 
-    Raises what tuning.preflight.check raises, ModelNotFound, and TooLittleText where nothing held
-    out could be judged by.
+    Raises what tuning.preflight.check raises, ModelNotFound, and TooLittleText where no example
+    fits the recipe or nothing held out can be judged by.
     """
     reporter.stage("Checking")
     base = _base(profile, options.base)
@@ -133,6 +133,10 @@ def _examples(
         reporter.progress(number, len(order), "", None)
         if tokens >= enough:
             break
+    if not examples:
+        raise TooLittleText(
+            f"No example fits into {recipe.max_length} tokens: raise 'max_length' in the recipe."
+        )
     return Prepared(
         preflight=preflight,
         examples=tuple(examples),

@@ -37,7 +37,10 @@ class Vocabulary:
 
 
 def open_vocabulary(path: Path) -> Vocabulary:
-    """The vocabulary in the GGUF file at `path`; the caller closes it. Raises UnsupportedModel."""
+    """Load the vocabulary of the GGUF file at `path`; the caller closes it.
+
+    Raises UnsupportedModel.
+    """
     model = open_model(path, gpu_layers=0, vocab_only=True)
     return Vocabulary(model, llama_cpp().llama_model_get_vocab(model))
 

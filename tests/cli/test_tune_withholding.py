@@ -49,7 +49,7 @@ def test_a_dry_run_tells_where_and_what_but_never_the_secret_itself(
     assert lines["05.md"] == next(n for n, line in enumerate(text, 1) if PASSWORD in line)
     shown = cli("tune", "--base", "llama", "--dry-run")
     assert f"05.md:{lines['05.md']}: password" in shown.out
-    assert "Held back from learning: 3 places in 3 documents" in shown.err
+    assert "Not learned: 3 places in 3 documents" in shown.err
     for output in (outcome.out, outcome.err, shown.out, shown.err):
         assert PASSWORD not in output and "mara.lindt" not in output
     assert "Bees hum by the wall." in outcome.out or outcome.json["tokens"] > 0
@@ -63,7 +63,7 @@ def test_rules_in_the_profile_add_and_allow(cli: CommandLine, indexed: Path, hom
     assert held["kinds"] == {"e-mail address": 1, "project": 1}
     rules.write_text("[hold_back]\nproject = '(blue'\n")
     refused = cli("tune", "--base", "llama", "--dry-run")
-    assert refused.code == 1 and "rule 'project' is no regular expression" in refused.err
+    assert refused.code == 1 and "rule 'project' is not a regular expression" in refused.err
 
 
 def test_a_scan_opens_no_connection(

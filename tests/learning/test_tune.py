@@ -30,7 +30,7 @@ TEXT = (
     "while gardens flooded under the north wall and we walked home late talking about trains"
 )
 WORDS = TEXT.split()
-FAST = Recipe(rank=4, epochs=0.2, learning_rate=5e-3, max_length=192, quantization="q8_0")
+FAST = Recipe(rank=4, epochs=0.2, learning_rate=5e-3, quantization="q8_0")
 
 
 class Silent:
@@ -59,7 +59,10 @@ def profile(cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     models.mkdir()
     build_tiny_model(models / "small.gguf", "llama")
     monkeypatch.setenv("LOCALPERS_MODELS", str(models))
-    notes = {f"{n}.md": f"# {_text(random, 4)}\n\n{_text(random, 260)}\n" for n in range(22)}
+    notes = {
+        f"{n}.md": f"# {_text(random, 4)}\n\n" + "\n\n".join(_text(random, 65) for _ in range(4))
+        for n in range(22)
+    }
     assert cli("ingest", write(tmp_path / "notes", notes)).code == 0
     judge = flow.judge
 
@@ -74,7 +77,7 @@ def _text(random: Random, words: int) -> str:
     return " ".join(random.choice(WORDS) for _ in range(words)).capitalize() + "."
 
 
-def test_an_interrupted_run_resumes_and_says_so_where_it_is_not_wanted(profile: Profile) -> None:
+def test_an_interrupted_run_resumes(profile: Profile) -> None:
     options = TuneOptions("small", FAST, "cpu", float("inf"))
     with pytest.raises(KeyboardInterrupt):
         tune(profile, options, Silent(interrupt_at=1))
