@@ -68,6 +68,14 @@ class ProfileNotes:
         """Whether nothing is indexed."""
         return not self.store.documents.count()
 
+    def first_time(self, what: str) -> bool:
+        """Whether this is asked for the first time in this profile."""
+        if self.store.meta(what) is not None:
+            return False
+        with self.store.transaction():
+            self.store.set_meta(what, "said")
+        return True
+
     def find(self, query: str, k: int, retriever: str) -> list[RetrievedPassage]:
         return self._retriever(retriever).search(query, k, retriever)
 

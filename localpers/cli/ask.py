@@ -111,6 +111,7 @@ def ask(
         if as_json:
             print_json(_document(answer, assistant))
             return
+        larger = _larger_base(assistant)
     _say_sources(answer)
     if left_out := answer.found - len(answer.sources):
         notice(f"{left_out} of the passages found did not fit the model's context window.")
@@ -118,6 +119,8 @@ def ask(
         notice(answer.notice)
     if answer.finish != "stop":
         notice("The answer was cut: allow more with --max-tokens.")
+    if larger is not None:
+        notice(larger)
 
 
 def _request(prompt: str) -> str:
@@ -172,6 +175,27 @@ def _say_nothing_found(assistant: Assistant, options: AnswerOptions) -> None:
         notice(f"The index is empty, so {outcome}: run 'localpers ingest FOLDER' first.")
     else:
         notice(f"No matching notes found, so {outcome}.")
+
+
+def _larger_base(assistant: Assistant) -> str | None:
+    """Said once a profile, after its first answer by a small base."""
+    from localpers.assistant.notes import ProfileNotes
+    from localpers.assistant.options import WRITING_PARAMETERS
+    from localpers.weights.recommend import larger_base
+
+    base, notes = assistant.served.base, assistant.notes
+    if base.parameters >= WRITING_PARAMETERS or not isinstance(notes, ProfileNotes):
+        return None
+    if not notes.first_time("larger_base"):
+        return None
+    entry = larger_base(base.parameters)
+    if entry is None:
+        return None
+    return (
+        f"{base.name} is small: it quotes your notes and writes little. This machine has the "
+        f"memory for {entry.name} ({entry.ram_ask / 1e9:.1f} GB while it answers): run "
+        f"'localpers models pull {entry.name}', then 'localpers ask --base {entry.name}'."
+    )
 
 
 def _say_sources(answer: Answer) -> None:

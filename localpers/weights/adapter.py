@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from localpers.atomic import replacing
 from localpers.datatypes import ModelInfo
-from localpers.errors import UnsupportedModel, WrongBase
+from localpers.errors import LocalpersError, UnsupportedModel, WrongBase
 from localpers.weights.gguf_file import Header, read_header
 
 Matrix = npt.NDArray[np.float32]
@@ -138,8 +138,11 @@ def in_file_order(rows: Matrix, permuted: bool, header: Header) -> Matrix:
 def write_adapter_gguf(adapter: LoraAdapter, base_path: Path, out_path: Path) -> None:
     """Write `adapter` as the GGUF file that llama.cpp loads beside the base at `base_path`.
 
-    Names and keys after llama.cpp's convert_lora_to_gguf.py. Raises as stored_b does.
+    Names and keys after llama.cpp's convert_lora_to_gguf.py. Raises as stored_b does, and
+    LocalpersError for an adapter with magnitudes, which llama.cpp cannot apply.
     """
+    if any(tensor.magnitude is not None for tensor in adapter.tensors):
+        raise LocalpersError("This adapter scales rows, so it works merged into the base only.")
     import gguf
 
     header = read_header(base_path)

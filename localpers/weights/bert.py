@@ -34,7 +34,6 @@ _SPECIAL = {
     "[SEP]": "sep_token_id",
     "[MASK]": "mask_token_id",
 }
-_KEPT_F32 = ("position_embd.weight", "token_types.weight")
 
 
 def convert_bert(folder: Path, target: Path, name: str, licence: str) -> None:
@@ -116,7 +115,7 @@ def _named(stored: Mapping[str, Any], layers: int) -> dict[str, Any]:
         if known is None:
             raise UnsupportedModel(f"The encoder has a tensor that BERT has not, '{name}'.")
         found[known] = numbers
-    fixed = {"token_embd.weight", *_KEPT_F32}
+    fixed = {"token_embd.weight", "position_embd.weight", "token_types.weight"}
     expected = fixed | {f"token_embd_norm.{part}" for part in ("weight", "bias")}
     for layer in range(layers):
         for part in ("attn_q", "attn_k", "attn_v", "attn_output", "attn_output_norm"):
