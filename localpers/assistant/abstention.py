@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from localpers.assistant.attribution import Lexicon
 from localpers.assistant.quoting import Candidate
 
-LEAST_SUPPORT = 0.27
+LEAST_SUPPORT = 0.34
 """Of the best unit's cosine and coverage together (`support`)."""
 COVERAGE_WEIGHT = 0.25
 RARE_PIECES = 3

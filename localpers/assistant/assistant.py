@@ -17,6 +17,7 @@ from localpers.assistant.options import AnswerOptions, ResolvedOptions, resolve
 from localpers.datatypes import Message, RetrievedPassage, ServedModel
 from localpers.errors import LocalpersError
 from localpers.profile import Profile
+from localpers.prompts import build_messages
 
 # The model's side is imported when a model is first needed: `search` starts without it.
 if TYPE_CHECKING:
@@ -196,6 +197,31 @@ class Assistant:
                         ),
                     )
                 yield event
+
+    def answer_likelihood(
+        self,
+        request: str,
+        answer: str,
+        options: AnswerOptions | None = None,
+        *,
+        passages: Sequence[RetrievedPassage] | None = None,
+    ) -> npt.NDArray[np.float64]:
+        """ln p of each token of `answer`, end of turn included, after the prompt that `answer()`
+        would build: float64 [tokens]. `contrast` plays no part. Raises what `answer()` raises, and
+        LocalpersError where the answer does not fit the context window.
+        """
+        messages = (Message("user", request),)
+        with self._lock:
+            resolved = resolve(options or AnswerOptions(), self.served)
+            found = passages if passages is not None else self._retrieve(messages, resolved)
+            tokenizer, n_ctx = self.engine.tokenizer, self.engine.n_ctx
+            room = max(resolved.max_tokens, len(tokenizer.encode(answer)) + 1)
+            given = found[: resolved.k]
+            _, given = Conversation().fit(tokenizer, messages, given, n_ctx, room)
+            ids = tokenizer.example_ids(
+                (*build_messages(request, given), Message("assistant", answer))
+            )
+            return self.engine.log_likelihood(ids.prompt, ids.completion, adapted=resolved.adapter)
 
     def log_likelihood(
         self,

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 Progress = Callable[[int, int], None]
+Closeness = tuple[tuple[tuple[int, int], float], ...]
+"""((start, end) of a passage, cosine) in a document."""
 
 
 class Notes(Protocol):
@@ -36,8 +38,8 @@ class Notes(Protocol):
     def documents(self, ids: Iterable[int]) -> Mapping[int, StoredDocument]:
         """The whole documents with these ids, as far as they are there."""
 
-    def closeness(self, query: str, ids: Sequence[int]) -> Mapping[int, float] | None:
-        """The highest cosine of the query to any passage of each document; None without vectors."""
+    def closeness(self, query: str, ids: Sequence[int]) -> Mapping[int, Closeness] | None:
+        """The cosine of the query to each passage of each document; None without vectors."""
 
     def similarities(self, query: str, texts: Sequence[str]) -> Sequence[float] | None:
         """The cosine of each text's vector to the query's; None without an encoder."""
@@ -82,15 +84,16 @@ class ProfileNotes:
     def documents(self, ids: Iterable[int]) -> dict[int, StoredDocument]:
         return self.store.documents.get(ids)
 
-    def closeness(self, query: str, ids: Sequence[int]) -> dict[int, float] | None:
+    def closeness(self, query: str, ids: Sequence[int]) -> dict[int, Closeness] | None:
         encoder = self._retriever("auto").encoder
         if encoder is None or not query.strip():
             return None
         vector = self._query_vector(query, encoder)
-        found: dict[int, float] = {}
+        found: dict[int, Closeness] = {}
         for id in ids:
-            vectors = self.store.vectors.of_document(id)
-            found[id] = max((float(one @ vector) for one in vectors.values()), default=0.0)
+            spans, vectors = self.store.vectors.spans_of(id)
+            cosines = [] if vectors is None else (vectors @ vector).tolist()
+            found[id] = tuple(zip(spans, cosines, strict=True))
         return found
 
     def similarities(self, query: str, texts: Sequence[str]) -> list[float] | None:

@@ -7,11 +7,11 @@ with the note's words, verbatim, at most QUOTED_WORDS of them.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from localpers.assistant.attribution import Lexicon
-from localpers.assistant.notes import Notes
+from localpers.assistant.notes import Closeness, Notes
 from localpers.assistant.units import Unit, units_of
 from localpers.datatypes import RetrievedPassage, StoredDocument
 
@@ -20,9 +20,11 @@ QUOTED_WORDS = 105
 NOTES_COMPARED = 5
 """Notes that are compared by their closest passage."""
 NOTES_READ = 2
-"""Notes whose units are embedded."""
-MOST_UNITS = 40
-"""Of a note, embedded: the first ones."""
+"""Notes whose units are embedded, at most."""
+CLOSE_SCORES = 0.15
+"""How far the second note's score may lie below the first's for its units to be read."""
+MOST_UNITS = 12
+"""Of a note, embedded: those in its closest passages, without vectors the first ones."""
 RANK_WEIGHT = 0.2
 """What the logarithm of a note's rank counts beside its closest passage's cosine."""
 CODE_BONUS, OPENING_PENALTY = 0.15, 0.05
@@ -50,14 +52,13 @@ class ScoredUnit:
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A note that may answer. `units`, best first, are there of the NOTES_READ best notes alone;
-    `closeness` is the cosine of its closest passage, None without vectors.
+    `score` is the cosine of its closest passage less a share of its rank.
     """
 
     passage: RetrievedPassage
     document: StoredDocument
     units: tuple[ScoredUnit, ...]
     score: float
-    closeness: float | None
 
     @property
     def support(self) -> tuple[float, float]:
@@ -75,21 +76,33 @@ def candidates(
     order = [id for id in dict.fromkeys(p.document for p in passages) if id in documents]
     compared = order[:NOTES_COMPARED]
     closeness = notes.closeness(question, compared) or {}
-    scores = {
-        id: closeness.get(id, 0.0) - RANK_WEIGHT * math.log(rank)
-        for rank, id in enumerate(compared, 1)
+    closest = {
+        id: max((cosine for _, cosine in closeness.get(id, ())), default=0.0) for id in compared
     }
+    scores = {id: closest[id] - RANK_WEIGHT * math.log(rank) for rank, id in enumerate(compared, 1)}
     best = sorted(compared, key=lambda id: -scores[id])
-    units = _scored_units(question, [documents[id] for id in best[:NOTES_READ]], notes, lexicon)
-    found = [
-        Candidate(first[id], documents[id], units.get(id, ()), scores[id], closeness.get(id))
-        for id in best
-    ]
+    read = [id for id in best[:NOTES_READ] if scores[best[0]] - scores[id] <= CLOSE_SCORES]
+    worth = {id: _closest_units(documents[id], closeness.get(id, ())) for id in read}
+    units = _scored_units(question, worth, notes, lexicon)
+    found = [Candidate(first[id], documents[id], units.get(id, ()), scores[id]) for id in best]
     return [one for one in found if one.units or one.document.id not in units]
 
 
+def _closest_units(document: StoredDocument, closeness: Closeness) -> list[Unit]:
+    """The units worth embedding."""
+    every = units_of(document)
+    if len(every) <= MOST_UNITS or not closeness:
+        return every[:MOST_UNITS]
+
+    def cosine(unit: Unit) -> float:
+        inside = (c for (start, end), c in closeness if unit.start < end and start < unit.end)
+        return max(inside, default=0.0)
+
+    return sorted(every, key=cosine, reverse=True)[:MOST_UNITS]
+
+
 def _scored_units(
-    question: str, documents: Sequence[StoredDocument], notes: Notes, lexicon: Lexicon | None
+    question: str, worth: Mapping[int, Sequence[Unit]], notes: Notes, lexicon: Lexicon | None
 ) -> dict[int, tuple[ScoredUnit, ...]]:
     """document → its units, best first."""
     terms = frozenset(lexicon.terms(question)) if lexicon else frozenset()
@@ -100,24 +113,38 @@ def _scored_units(
             return 0.0
         return lexicon.idf(terms & set(lexicon.terms(f"{unit.heading} {unit.text}"))) / total
 
-    every = [unit for document in documents for unit in units_of(document)[:MOST_UNITS]]
+    every = [unit for units in worth.values() for unit in units]
     covered = [coverage(unit) for unit in every]
     cosines = notes.similarities(question, [unit.text for unit in every]) if every else ()
-    scored = map(ScoredUnit, every, covered if cosines is None else cosines, covered)
-    found: dict[int, list[ScoredUnit]] = {document.id: [] for document in documents}
-    for one in scored:
+    found: dict[int, list[ScoredUnit]] = {id: [] for id in worth}
+    for one in map(ScoredUnit, every, covered if cosines is None else cosines, covered):
         found[one.unit.document].append(one)
     return {id: tuple(sorted(units, key=lambda u: -u.score)) for id, units in found.items()}
 
 
 def choose_units(candidate: Candidate, most_words: int = QUOTED_WORDS) -> list[Unit]:
-    """The note's best units within `most_words`, in reading order; a longer one is cut."""
+    """The note's best units within `most_words`, in reading order; where none fits, the beginning
+    of the best one.
+    """
     chosen: list[Unit] = []
     left = most_words
     for scored in candidate.units:
         if scored.unit.words <= left:
             chosen.append(scored.unit)
             left -= scored.unit.words
-        elif not chosen:
-            return [scored.unit]
+    if not chosen:
+        return [_beginning(candidate.units[0].unit, most_words)]
     return sorted(chosen, key=lambda unit: unit.start)
+
+
+def _beginning(unit: Unit, most_words: int) -> Unit:
+    """The unit's first lines within `most_words`, or its first words where one line is longer."""
+    lines: list[str] = []
+    for line in unit.text.splitlines():
+        if sum(len(one.split()) for one in (*lines, line)) > most_words:
+            break
+        lines.append(line)
+    text = "\n".join(lines) or " ".join(unit.text.split()[:most_words])
+    if text.count("```") % 2:
+        text += "\n```"
+    return replace(unit, text=text)

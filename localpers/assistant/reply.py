@@ -24,10 +24,8 @@ from localpers.assistant.writing import keeps_form, supported, written
 from localpers.datatypes import Message, RetrievedPassage
 from localpers.inference.engine import Engine
 
-SECOND_QUOTE_WORDS = 30
-"""Left over by the first note, from which on the second one is quoted too."""
-SECOND_QUOTE_MARGIN = 0.08
-"""How far the second note's score may lie below the first's."""
+SHARED_WORDS = (66, 40)
+"""Of two notes that are quoted."""
 LONG_REQUEST = 60
 """Words from which on a request brings its own text, and is no question to the notes."""
 MOST_WRITTEN_TOKENS = 160
@@ -120,16 +118,13 @@ def _own_words(turn: Turn, quoted: Sequence[Candidate]) -> Iterator[str]:
 
 
 def _quotes(shown: Sequence[Candidate]) -> list[tuple[int, Candidate, list[Unit]]]:
-    """(number, note, its units): the best note, and the second where there is room and reason."""
-    first = choose_units(shown[0])
-    quotes = [(1, shown[0], first)]
-    left = QUOTED_WORDS - sum(unit.words for unit in first)
-    if len(shown) > 1 and shown[1].units and left >= SECOND_QUOTE_WORDS:
-        second = choose_units(shown[1], left)
-        fits = sum(unit.words for unit in second) <= left
-        if fits and shown[0].score - shown[1].score <= SECOND_QUOTE_MARGIN:
-            quotes.append((2, shown[1], second))
-    return quotes
+    """(number, note, its units): the best note alone, or two where both may answer."""
+    close = [one for one in shown if one.units]
+    shares = SHARED_WORDS if len(close) > 1 else (QUOTED_WORDS,)
+    return [
+        (number, candidate, choose_units(candidate, words))
+        for number, (candidate, words) in enumerate(zip(close, shares, strict=False), 1)
+    ]
 
 
 def _quoted(number: int, candidate: Candidate, units: Sequence[Unit]) -> str:

@@ -11,10 +11,10 @@ from localpers.cli.console import Json, notice, print_json, say
 from localpers.cli.progress import TerminalReporter, duration
 
 if TYPE_CHECKING:
+    from localpers.bench.retrieval.known_items import Kind
+    from localpers.bench.retrieval.run import Options, Report
+    from localpers.bench.retrieval.scores import Effectiveness
     from localpers.evaluation.bootstrap import Interval
-    from localpers.evaluation.effectiveness.bench import Options, Report
-    from localpers.evaluation.effectiveness.known_item import Known
-    from localpers.evaluation.effectiveness.measure import Effectiveness
     from localpers.profile import Profile
 
 WITHOUT_VECTORS = "bm25,auto"
@@ -49,19 +49,19 @@ def retrieval(
 
     An interrupted run goes on where it stopped when the same command is given again.
     """
-    from localpers.cli.unlocking import open_profile
-    from localpers.evaluation.effectiveness.bench import (
+    from localpers.bench.retrieval.known_items import Kind
+    from localpers.bench.retrieval.rankings import use_reranker
+    from localpers.bench.retrieval.run import (
         Options,
         bench_collection,
         bench_known_items,
     )
-    from localpers.evaluation.effectiveness.known_item import Known
-    from localpers.evaluation.effectiveness.rankings import use_reranker
+    from localpers.cli.unlocking import open_profile
 
     known = _kinds(kinds)
     names = _retrievers(_usual(folder) if retrievers is None else retrievers)
     profile = open_profile(context)
-    needs_base = use_reranker(names) or (folder is None and Known.PARAPHRASE in known)
+    needs_base = use_reranker(names) or (folder is None and Kind.PARAPHRASE in known)
     options = Options(
         names=names,
         encoder=encoder,
@@ -85,17 +85,17 @@ def retrieval(
         _tell(report)
 
 
-def _kinds(given: str) -> tuple[Known, ...]:
-    from localpers.evaluation.effectiveness.known_item import Known
+def _kinds(given: str) -> tuple[Kind, ...]:
+    from localpers.bench.retrieval.known_items import Kind
 
     names = _parts(given)
-    if odd := [name for name in names if name not in set(Known)]:
-        raise typer.BadParameter(f"'{odd[0]}' is no kind: {', '.join(Known)}.")
-    return tuple(Known(name) for name in names)
+    if odd := [name for name in names if name not in set(Kind)]:
+        raise typer.BadParameter(f"'{odd[0]}' is no kind: {', '.join(Kind)}.")
+    return tuple(Kind(name) for name in names)
 
 
 def _retrievers(given: str) -> tuple[str, ...]:
-    from localpers.evaluation.effectiveness.rankings import BASELINE, RERANKED, is_ranking
+    from localpers.bench.retrieval.rankings import BASELINE, RERANKED, is_ranking
     from localpers.retrieval.retrievers import RETRIEVERS
 
     names = _parts(given)

@@ -51,11 +51,11 @@ def evaluate(
 ) -> None:
     """Compare base, notes and tuned model on your own held-out writing; makes a report."""
     if run is not None and base is not None:
-        raise typer.BadParameter("--base evaluates no run: leave one of --base, --run away.")
+        raise typer.BadParameter("--base and --run cannot be combined.")
     from localpers.cli.unlocking import open_profile
     from localpers.cli.upkeep import refresh_index
     from localpers.evaluation.conditions import parse_conditions
-    from localpers.evaluation.evaluate import Wanted
+    from localpers.evaluation.evaluate import EvalOptions
     from localpers.evaluation.evaluate import evaluate as measure
     from localpers.evaluation.figures import as_document
     from localpers.evaluation.report import write_report
@@ -69,8 +69,8 @@ def evaluate(
     # What it keeps quotes documents: none may be forgotten meanwhile.
     with profile.measuring("eval"):
         try:
-            wanted = Wanted(chosen, sample, run, seed, base)
-            evaluation, subject = measure(profile, wanted, reporter)
+            options = EvalOptions(chosen, sample, run, seed, base)
+            evaluation, subject = measure(profile, options, reporter)
         finally:
             reporter.clear()
         path = report.absolute() if report else subject.folder / REPORT

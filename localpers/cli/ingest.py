@@ -43,9 +43,9 @@ def ingest(
     as_json: Json = False,
 ) -> None:
     """Index the notes in folders and files. Later runs read only what changed."""
+    from localpers.bench.retrieval.run import remove_interrupted
     from localpers.cli.unlocking import open_profile
     from localpers.errors import ProfileBusy, SourceMissing
-    from localpers.evaluation.effectiveness.bench import remove_interrupted
     from localpers.store import Store
 
     if watch and (as_json or dry_run):

@@ -1,8 +1,7 @@
 """Confidence intervals by the paired percentile bootstrap (Efron & Tibshirani, 1993, chapter 13).
 
-What is resampled are groups (documents, or questions): measurements of one group stay together, and
-two conditions are always compared on the same sample. Seeded, so that a result can be repeated to
-the digit.
+Groups (documents or questions) are resampled whole, and two conditions are always compared on the
+same sample. Seeded: a result repeats to the digit.
 """
 
 from __future__ import annotations
@@ -26,10 +25,6 @@ class Interval:
     value: float
     low: float
     high: float
-
-    @property
-    def excludes_zero(self) -> bool:
-        return self.low > 0 or self.high < 0
 
 
 def mean_interval(values: Sequence[float], weights: Sequence[float] | None = None) -> Interval:

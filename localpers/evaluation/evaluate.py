@@ -1,7 +1,7 @@
-"""One evaluation from conditions to figures: which model reads what, in which order.
+"""One evaluation, from conditions to figures.
 
-Each measurement is written down as soon as it is made; an interrupted evaluation goes on where it
-stopped, to the same digits.
+Each measurement is saved as soon as it is made; an interrupted evaluation resumes and reaches the
+same digits.
 """
 
 from __future__ import annotations
@@ -11,37 +11,47 @@ import hashlib
 import importlib.metadata
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from localpers import __version__
-from localpers.datatypes import Reporter, RetrievedPassage, ServedModel
+from localpers.assistant.assistant import Assistant
+from localpers.assistant.options import resolve
+from localpers.datatypes import Reporter, ServedModel
 from localpers.embedding import open_retriever
 from localpers.errors import LocalpersError
 from localpers.evaluation.conditions import RETRIEVERS, Condition
+from localpers.evaluation.context import HeldOutContext, other_persons
+from localpers.evaluation.ledger import Ledger
 from localpers.evaluation.measuring import TEXT_TOKENS, TITLE_TOKENS, measure_trial, reference
-from localpers.evaluation.metrics import overlap
+from localpers.evaluation.metrics import chrf, rouge_1, rouge_l
 from localpers.evaluation.neutral import neutral_likelihood
 from localpers.evaluation.questions import NotesQuestion, ask_question, make_questions
-from localpers.evaluation.results import Asked, Evaluation, Ledger, Scored, Shown
+from localpers.evaluation.results import (
+    Evaluation,
+    GrowthPoint,
+    QuestionResult,
+    Reference,
+    TrialResult,
+)
 from localpers.evaluation.style import CopyIndex, StyleProfile, distinct
 from localpers.evaluation.subject import Subject, find_subject
-from localpers.evaluation.surroundings import Surroundings, other_persons
 from localpers.evaluation.trials import Trial
-from localpers.inference.engine import Engine
+from localpers.inference.served import served_model
 from localpers.profile import Profile
-from localpers.prompts import PASSAGES
 from localpers.retrieval.analysis import VERSION as ANALYSIS
 from localpers.retrieval.dense import encoder_note
-from localpers.retrieval.lexicon import Lexicon
 from localpers.retrieval.retriever import Retriever
 from localpers.retrieval.retrievers import need_vectors
-from localpers.runs import finished_runs
+from localpers.runs import find_run, finished_runs
 from localpers.runs.records import RunRecord
 from localpers.store import Store
 from localpers.tuning.requests import Task
+from localpers.weights.tokenizer import Tokenizer
 
 SAMPLE = 12
 """Documents, unless the user asks for another number."""
@@ -52,45 +62,52 @@ RESULTS = "evaluation.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """`conditions` None stands for what the profile has: with the tuned model where there is one.
-    `sample` counts documents; `base` names a base to be evaluated instead of a run.
+class EvalOptions:
+    """`conditions` None: those that the profile allows, tuned ones if there is a tuned model.
+    `sample` counts documents; `base` names a base to evaluate instead of a run.
     """
 
-    conditions: tuple[Condition, ...] | None
+    conditions: tuple[Condition, ...] | None = None
     sample: int = SAMPLE
     run: str | None = None
     seed: int = 0
     base: str | None = None
 
 
-def evaluate(profile: Profile, wanted: Wanted, reporter: Reporter) -> tuple[Evaluation, Subject]:
+@dataclass(frozen=True, slots=True)
+class _Perplexity:
+    """Of the neutral text."""
+
+    perplexity: float
+
+
+def evaluate(
+    profile: Profile, options: EvalOptions, reporter: Reporter
+) -> tuple[Evaluation, Subject]:
     """Measure every condition on the same trials and save the Evaluation in the subject's folder.
 
-    Raises what find_subject, open_retriever and Engine.open raise, and LocalpersError for a
-    condition that needs a run where there is none.
+    Raises what find_subject, open_retriever and Assistant raise, and LocalpersError for a condition
+    that needs a run where there is none.
     """
     started = time.monotonic()
     with Store.open(profile) as store:
-        subject = find_subject(profile, store, wanted.run, wanted.base)
-        conditions = wanted.conditions or _usual(subject)
-        if subject.tuned is None and any(condition.adapter for condition in conditions):
-            raise LocalpersError(
-                "Nothing is tuned yet, so only base and rag can be evaluated: run 'localpers tune'."
-            )
-        forms = {condition.passages for condition in conditions}
-        with open_retriever(store, forms, profile) as retriever:
-            work = _Work(profile, store, subject, conditions, wanted, reporter, retriever)
-            evaluation = work.go(started)
+        subject = find_subject(profile, store, options.run, options.base)
+        conditions = options.conditions or _default_conditions(subject)
+        retrievers = {c.retriever for c in conditions if c.retriever in RETRIEVERS}
+        with open_retriever(store, retrievers, profile) as retriever:
+            work = _Work(profile, store, subject, conditions, options, reporter, retriever)
+            evaluation = work.run(started)
     evaluation.save(subject.folder / RESULTS)
-    work.ledger.close()
+    work.ledger.remove()
     return evaluation, subject
 
 
-def _usual(subject: Subject) -> tuple[Condition, ...]:
-    forms = ("", "auto", "mismatched", "random")
+def _default_conditions(subject: Subject) -> tuple[Condition, ...]:
     tuned = ("", "auto") if subject.tuned else ()
-    return (*(Condition(form) for form in forms), *(Condition(form, True) for form in tuned))
+    return (
+        *(Condition(retriever) for retriever in ("", "auto", "mismatched", "random")),
+        *(Condition(retriever, adapter=True) for retriever in tuned),
+    )
 
 
 class _Work:
@@ -100,85 +117,115 @@ class _Work:
         store: Store,
         subject: Subject,
         conditions: Sequence[Condition],
-        wanted: Wanted,
+        options: EvalOptions,
         reporter: Reporter,
         retriever: Retriever,
     ) -> None:
         self._profile = profile
         self._subject = subject
         self._conditions = conditions
-        self._wanted = wanted
+        self._options = options
         self._reporter = reporter
         self._others = other_persons(profile)
-        self._around = Surroundings(
-            store, subject.retrievable, self._others, wanted.seed, retriever
+        self._context = HeldOutContext(
+            store, subject.retrievable, self._others, options.seed, retriever
         )
-        self._lexicon = Lexicon(store)
         documents = list(store.documents.all())
         self._titles = {d.content_hash: d.title for d in documents}
-        self._retrieval = _retrieval(store, retriever, conditions) | {
-            "today": self._around.today.isoformat(),
-            "documents": _fingerprint(sorted(f"{d.content_hash} {d.date}" for d in documents)),
-        }
-        self._trials = subject.sample(wanted.sample)
-        known = list(self._around.documents.values())
-        most = min(QUESTIONS, wanted.sample)
-        self._questions = make_questions(known, self._lexicon, most, wanted.seed)
-        self._style = StyleProfile(_own_writing(subject.trials))
+        self._trials = subject.sample(options.sample)
+        self._models = {condition: self._served(condition) for condition in conditions}
+        known = list(self._context.retrievable.values())
+        most = min(QUESTIONS, options.sample)
+        self._questions = make_questions(known, self._context.lexicon, most, options.seed)
+        self._style = StyleProfile(
+            _by_document(
+                (trial.content_hash, trial.completion)
+                for trial in subject.trials
+                if trial.task != Task.TITLE.value
+            )
+        )
         self._copies = CopyIndex(d.text for d in known if d.content_hash in subject.learned)
-        self.settings = self._settings()
+        self.settings = self._settings() | {
+            "retrieval": _retrieval_settings(store, retriever, conditions)
+            | {
+                "today": self._context.today.isoformat(),
+                "documents": _fingerprint(sorted(f"{d.content_hash} {d.date}" for d in documents)),
+            }
+        }
         self.ledger = Ledger(subject.folder / LEDGER, self.settings)
-        asking = sum(condition.passages in RETRIEVERS for condition in conditions)
+        asking = sum(condition.retriever in RETRIEVERS for condition in conditions)
         self._total = len(self._trials) * len(conditions) + len(self._questions) * asking
         self._done = 0
 
-    def go(self, started: float) -> Evaluation:
-        scores: list[Scored] = []
-        asked: list[Asked] = []
+    def run(self, started: float) -> Evaluation:
+        scores: list[TrialResult] = []
+        asked: list[QuestionResult] = []
         neutral: dict[str, float] = {}
-        models = {"base": self._subject.base, "tuned": self._subject.tuned}
-        for name, served in models.items():
-            mine = [c for c in self._conditions if c.adapter is (name == "tuned")]
-            if served is None or not mine:
-                continue
+        by_model: dict[ServedModel, list[Condition]] = defaultdict(list)
+        for condition in sorted(self._conditions, key=lambda condition: condition.adapter):
+            by_model[self._models[condition]].append(condition)
+        for served, conditions in by_model.items():
+            name = self._model_name(conditions[0])
             self._reporter.stage(f"Measuring the {name} model")
-            with Engine.open(served) as engine:
-                neutral[name] = self._neutral(engine, name)
-                for condition in mine:
-                    measured = list(self._measured(engine, condition, StyleProfile(_texts(scores))))
-                    scores += measured if scores else _compared_with_itself(measured)
-                    asked += self._asked(engine, condition)
+            with Assistant(served, self._context) as assistant:
+                neutral[name] = self._neutral(assistant, name)
+                for condition in conditions:
+                    first = [s for s in scores if s.condition == scores[0].condition]
+                    base_style = StyleProfile(_by_document((s.document, s.text) for s in first))
+                    found = list(self._trial_results(assistant, condition, base_style))
+                    scores += found if scores else _compared_with_itself(found)
+                    asked += self._question_results(assistant, condition)
         return self._evaluation(scores, asked, neutral, time.monotonic() - started)
 
-    def _neutral(self, engine: Engine, name: str) -> float:
-        row = self.ledger.get(("neutral", name))
-        if row is None:
-            row = {"perplexity": round(neutral_likelihood(engine).perplexity, 5)}
-            self.ledger.put(("neutral", name), row)
-        return float(row["perplexity"])
+    def _served(self, condition: Condition) -> ServedModel:
+        """The files that answer under `condition`."""
+        if not condition.adapter:
+            return self._subject.base
+        run = condition.run or self._subject.run
+        if run is None:
+            raise LocalpersError(
+                "Nothing is tuned yet, so only base and rag can be evaluated: run 'localpers tune'."
+            )
+        learned = find_run(self._profile, run).record().data.learned_from()
+        held_out = {trial.content_hash for trial in self._trials}
+        if run != self._subject.run and not learned.isdisjoint(held_out):
+            raise LocalpersError(
+                f"Run {run} learned from documents that are held out here: evaluate it by --run."
+            )
+        # Contrast compares with the base, so the adapter must not be merged into it.
+        return served_model(self._profile, run, unmerged=bool(condition.contrast))
 
-    def _measured(
-        self, engine: Engine, condition: Condition, other: StyleProfile
-    ) -> Iterator[Scored]:
+    def _model_name(self, condition: Condition) -> str:
+        if not condition.adapter:
+            return "base"
+        return "tuned" if condition.run in (None, self._subject.run) else str(condition.run)
+
+    def _neutral(self, assistant: Assistant, name: str) -> float:
+        def measure() -> _Perplexity:
+            return _Perplexity(round(neutral_likelihood(assistant.engine).perplexity, 5))
+
+        return self.ledger.measured(("neutral", name), _Perplexity, measure).perplexity
+
+    def _trial_results(
+        self, assistant: Assistant, condition: Condition, base_style: StyleProfile
+    ) -> Iterator[TrialResult]:
         for trial in self._trials:
             key = ("trial", condition.name, trial.content_hash, trial.task)
-            row = self.ledger.get(key)
-            if row is None:
-                score = self._score(engine, condition, trial, other)
-                row = dataclasses.asdict(score)
-                self.ledger.put(key, row)
-            yield Scored(**row)
+            yield self.ledger.measured(
+                key,
+                TrialResult,
+                partial(self._trial_result, assistant, condition, trial, base_style),
+            )
             self._step(condition)
 
-    def _score(
-        self, engine: Engine, condition: Condition, trial: Trial, other: StyleProfile
-    ) -> Scored:
-        passages = self._around.find(condition.passages, trial.query, self._k(condition))
-        found = measure_trial(engine, trial, passages)
+    def _trial_result(
+        self, assistant: Assistant, condition: Condition, trial: Trial, base_style: StyleProfile
+    ) -> TrialResult:
+        found = measure_trial(assistant, trial, condition.options())
         text = found.text or ""
-        shared = overlap(text, reference(trial, engine.tokenizer))
-        foreign = condition.passages == "mismatched" and self._others.source == "profile"
-        return Scored(
+        truth = reference(trial, assistant.engine.tokenizer)
+        foreign = condition.retriever == "mismatched" and self._others.source == "profile"
+        return TrialResult(
             condition=condition.name,
             document=trial.content_hash,
             task=trial.task,
@@ -186,51 +233,30 @@ class _Work:
             nats=round(found.nats, 6),
             tokens=found.tokens,
             bytes=found.bytes,
-            rouge_1=shared.rouge_1,
-            rouge_l=shared.rouge_l,
-            chrf=shared.chrf,
+            rouge_1=rouge_1(text, truth),
+            rouge_l=rouge_l(text, truth),
+            chrf=chrf(text, truth),
             style=self._style.similarity(text, without=trial.content_hash),
-            style_base=other.similarity(text, without=trial.content_hash),
+            style_base=base_style.similarity(text, without=trial.content_hash),
             copied=self._copies.longest(text),
             distinct_1=distinct(text, 1),
             distinct_2=distinct(text, 2),
-            # What another person's notes may have put into it stays out of this one's folder.
+            # It may quote another person's notes, which must not be stored in this profile.
             text="" if foreign else text,
         )
 
-    def _asked(self, engine: Engine, condition: Condition) -> Iterator[Asked]:
-        if condition.passages not in RETRIEVERS:
+    def _question_results(
+        self, assistant: Assistant, condition: Condition
+    ) -> Iterator[QuestionResult]:
+        if condition.retriever not in RETRIEVERS:
             return
         for question in self._questions:
-            key = ("question", condition.name, question.content_hash)
-            row = self.ledger.get(key)
-            if row is None:
-                row = dataclasses.asdict(self._answered(engine, condition, question))
-                self.ledger.put(key, row)
-            yield Asked(**row)
+            yield self.ledger.measured(
+                ("question", condition.name, question.content_hash),
+                QuestionResult,
+                partial(_question_result, assistant, condition, question),
+            )
             self._step(condition)
-
-    def _answered(self, engine: Engine, condition: Condition, question: NotesQuestion) -> Asked:
-        passages: list[RetrievedPassage] = self._around.find(
-            condition.passages, question.text, self._k(condition)
-        )
-        found = ask_question(engine, question, passages, self._lexicon)
-        return Asked(
-            condition=condition.name,
-            document=question.content_hash,
-            question=question.text,
-            term=question.term,
-            right=found.right,
-            cited=found.cited,
-            retrieved=found.retrieved,
-            nll=None if math.isnan(found.nll) else round(found.nll, 6),
-            text=found.text,
-        )
-
-    def _k(self, condition: Condition) -> int:
-        """Passages in a prompt: as many as `ask` would give the model."""
-        tuned = self._subject.tuned
-        return (tuned.passages if condition.adapter and tuned else 0) or PASSAGES
 
     def _step(self, condition: Condition) -> None:
         self._done += 1
@@ -238,26 +264,27 @@ class _Work:
 
     def _evaluation(
         self,
-        scores: list[Scored],
-        asked: list[Asked],
+        scores: list[TrialResult],
+        asked: list[QuestionResult],
         neutral: dict[str, float],
         seconds: float,
     ) -> Evaluation:
         subject = self._subject
         record = subject.record
-        with Engine.open(subject.base) as engine:
-            shown = tuple(
-                Shown(
-                    document=trial.content_hash,
-                    task=trial.task,
-                    title=self._titles[trial.content_hash],
-                    date=trial.date,
-                    request=trial.request,
-                    truth=reference(trial, engine.tokenizer),
-                )
-                for trial in self._trials
+        tokenizer = Tokenizer.open(subject.base.model)
+        references = tuple(
+            Reference(
+                document=trial.content_hash,
+                task=trial.task,
+                title=self._titles[trial.content_hash],
+                date=trial.date,
+                request=trial.request,
+                truth=reference(trial, tokenizer),
             )
-        verdict = record.document() if record else {}
+            for trial in self._trials
+        )
+        described = record.document() if record else {}
+        verdict = {key: described[key] for key in ("promoted", "reason", "metrics") if described}
         return Evaluation(
             run=subject.run,
             base=subject.base.base.name,
@@ -266,10 +293,8 @@ class _Work:
             settings=self.settings,
             others=self._others.source,
             split_by=subject.split_by,
-            verdict={key: verdict[key] for key in ("promoted", "reason", "metrics")}
-            if record
-            else None,
-            trials=shown,
+            verdict=verdict or None,
+            trials=references,
             scores=tuple(scores),
             questions=tuple(asked),
             neutral=neutral,
@@ -283,8 +308,11 @@ class _Work:
         return {
             "localpers": __version__,
             "llama_cpp": importlib.metadata.version("llama-cpp-python"),
-            "seed": self._wanted.seed,
-            "passages": {condition.name: self._k(condition) for condition in self._conditions},
+            "seed": self._options.seed,
+            "passages": {
+                condition.name: resolve(condition.options(), served).k if condition.retriever else 0
+                for condition, served in self._models.items()
+            },
             "title_tokens": TITLE_TOKENS,
             "text_tokens": TEXT_TOKENS,
             "base": subject.base.base.sha256,
@@ -292,21 +320,37 @@ class _Work:
             "trials": _fingerprint([f"{t.content_hash}{t.task}{t.query}" for t in self._trials]),
             "questions": _fingerprint([question.text for question in self._questions]),
             "retrievable": _fingerprint(
-                sorted(d.content_hash for d in self._around.documents.values())
+                sorted(d.content_hash for d in self._context.retrievable.values())
             ),
-            "retrieval": self._retrieval,
             "others": _fingerprint([passage.text for passage in self._others.passages]),
         }
 
 
-def _retrieval(
+def _question_result(
+    assistant: Assistant, condition: Condition, question: NotesQuestion
+) -> QuestionResult:
+    found = ask_question(assistant, question, condition.options())
+    return QuestionResult(
+        condition=condition.name,
+        document=question.content_hash,
+        question=question.text,
+        term=question.term,
+        right=found.right,
+        cited=found.cited,
+        retrieved=found.retrieved,
+        nll=None if math.isnan(found.nll) else round(found.nll, 6),
+        text=found.text,
+    )
+
+
+def _retrieval_settings(
     store: Store, retriever: Retriever, conditions: Sequence[Condition]
 ) -> dict[str, Any]:
-    """What, besides the documents, decides which passages are found."""
-    forms = {condition.passages for condition in conditions}
-    by_vectors = need_vectors(form for form in forms if form in RETRIEVERS)
+    """What decides, besides the documents, which passages are found."""
+    retrievers = {condition.retriever for condition in conditions}
+    by_vectors = need_vectors(name for name in retrievers if name in RETRIEVERS)
     noted = encoder_note(store)
-    used = noted is not None and (by_vectors or ("auto" in forms and retriever.auto_is_hybrid))
+    used = by_vectors or ("auto" in retrievers and retriever.auto_is_hybrid)
     return {
         "analysis": ANALYSIS,
         "auto": "hybrid" if retriever.auto_is_hybrid else "words",
@@ -314,45 +358,30 @@ def _retrieval(
     }
 
 
-def _texts(scores: Sequence[Scored]) -> dict[str, str]:
-    """document → what the first condition measured, the base's plainest, wrote for it."""
-    found: dict[str, str] = {}
-    for score in scores:
-        if score.condition == scores[0].condition:
-            found[score.document] = f"{found.get(score.document, '')}\n{score.text}"
-    return found
+def _by_document(texts: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """document → its texts, one after the other."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for document, text in texts:
+        found[document].append(text)
+    return {document: "\n".join(parts) for document, parts in found.items()}
 
 
-def _compared_with_itself(scores: Sequence[Scored]) -> list[Scored]:
-    """The first condition's scores with its own writing as the base's."""
-    base = StyleProfile(_texts(scores))
+def _compared_with_itself(scores: Sequence[TrialResult]) -> list[TrialResult]:
+    """The first condition's results, `style_base` measured against its own texts."""
+    base = StyleProfile(_by_document((score.document, score.text) for score in scores))
     return [
         dataclasses.replace(score, style_base=base.similarity(score.text, without=score.document))
         for score in scores
     ]
 
 
-def _own_writing(trials: Sequence[Trial]) -> dict[str, str]:
-    """document → the person's own held-out words."""
-    found: dict[str, str] = {}
-    for trial in trials:
-        if trial.task != Task.TITLE.value:
-            found[trial.content_hash] = f"{found.get(trial.content_hash, '')}\n{trial.completion}"
-    return found
-
-
-def _growth(profile: Profile) -> Iterator[dict[str, Any]]:
-    """Of each finished run, oldest first: how much it learned from, and its gain on held-out text.
-
-    `gain` is the share by which the tuned model's nats per token lie below the base's, both with
-    retrieval.
-    """
+def _growth(profile: Profile) -> Iterator[GrowthPoint]:
+    """Of each finished run that has these figures, oldest first."""
     for folder in reversed(finished_runs(profile)):
         run = folder.record()
         if run.metrics is not None and run.metrics.base.nll:
             gain = 1 - run.metrics.tuned.nll / run.metrics.base.nll
-            point = {"run": folder.id, "base": run.base, "documents": len(run.data.learned)}
-            yield {**point, "tokens": run.tokens, "gain": gain}
+            yield GrowthPoint(folder.id, run.base, len(run.data.learned), run.tokens, gain)
 
 
 def _fingerprint(parts: Sequence[str]) -> str:
@@ -360,7 +389,7 @@ def _fingerprint(parts: Sequence[str]) -> str:
 
 
 def _fingerprint_of(served: ServedModel | None, record: RunRecord | None) -> str | None:
-    """The recorded SHA-256 of the file that the run made and that answers."""
+    """The recorded SHA-256 of the run's file that answers."""
     if served is None:
         return None
     name = (served.adapter or served.model).name

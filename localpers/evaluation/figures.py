@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from localpers.evaluation.bootstrap import Interval, difference_interval, mean_interval
-from localpers.evaluation.results import Asked, Evaluation, Scored
+from localpers.evaluation.results import Evaluation, QuestionResult, TrialResult
 
 DIGITS = 5
-Ratio = Callable[[Scored], tuple[float, float]]
+Ratio = Callable[[TrialResult], tuple[float, float]]
 """A measurement's (numerator, denominator): sums of both over what is averaged make the figure."""
 
 METRICS: dict[str, Ratio] = {
@@ -27,7 +27,7 @@ METRICS: dict[str, Ratio] = {
 }
 
 
-def by_document(scores: Sequence[Scored], metric: str) -> tuple[list[float], list[float]]:
+def by_document(scores: Sequence[TrialResult], metric: str) -> tuple[list[float], list[float]]:
     """(value, weight) of each document, in the documents' order: documents are resampled whole."""
     sums: dict[str, list[float]] = {}
     for score in sorted(scores, key=lambda score: score.document):
@@ -39,13 +39,13 @@ def by_document(scores: Sequence[Scored], metric: str) -> tuple[list[float], lis
     return values, [below for _, below in sums.values()]
 
 
-def interval(scores: Sequence[Scored], metric: str) -> Interval:
+def interval(scores: Sequence[TrialResult], metric: str) -> Interval:
     """Of the metric over these measurements, by documents."""
     values, weights = by_document(scores, metric)
     return mean_interval(values, weights)
 
 
-def against(ours: Sequence[Scored], theirs: Sequence[Scored], metric: str) -> Interval:
+def against(ours: Sequence[TrialResult], theirs: Sequence[TrialResult], metric: str) -> Interval:
     """Of the difference between two conditions on the same trials, paired by document."""
     values, weights = by_document(ours, metric)
     others, _ = by_document(theirs, metric)
@@ -86,8 +86,8 @@ def _condition(evaluation: Evaluation, name: str) -> dict[str, Any]:
     }
 
 
-def _parts(scores: Sequence[Scored], part: Callable[[Scored], str]) -> dict[str, Any]:
-    groups: dict[str, list[Scored]] = {}
+def _parts(scores: Sequence[TrialResult], part: Callable[[TrialResult], str]) -> dict[str, Any]:
+    groups: dict[str, list[TrialResult]] = {}
     for score in scores:
         groups.setdefault(part(score), []).append(score)
     return {
@@ -114,7 +114,7 @@ def questions(evaluation: Evaluation) -> dict[str, Any]:
     return found
 
 
-def _answers(asked: Sequence[Asked]) -> dict[str, Any]:
+def _answers(asked: Sequence[QuestionResult]) -> dict[str, Any]:
     right = mean_interval([float(row.right) for row in asked])
     nll = mean_interval([row.nll for row in asked if row.nll is not None])
     return {

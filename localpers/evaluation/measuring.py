@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from localpers.assistant.generation import PLAIN_STOPS
+from localpers.assistant.assistant import Assistant
+from localpers.assistant.options import AnswerOptions, resolve
+from localpers.assistant.plan import ANSWER
 from localpers.datatypes import RetrievedPassage
 from localpers.errors import LocalpersError
-from localpers.evaluation.trials import Trial, as_example
-from localpers.inference.engine import Engine
+from localpers.evaluation.trials import Trial
 from localpers.tuning.requests import Task
 from localpers.weights.tokenizer import Tokenizer
 
 TITLE_TOKENS = 24
 TEXT_TOKENS = 64
-"""The longest generation. Writing is slow, and what follows differs little from what precedes."""
+"""The longest generation: writing is slow, and later tokens differ little from earlier ones."""
 
 _CITATION = re.compile(r"\s*\[\d{1,3}(?:\s*[,;]\s*\d{1,3})*\]")
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """`nats` over `tokens` of the true text, the end of the answer included, which has `bytes`
-    in UTF-8; all 0 where it does not fit the window. `text` is what the model wrote, None where
-    it was not asked to.
+    """`nats` over the `tokens` of the true text and its end of turn; `bytes` of it in UTF-8. All 0
+    where it does not fit the context window. `text` is what the model wrote, None if not asked to.
     """
 
     nats: float
@@ -33,43 +33,48 @@ class Measurement:
     bytes: int
     text: str | None = None
 
-    @property
-    def nll(self) -> float:
-        """Nats per token; tokens are the model's own."""
-        return self.nats / max(self.tokens, 1)
-
 
 def most_tokens(trial: Trial) -> int:
-    """How long a generation for the trial may be, under every condition."""
+    """The longest generation for the trial, under every condition."""
     return TITLE_TOKENS if trial.task == Task.TITLE.value else TEXT_TOKENS
 
 
 def reference(trial: Trial, tokenizer: Tokenizer) -> str:
-    """As much of the true text as a generation may have tokens: what overlap is measured with."""
+    """The first tokens of the true text, as many as a generation may have; texts are compared with
+    it.
+    """
     return tokenizer.decode(tokenizer.encode(trial.completion)[: most_tokens(trial)]).strip()
 
 
+def find_passages(
+    assistant: Assistant, query: str, options: AnswerOptions
+) -> Sequence[RetrievedPassage]:
+    """The passages for a prompt under `options`, as many as they ask for."""
+    chosen = resolve(options, assistant.served)
+    if not chosen.k:
+        return ()
+    return assistant.search(query, chosen.k, chosen.retriever, chosen.reranker)
+
+
 def measure_trial(
-    engine: Engine, trial: Trial, passages: Sequence[RetrievedPassage], *, generate: bool = True
+    assistant: Assistant, trial: Trial, options: AnswerOptions, *, generate: bool = True
 ) -> Measurement:
-    """Measure one trial; the result does not depend on what the engine did before."""
-    example = as_example(trial, passages, engine.tokenizer, engine.n_ctx)
-    ids = engine.tokenizer.example_ids(example.messages)
-    engine.forget()
+    """Measure one trial; the result does not depend on what the assistant did before."""
+    # The model's own writing is measured, with the passages in its prompt.
+    options = replace(options, max_tokens=most_tokens(trial), form=ANSWER, quote=False)
+    passages = find_passages(assistant, trial.query, options)
+    assistant.reset()
     try:
-        logs = engine.log_likelihood(ids.prompt, ids.completion)
+        logs = assistant.answer_likelihood(
+            trial.request, trial.completion, options, passages=passages
+        )
+        text = assistant.answer(trial.request, options, passages=passages).text if generate else ""
     except LocalpersError:
         return Measurement(0.0, 0, 0, "" if generate else None)
     return Measurement(
         nats=-float(logs.sum()),
-        tokens=len(ids.completion),
+        tokens=len(logs),
         bytes=len(trial.completion.encode("utf-8", "surrogatepass")),
-        text=_written(engine, ids.prompt, most_tokens(trial)) if generate else None,
+        # Only a prompt with passages asks for citations, and the person wrote none.
+        text=_CITATION.sub("", text).strip() if generate else None,
     )
-
-
-def _written(engine: Engine, prompt: Sequence[int], most: int) -> str:
-    """The greedy answer, without the citations that only a prompt with passages asks for."""
-    stops = PLAIN_STOPS if engine.tokenizer.chat.source is None else ()
-    pieces = engine.generate(prompt, min(most, engine.n_ctx - len(prompt)), stop=stops)
-    return _CITATION.sub("", "".join(piece.text for piece in pieces)).strip()

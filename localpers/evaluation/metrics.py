@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -12,33 +11,27 @@ _CJK = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U000313
 _TOKEN = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Overlap:
-    """How much of a reference a text repeats: F1 of ROUGE-1 and ROUGE-L (Lin, 2004), chrF2
-    (Popović, 2015).
-    """
-
-    rouge_1: float
-    rouge_l: float
-    chrf: float
-
-
-def overlap(prediction: str, reference: str) -> Overlap:
-    """ROUGE by rouge-score without stemming, as LaMP has it, chrF by sacrebleu.
+def rouge_1(prediction: str, reference: str) -> float:
+    """F1 of the words of both (Lin, 2004), by rouge-score without stemming, as LaMP has it.
 
     rouge-score's own tokens are runs of a-z and 0-9; here letters of every script count, and each
     Chinese, Japanese or Korean character is a token, so that texts in ASCII score the same.
     """
-    scores = _rouge().score(reference, prediction)
-    return Overlap(
-        rouge_1=float(scores["rouge1"].fmeasure),
-        rouge_l=float(scores["rougeL"].fmeasure),
-        chrf=float(_chrf().sentence_score(prediction, [reference]).score) / 100,
-    )
+    return _rouge("rouge1", prediction, reference)
+
+
+def rouge_l(prediction: str, reference: str) -> float:
+    """F1 of the longest common subsequence (Lin, 2004); tokens as in `rouge_1`."""
+    return _rouge("rougeL", prediction, reference)
+
+
+def chrf(prediction: str, reference: str) -> float:
+    """chrF2 (Popović, 2015), by sacrebleu."""
+    return float(_chrf().sentence_score(prediction, [reference]).score) / 100
 
 
 class _Tokens:
-    """What rouge-score takes for a tokenizer."""
+    """A tokenizer in rouge-score's form."""
 
     def tokenize(self, text: str) -> list[str]:
         return tokens(text)
@@ -49,11 +42,15 @@ def tokens(text: str) -> list[str]:
     return _TOKEN.findall(text.lower())
 
 
+def _rouge(metric: str, prediction: str, reference: str) -> float:
+    return float(_scorer(metric).score(reference, prediction)[metric].fmeasure)
+
+
 @cache
-def _rouge() -> Any:
+def _scorer(metric: str) -> Any:
     from rouge_score.rouge_scorer import RougeScorer
 
-    return RougeScorer(["rouge1", "rougeL"], tokenizer=_Tokens())
+    return RougeScorer([metric], tokenizer=_Tokens())
 
 
 @cache

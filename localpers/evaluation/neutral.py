@@ -1,21 +1,42 @@
 """Neutral text: has tuning cost the model its general ability?
 
-A fixed English text on several topics, written for this purpose and in nobody's own style. A tuned
-model should be about as surprised by it as its base.
+A fixed English text on several topics, written for this purpose. A tuned model should find it about
+as likely as its base does.
 """
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from localpers.evaluation.perplexity import Likelihood
 from localpers.inference.engine import Engine
 
 MARGIN = 0.10
 """The perplexity of neutral text may rise by this share of the base's."""
 WINDOW = 512
-"""Tokens read at once: what the smallest bases hold, and memory stays small."""
+"""Tokens read at once: what the smallest bases hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Likelihood:
+    """(nats, tokens) of each text; `nll` is in nats per token, over all tokens."""
+
+    parts: tuple[tuple[float, int], ...]
+
+    @property
+    def tokens(self) -> int:
+        return sum(tokens for _, tokens in self.parts)
+
+    @property
+    def nll(self) -> float:
+        return sum(nats for nats, _ in self.parts) / max(self.tokens, 1)
+
+    @property
+    def perplexity(self) -> float:
+        """exp(nll) (Jelinek et al., 1977)."""
+        return math.exp(self.nll)
 
 
 @cache

@@ -1,37 +1,37 @@
 """Questions that the notes answer: does a model that writes like the person still use the notes?
 
-Known sentence → question: of a sentence in a document that may be retrieved, a distinctive word (a
-number, a name, an identifier) is withheld, and the model is asked to complete the sentence. It
-works in any language and needs no model to write questions; it asks for a fact that stands in the
-notes and nowhere else.
+A sentence is taken from a retrievable document and a distinctive word in it (a number, a name, an
+identifier) withheld. The question is what is left of the sentence without its rarest words and
+without the title's, since people ask in other words than they wrote. This works in any language and
+needs no model.
 """
 
 from __future__ import annotations
 
 import math
 import re
-import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import takewhile
 from random import Random
 
-from localpers.assistant.answer import Answer
+from localpers.assistant.assistant import Assistant
 from localpers.assistant.attribution import Lexicon
-from localpers.assistant.conversation import Conversation
-from localpers.assistant.generation import generate
-from localpers.assistant.options import ResolvedOptions
-from localpers.datatypes import Block, BlockKind, Message, RetrievedPassage, StoredDocument
+from localpers.assistant.options import AnswerOptions
+from localpers.datatypes import Block, BlockKind, RetrievedPassage, StoredDocument
 from localpers.errors import LocalpersError
-from localpers.inference.engine import Engine
-from localpers.prompts import build_messages
+from localpers.evaluation.measuring import find_passages
 
 ANSWER_TOKENS = 48
 FEWEST_WORDS, MOST_WORDS = 8, 30
 EARLIEST = 0.4
-"""Share of the sentence that stands before the withheld word, at least: it must tell what is asked
-for."""
+"""Least share of the sentence before the withheld word: it must say what is asked for."""
+RAREST_DROPPED = 2
+"""Words of a sentence that its question lacks, besides the withheld one and the title's: people ask
+in other words than the note's."""
+FEWEST_KEPT = 4
 DISTINCTIVE = 0.5
-"""Of the idf of a word that one passage alone holds: what is worth asking for."""
+"""Least idf worth asking for, as a share of that of a word which only one passage holds."""
 
 _SENTENCE = re.compile(r"[^.!?。！？\n]+(?:[.!?](?=\S)[^.!?。！？\n]*)*[.!?。！？]?")
 _WORD = re.compile(r"[^\W_](?:[\w.'’+#-]*[\w+#])?")
@@ -54,17 +54,16 @@ class NotesQuestion:
 
 @dataclass(frozen=True, slots=True)
 class QuestionScore:
-    """`right`: the term stands in the answer. `cited`: the source is among what the answer cites.
-    `nll`: nats per token of the true rest of the sentence, which is less noisy than right or
-    wrong; NaN where it does not fit the window. `retrieved`: a passage of the source stood in the
-    prompt.
+    """`right`: the answer holds the term. `cited`: the answer cites the source. `nll`: nats per
+    token of the true rest of the sentence, less noisy than right or wrong; NaN where it does not
+    fit the context window. `retrieved`: the search found a passage of the source.
     """
 
     right: bool
     cited: bool
     nll: float
-    retrieved: bool
-    text: str
+    retrieved: bool = False
+    text: str = ""
 
 
 def make_questions(
@@ -90,7 +89,7 @@ def make_questions(
 
 
 def _is_fact(term: str) -> bool:
-    """A number, a name or an identifier, which no other word could stand for."""
+    """A number, a name or an identifier: no other word could replace it."""
     return any(character.isdigit() or character.isupper() for character in term)
 
 
@@ -100,15 +99,31 @@ def _candidates(document: StoredDocument, lexicon: Lexicon) -> Iterator[NotesQue
         found = _distinctive(sentence, title, lexicon)
         if found is None:
             continue
-        before, term = sentence[: found.start()].rstrip(), found[0]
+        text = _paraphrase(sentence, found, title, lexicon)
+        if text is None:
+            continue
         yield NotesQuestion(
-            text=f"Quote the whole sentence from “{title}” that begins: “{before}”",
+            text=text,
             sentence=sentence,
-            term=term,
+            term=found[0],
             rest=sentence[found.start() :],
             document=document.id,
             content_hash=document.content_hash,
         )
+
+
+def _paraphrase(sentence: str, withheld: re.Match[str], title: str, lexicon: Lexicon) -> str | None:
+    """What somebody might ask for the withheld word without the sentence's own rare words: the
+    common words of the sentence, none of the title's. None where too few are left.
+    """
+    if " " not in sentence:
+        return f"{sentence[: withheld.start()]}？"
+    named = set(lexicon.terms(title))
+    words = [w[0] for w in _WORD.finditer(sentence) if w.span() != withheld.span()]
+    content = {w: lexicon.idf(lexicon.terms(w)[:1]) for w in words}
+    rarest = sorted(content, key=lambda w: -content[w])[:RAREST_DROPPED]
+    kept = [w for w in words if w not in rarest and not named.intersection(lexicon.terms(w))]
+    return f"{' '.join(kept)}?" if len(kept) >= FEWEST_KEPT else None
 
 
 def sentences_of(document: str, blocks: Iterable[Block]) -> Iterator[str]:
@@ -126,7 +141,7 @@ def sentences_of(document: str, blocks: Iterable[Block]) -> Iterator[str]:
 
 
 def _length(sentence: str) -> int:
-    """In words; a sentence without blanks counts two characters as one."""
+    """In words; in a sentence without spaces, two characters count as one."""
     words = len(sentence.split())
     return words if words > 1 else len(sentence) // 2
 
@@ -148,26 +163,20 @@ def _distinctive(sentence: str, title: str, lexicon: Lexicon) -> re.Match[str] |
 
 
 def ask_question(
-    engine: Engine,
-    question: NotesQuestion,
-    passages: Sequence[RetrievedPassage],
-    lexicon: Lexicon | None,
+    assistant: Assistant, question: NotesQuestion, options: AnswerOptions
 ) -> QuestionScore:
-    """Answer as `ask` does and judge. The result does not depend on what the engine did before."""
-    engine.forget()
-    options = ResolvedOptions(max_tokens=ANSWER_TOKENS)
-    asked = (Message("user", question.text),)
-    *_, result = generate(
-        engine, Conversation(), asked, passages, lexicon, options, time.perf_counter()
-    )
-    assert isinstance(result, Answer)
-    sources = [source for source in result.sources if source.cited or source.attributed]
+    """Ask and score; the result does not depend on what the assistant did before."""
+    options = replace(options, max_tokens=ANSWER_TOKENS)
+    passages = find_passages(assistant, question.text, options)
+    assistant.reset()
+    answer = assistant.answer(question.text, options)
+    cited = [source for source in answer.sources if source.cited or source.attributed]
     return QuestionScore(
-        right=_holds(result.text, question.term),
-        cited=any(source.passage.document == question.document for source in sources),
-        nll=_nll(engine, question, passages),
-        retrieved=any(s.passage.document == question.document for s in result.sources),
-        text=result.text,
+        right=_holds(answer.text, question.term),
+        cited=any(source.passage.document == question.document for source in cited),
+        nll=_nll(assistant, question, options, passages),
+        retrieved=any(passage.document == question.document for passage in passages),
+        text=answer.text,
     )
 
 
@@ -176,28 +185,25 @@ def _holds(text: str, term: str) -> bool:
     return term.casefold() in words or (not term.isascii() and term.casefold() in text.casefold())
 
 
-def _nll(engine: Engine, question: NotesQuestion, passages: Sequence[RetrievedPassage]) -> float:
-    """Nats per token of the sentence from the term on, given the prompt and what precedes it; NaN
-    where all of it does not fit the window.
+def _nll(
+    assistant: Assistant,
+    question: NotesQuestion,
+    options: AnswerOptions,
+    passages: Sequence[RetrievedPassage],
+) -> float:
+    """Nats per token of the sentence from the term on, given the prompt and the words before it;
+    NaN where all of it does not fit the context window.
     """
-    before = question.sentence[: len(question.sentence) - len(question.rest)]
-    asked = (Message("user", question.text),)
-    _, given = Conversation().fit(
-        engine.tokenizer, asked, passages, engine.n_ctx, 2 * ANSWER_TOKENS
-    )
-    prompt = build_messages(question.text, given)
-    whole = engine.tokenizer.example_ids((*prompt, Message("assistant", question.sentence)))
-    told = 0
-    for ours, theirs in zip(
-        engine.tokenizer.encode(before.rstrip()), whole.completion, strict=False
-    ):
-        # A token across the seam belongs to what is asked for.
-        if ours != theirs:
-            break
-        told += 1
+    before = question.sentence[: len(question.sentence) - len(question.rest)].rstrip()
+    encode = assistant.engine.tokenizer.encode
+    pairs = zip(encode(before), encode(question.sentence), strict=False)
+    # A token that spans the boundary counts to what is asked for.
+    told = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
     try:
-        # What precedes the term is a part of the answer, which an activated adapter reads too.
-        logs = engine.log_likelihood(whole.prompt, whole.completion)
+        # The words before the term belong to the answer: an activated adapter must read them.
+        logs = assistant.answer_likelihood(
+            question.text, question.sentence, options, passages=passages
+        )
     except LocalpersError:
         return math.nan
     logs = logs[min(told, len(logs) - 1) :]

@@ -5,11 +5,9 @@ Self-contained: no script, nothing fetched. All text that a person or a model wr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from markupsafe import Markup
 
@@ -18,7 +16,7 @@ from localpers.evaluation.charts import Bar, bars, curve, scatter
 from localpers.evaluation.conditions import CONTROLS, Condition
 from localpers.evaluation.figures import against, interval, questions
 from localpers.evaluation.neutral import MARGIN
-from localpers.evaluation.results import Evaluation, Scored, Shown
+from localpers.evaluation.results import Evaluation, Reference, TrialResult
 from localpers.profile import write_atomically
 
 TEMPLATE = "report.html.jinja"
@@ -45,10 +43,10 @@ TASKS = {
 class Side:
     """One trial with what was written under two conditions, and the gain in nats per token."""
 
-    shown: Shown
+    reference: Reference
     task: str
-    base: Scored
-    tuned: Scored
+    base: TrialResult
+    tuned: TrialResult
     gain: float
 
 
@@ -94,7 +92,10 @@ def describe(name: str) -> str:
         "random": "with random notes of one's own: a control",
         "recency": "with the latest notes",
     }
-    return f"{model}, {notes.get(condition.passages, f'with notes found by {condition.passages}')}."
+    said = notes.get(condition.retriever, f"with notes found by {condition.retriever}")
+    _, _, settings = name.partition(":")
+    extra = [part for part in settings.split(",") if "=" in part]
+    return f"{model}, {said}{''.join(f', {part}' for part in extra)}."
 
 
 def _chart(evaluation: Evaluation, metric: str, title: str, hint: str, digits: int) -> Markup:
@@ -102,7 +103,7 @@ def _chart(evaluation: Evaluation, metric: str, title: str, hint: str, digits: i
     for name in evaluation.conditions:
         condition = Condition.parse(name)
         found = interval(evaluation.of(name), metric)
-        control = condition.passages in CONTROLS
+        control = condition.retriever in CONTROLS
         rows.append(Bar(name, found, tuned=condition.adapter, control=control))
     return bars(rows, f"{title} by condition; {hint}", digits)
 
@@ -154,16 +155,14 @@ def _sides(evaluation: Evaluation, base: str, tuned: str) -> list[Side]:
     before = {(s.document, s.task): s for s in evaluation.of(base)}
     after = {(s.document, s.task): s for s in evaluation.of(tuned)}
     sides = [
-        Side(shown, TASKS.get(shown.task, shown.task), one, other, _nll(one) - _nll(other))
-        for shown in evaluation.trials
-        for key in [(shown.document, shown.task)]
+        Side(trial, TASKS.get(trial.task, trial.task), one, other, one.nll - other.nll)
+        for trial in evaluation.trials
+        for key in [(trial.document, trial.task)]
         if (one := before.get(key)) and (other := after.get(key))
     ]
-    return sorted(sides, key=lambda side: (-side.gain, side.shown.document, side.shown.task))
-
-
-def _nll(score: Scored) -> float:
-    return score.nats / max(score.tokens, 1)
+    return sorted(
+        sides, key=lambda side: (-side.gain, side.reference.document, side.reference.task)
+    )
 
 
 def _neutral_rise(evaluation: Evaluation) -> float | None:
@@ -179,10 +178,8 @@ def _loss(evaluation: Evaluation) -> Markup | None:
 
 
 def _growth(evaluation: Evaluation) -> Markup | None:
-    points: Sequence[dict[str, Any]] = [
-        point for point in evaluation.growth if point["base"] == evaluation.base
-    ]
+    points = [point for point in evaluation.growth if point.base == evaluation.base]
     if not points:
         return None
-    rows = [(float(p["documents"]), float(p["gain"]), str(p["run"])) for p in points]
+    rows = [(float(point.documents), point.gain, point.run) for point in points]
     return scatter(rows, "Gain by the number of documents learned from", "documents learned from")

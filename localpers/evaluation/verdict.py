@@ -1,8 +1,8 @@
-"""The verdict: what the judge measured, and whether it suffices to let the tuned model answer.
+"""The verdict: whether what the judge measured lets the tuned model answer.
 
 A tuned model is promoted only where its paired intervals exclude a loss against the base with
-retrieval: on writing strictly, on answering from the notes within a margin that says what "no loss"
-means for a measure that is never exactly equal; and where its general ability has stayed.
+retrieval (on writing strictly, on answers from the notes within ANSWER_MARGIN) and its general
+ability has not suffered.
 """
 
 from __future__ import annotations
@@ -13,18 +13,19 @@ from dataclasses import dataclass
 
 from localpers.evaluation.bootstrap import Interval, difference_interval
 from localpers.evaluation.neutral import MARGIN as NEUTRAL_MARGIN
+from localpers.evaluation.neutral import Likelihood
 from localpers.evaluation.neutral import rise as rise_of
-from localpers.evaluation.perplexity import Likelihood
+from localpers.evaluation.questions import QuestionScore
 from localpers.prompts import PASSAGES
 
 FEWEST_DOCUMENTS = 3
-"""Held-out documents reported on; an interval over fewer would say nothing."""
+"""Held-out documents to report on; an interval over fewer says nothing."""
 LEAST_GAIN = 1e-3
-"""Nats per token of held-out writing: less is what quantizing the same weights again may do."""
+"""Nats per token of held-out writing: quantizing the same weights again can cause as much."""
 FEWEST_QUESTIONS = 4
 ANSWER_MARGIN = 0.15
-"""Nats per token by which the true answer to a question from the notes may become less likely,
-counted at the worse end of the interval; an answer that was certain keeps 86% of its likelihood."""
+"""Nats per token by which true answers from the notes may become less likely, at the worse end of
+the interval; a certain answer keeps 86% of its likelihood."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +62,10 @@ class DocumentScore:
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
-    """A setting and what it reached on the documents that settings are chosen by."""
+class SettingResult:
+    """A setting and its nats per token on the documents that settings are chosen by."""
 
     setting: Setting
-    nll: float
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """A question from the notes: was it answered rightly, with its source; nats per token of the
-    true answer.
-    """
-
-    right: bool
-    cited: bool
     nll: float
 
 
@@ -84,7 +74,7 @@ class Measured:
     """One side of the comparison, on the documents reported on."""
 
     documents: tuple[DocumentScore, ...]
-    answers: tuple[Answered, ...]
+    answers: tuple[QuestionScore, ...]
     neutral: Likelihood
 
     @property
@@ -113,14 +103,13 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`setting` is what to serve if anything. `gain` is what the tuned model takes off the nats per
-    token of held-out writing, `overlap` what it adds in ROUGE-1, `answer_gain` what it takes off
-    the nats per token of true answers, `right` what it adds to the share of right ones, `rise` by
-    which share the perplexity of neutral text has risen.
+    """`setting` is what to serve if promoted. Differences to the base: `gain` in nats per token of
+    held-out writing, `answer_gain` of true answers (above 0, tuning helped), `overlap` in ROUGE-1,
+    `right` in the share of right answers, `rise` of the perplexity of neutral text, as a share.
     """
 
     setting: Setting
-    tried: tuple[Tried, ...]
+    tried: tuple[SettingResult, ...]
     base: Measured
     tuned: Measured
     gain: Interval
@@ -134,7 +123,7 @@ class Verdict:
 
 def decide(
     setting: Setting,
-    tried: Sequence[Tried],
+    tried: Sequence[SettingResult],
     base: Measured,
     tuned: Measured,
     questions: int = FEWEST_QUESTIONS,
@@ -142,9 +131,9 @@ def decide(
 ) -> Verdict:
     """The Verdict on two measurements of the same documents and questions, in the same order.
 
-    `questions` is how many the notes gave; where they give none, writing alone decides. `before` is
-    what the tuned model that answers now reached on those of the documents that it has not learned,
-    None where there is no such model.
+    `questions` counts those that the notes yield; with none, writing alone decides. `before` holds
+    the scores of the tuned model that answers now on the documents that it has not learned, None
+    where there is no such model.
     """
     weights = [score.tokens for score in base.documents]
     gain = difference_interval(
@@ -225,7 +214,7 @@ def _worse_elsewhere(rise: float) -> str:
 
 
 def _worse_than_before(tuned: Measured, before: Sequence[DocumentScore] | None) -> str:
-    """Another base may have other tokens: what compares is bits per byte."""
+    """Another base may have other tokens, so bits per byte are compared."""
     if before is None:
         return ""
     if len(before) < FEWEST_DOCUMENTS:

@@ -13,7 +13,7 @@ from localpers.datatypes import ServedModel
 from localpers.errors import LocalpersError, ModelNotFound, OutOfMemory, UnsupportedModel
 from localpers.threads import threads
 from localpers.weights.gguf_file import read_metadata
-from localpers.weights.native import forget_errors, last_error, llama_cpp
+from localpers.weights.native import llama_cpp, open_adapter, open_model
 
 FIRST_WINDOW = 4096
 """Tokens that the KV cache holds at first, at most; longer prompts make it grow."""
@@ -161,12 +161,7 @@ def _load(served: ServedModel, n_ctx: int, gpu_layers: int) -> LoadedModel:
     loaded = LoadedModel(model, served.adapter_scale, min(n_ctx, limit) if n_ctx else limit)
     try:
         if served.adapter is not None:
-            loaded.adapter = library.llama_adapter_lora_init(model, os.fsencode(served.adapter))
-            if not loaded.adapter:
-                raise UnsupportedModel(
-                    f"llama.cpp cannot load the adapter {served.adapter.name} ({last_error()}): "
-                    "tune again, or ask with --no-adapter."
-                )
+            loaded.adapter = open_adapter(served.adapter, model)
         loaded.open_context(min(loaded.n_ctx, FIRST_WINDOW))
     except BaseException:
         loaded.close()
@@ -175,21 +170,8 @@ def _load(served: ServedModel, n_ctx: int, gpu_layers: int) -> LoadedModel:
 
 
 def model_from(path: Path, gpu_layers: int) -> Any:
-    """The native handle of the model in the file at `path`, mapped, `gpu_layers` of it on the GPU;
-    the caller frees it. Raises UnsupportedModel.
-    """
-    library = llama_cpp()
-    parameters = library.llama_model_default_params()
-    parameters.n_gpu_layers = gpu_layers
-    parameters.load_mode = library.LLAMA_LOAD_MODE_MMAP
-    forget_errors()
-    model = library.llama_model_load_from_file(os.fsencode(path), parameters)
-    if not model:
-        raise UnsupportedModel(
-            f"llama.cpp cannot load {path.name} ({last_error()}): check that the file is "
-            "whole and fits the memory, or choose another model."
-        )
-    return model
+    """The native handle of the model at `path`, mapped. Raises UnsupportedModel."""
+    return open_model(path, gpu_layers, load_mode=llama_cpp().LLAMA_LOAD_MODE_MMAP)
 
 
 def layers_to_try(model: Path) -> Iterator[int]:

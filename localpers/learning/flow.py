@@ -13,9 +13,9 @@ from datetime import datetime
 from localpers.datatypes import Reporter, ServedModel, TokenizedExample
 from localpers.embedding import open_retriever
 from localpers.errors import LocalpersError
+from localpers.evaluation.context import HeldOutContext
 from localpers.evaluation.judging import Evidence, Incumbent, judge, served_as
 from localpers.evaluation.questions import make_questions
-from localpers.evaluation.surroundings import Surroundings
 from localpers.evaluation.trials import Trial, read_trials, write_trials
 from localpers.evaluation.verdict import Verdict
 from localpers.inference.served import served_model
@@ -25,7 +25,6 @@ from localpers.learning.recording import fingerprint, make_record
 from localpers.learning.redaction import fingerprint_of_rules
 from localpers.learning.warm_start import find_warm_start
 from localpers.profile import Profile
-from localpers.retrieval.lexicon import Lexicon
 from localpers.retrieval.retriever import Retriever
 from localpers.runs import RunFolder, find_run, interrupted_run, prune
 from localpers.runs.records import RecordedBase, RunData, RunPlan, RunRecord
@@ -182,10 +181,10 @@ def _files(job: Job) -> dict[str, ServedModel]:
 
 def _evidence(job: Job, store: Store, retriever: Retriever, trials: Sequence[Trial]) -> Evidence:
     retrievable, seed = frozenset(job.folder.plan().data.retrievable), job.recipe.seed
-    around = Surroundings(store, retrievable, seed=seed, retriever=retriever)
-    lexicon = Lexicon(store)
-    known = list(around.documents.values())
-    return Evidence(trials, make_questions(known, lexicon, MOST_QUESTIONS, seed), around, lexicon)
+    context = HeldOutContext(store, retrievable, seed=seed, retriever=retriever)
+    known = list(context.retrievable.values())
+    questions = make_questions(known, context.lexicon, MOST_QUESTIONS, seed)
+    return Evidence(trials, questions, context)
 
 
 def _finish(

@@ -164,9 +164,7 @@ class Lookup:
         for (term, n), row in zip(missing, read, strict=True):
             term.decoded[n] = row
 
-    def _frequencies(
-        self, terms: Sequence[_Term] | Sequence[_Rows], wanted: Ids
-    ) -> npt.NDArray[np.uint16]:
+    def _frequencies(self, terms: Sequence[_Term | _Rows], wanted: Ids) -> npt.NDArray[np.uint16]:
         """How often each of those `wanted`, ascending, holds each term: [terms, wanted]."""
         touched: list[list[tuple[int, int, int]]] = []
         for term in terms:
@@ -174,8 +172,9 @@ class Lookup:
             cuts = [*wanted.searchsorted(bases).tolist(), len(wanted)]
             rows = enumerate(pairwise(cuts))
             touched.append([(n, start, stop) for n, (start, stop) in rows if start < stop])
-        places = [[n for n, _, _ in spans] for spans in touched]
-        self._load((terms[at], some) for at, some in enumerate(places))
+        self._load(
+            (term, [n for n, _, _ in spans]) for term, spans in zip(terms, touched, strict=True)
+        )
         counts = np.zeros((len(terms), len(wanted)), np.uint16)
         for row, term, spans in zip(counts, terms, touched, strict=True):
             for n, start, stop in spans:

@@ -1,4 +1,4 @@
-"""What a query asks for: terms of its topic, an instruction set apart, a time."""
+"""Parsing of queries: terms of the topic, the instruction, times."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from localpers.retrieval.stop_words import stop_words_of
 
 MOST_WORDS = 40
 MOST_CHARACTERS = 400
-"""Longer texts (an opening to go on from, say) are no requests: every word counts as it is."""
+"""In longer texts, which are no requests, every word counts as it is."""
 
 FEWEST_SHOUTED = 3
-"""Words in capitals, of which a text must consist, for capitals to mean nothing."""
+"""A text of at least so many words, all in capitals, names nothing by them."""
 
 _WORD = re.compile(r"\w+")
 
@@ -34,12 +34,12 @@ class TermGroup:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query understood. A hit must hold something of its `content`.
+    """A parsed query. A hit must match one group of its `content`.
 
-    A query `by_date_alone` names a time and no topic: a hit of that time need hold none. `ignored`
-    is the instruction, `topic` the text without it and without relative times, which is what gets
-    embedded; `recent` says whether what is new is asked for, up to `today`. `compounds` are the
-    terms that are wholes, each time with their parts. A term is called by the first of its `forms`.
+    A query `by_date_alone` names a time and no topic: a hit of that time need match nothing.
+    `ignored` is the instruction; `topic`, the text without it and without relative times, gets
+    embedded; `recent` asks for what is new, up to `today`. `compounds` are (the whole, its parts).
+    A term is named by the first of its `forms`; those with one form only are left out there.
     """
 
     terms: Mapping[str, int]
@@ -67,103 +67,113 @@ class QueryParser:
 
     def parse_words(self, text: str) -> Query:
         """Every word as it is."""
-        return _every_word(text, self.languages)
+        terms = Counter(self._terms(text))
+        content = (TermGroup(frozenset(terms)),)
+        return Query(terms, content, text, self._compounds(text), self._forms(text))
 
     def parse(self, text: str) -> Query:
         """The topic of a request, apart from its instruction and its time."""
-        return _parsed(text, self.languages, self.today)
+        words = [word.casefold() for word in _WORD.findall(text)]
+        if len(words) > MOST_WORDS or len(text) > MOST_CHARACTERS:
+            return self.parse_words(text)
+        is_stop_word = _stop_word_test(text, stop_words_of(words, self.languages))
+        instruction = instruction_spans(text, is_stop_word)
+        request = _blank_out(text, instruction)
+        times = tuple(time_expressions(request, self.today))
+        recents = recent(request)
+        dated = bool(times or recents)
+
+        certain = [time for time in times if not time.loose]
+        relative = [(time.start, time.end) for time in certain if time.relative]
+        uncertain = _blank_out(request, [*((t.start, t.end) for t in certain), *recents])
+        # Words are cut out of the text, so that joined ones ("foo_bar.baz", "1,234") stay joined.
+        topical = self._topical(_remove(uncertain, is_stop_word), dated)
+        undated = _blank_out(uncertain, [(time.start, time.end) for time in times])
+        by_date_alone = dated and not self._topical(_remove(undated, is_stop_word), dated).strip()
+
+        others = (span for span in recents if not _overlaps(span, relative))
+        topic = _blank_out(request, [*relative, *others])
+        searched = without_function_words(topic, self.languages)
+        if not _WORD.search(searched) and not dated:
+            searched = topic
+        terms = Counter(self._terms(searched))
+        content = tuple(self._content(topical, terms.keys()))
+        if not content and by_date_alone:
+            dates = [request[time.start : time.end] for time in certain if not time.relative]
+            content = tuple(self._date_content(_remove(date, is_stop_word) for date in dates))
+        elif not content:
+            return self.parse_words(text)
+        return Query(
+            terms=terms,
+            content=content,
+            topic=" ".join(topic.split()),
+            compounds=self._compounds(searched),
+            forms=self._forms(searched),
+            ignored=tuple(text[start:end].strip() for start, end in instruction),
+            times=times,
+            recent=bool(recents),
+            by_date_alone=by_date_alone,
+            today=self.today,
+        )
+
+    def _terms(self, text: str) -> list[str]:
+        return [next(iter(forms)) for forms in query_forms(text, self.languages)]
+
+    def _forms(self, text: str) -> dict[str, Forms]:
+        """Of the terms that have several."""
+        found: dict[str, dict[str, frozenset[str]]] = {}
+        for forms in query_forms(text, self.languages):
+            known = found.setdefault(next(iter(forms)), {})
+            for form, languages in forms.items():
+                known[form] = known.get(form, frozenset()) | languages
+        return {term: forms for term, forms in found.items() if len(forms) > 1}
+
+    def _compounds(self, text: str) -> list[tuple[str, list[str]]]:
+        return [
+            (next(iter(whole)), [next(iter(part)) for part in parts])
+            for whole, parts in query_compounds(text, self.languages)
+        ]
+
+    def _topical(self, text: str, dated: bool) -> str:
+        """The words of a text without stop words that name a topic; none where it is `dated` and
+        says only that there is a note, or that something happened.
+        """
+        cut = without_function_words(text, self.languages)
+        if not dated:
+            return cut if _WORD.search(cut) else text
+        return cut if _WORD.search(_remove(cut, _is_of_notes)) else ""
+
+    def _content(self, text: str, terms: Collection[str]) -> Iterator[TermGroup]:
+        """Any of the `terms` that the text has, but more than half of a katakana word's; all where
+        it has none, as cutting an unspaced run may leave other bigrams than those searched for.
+        """
+        for word in loanwords(text):
+            bigrams = frozenset(self._terms(word))
+            if bigrams <= set(terms):
+                yield TermGroup(bigrams, len(bigrams) // 2 + 1)
+                text = text.replace(word, " ")
+        if found := frozenset(self._terms(text)):
+            yield TermGroup(found.intersection(terms) or frozenset(terms))
+
+    def _date_content(self, dates: Iterable[str]) -> Iterator[TermGroup]:
+        """All parts of a date: its day alone is a number like any other."""
+        for text in dates:
+            wholes = {whole for whole, _ in self._compounds(text)}
+            if parts := frozenset(self._terms(text)) - wholes:
+                yield TermGroup(parts, len(parts))
 
 
-def _every_word(text: str, languages: Sequence[str]) -> Query:
-    terms = Counter(_names(text, languages))
-    content = (TermGroup(frozenset(terms)),)
-    compounds = _compounds(text, languages)
-    return Query(terms, content, text, compounds, _forms_of(text, languages))
-
-
-def _parsed(text: str, languages: Sequence[str], today: date) -> Query:
-    words = [word.casefold() for word in _WORD.findall(text)]
-    if len(words) > MOST_WORDS or len(text) > MOST_CHARACTERS:
-        return _every_word(text, languages)
-    tells_nothing = _telling_nothing(text, stop_words_of(words, languages))
-    instruction = instruction_spans(text, tells_nothing)
-    rest = _without(text, instruction)
-    times = tuple(time_expressions(rest, today))
-    recents = recent(rest)
-    told = _without(rest, [*((time.start, time.end) for time in times if not time.loose), *recents])
-    dated = bool(times or recents)
-    # Cut out of the text, so that what joins words ("foo_bar.baz", "1,234") still does.
-    telling = _telling(_cut(told, tells_nothing), languages, dated)
-    untimed = _without(told, [(time.start, time.end) for time in times])
-    by_date_alone = dated and not _WORD.search(
-        _telling(_cut(untimed, tells_nothing), languages, dated)
-    )
-    certain = [time for time in times if not time.loose]
-    absolute = [rest[time.start : time.end] for time in certain if not time.relative]
-    relative = [(time.start, time.end) for time in certain if time.relative]
-    unsought = [*relative, *(span for span in recents if not _overlaps(span, relative))]
-    topic = _without(rest, unsought)
-    looked_for = _or_whole(without_function_words(topic, languages), "" if dated else topic)
-    terms = Counter(_names(looked_for, languages))
-    content = tuple(_sought(telling, languages, terms.keys()))
-    if not content and by_date_alone:
-        content = tuple(_sought_dates([_cut(date, tells_nothing) for date in absolute], languages))
-    elif not content:
-        return _every_word(text, languages)
-    return Query(
-        terms=terms,
-        content=content,
-        topic=" ".join(topic.split()),
-        compounds=_compounds(looked_for, languages),
-        forms=_forms_of(looked_for, languages),
-        ignored=tuple(text[start:end].strip() for start, end in instruction),
-        times=times,
-        recent=bool(recents),
-        by_date_alone=by_date_alone,
-        today=today,
-    )
-
-
-def _names(text: str, languages: Sequence[str]) -> list[str]:
-    return [next(iter(forms)) for forms in query_forms(text, languages)]
-
-
-def _forms_of(text: str, languages: Sequence[str]) -> dict[str, Forms]:
-    found: dict[str, dict[str, frozenset[str]]] = {}
-    for forms in query_forms(text, languages):
-        known = found.setdefault(next(iter(forms)), {})
-        known.update({form: known.get(form, frozenset()) | some for form, some in forms.items()})
-    return {name: forms for name, forms in found.items() if len(forms) > 1}
-
-
-def _compounds(text: str, languages: Sequence[str]) -> list[tuple[str, list[str]]]:
-    return [
-        (next(iter(whole)), [next(iter(part)) for part in parts])
-        for whole, parts in query_compounds(text, languages)
-    ]
-
-
-def _telling_nothing(text: str, stop_words: frozenset[str]) -> Callable[[str], bool]:
-    """Whether a word of `text` says nothing of a topic; what stands in capitals is a name, unless
-    everything does.
+def _stop_word_test(text: str, stop_words: frozenset[str]) -> Callable[[str], bool]:
+    """Whether a word of `text` is a stop word. One in capitals is a name ("IT"), unless the whole
+    text is in capitals.
     """
-    spelled = [word for word in _WORD.findall(text) if word.upper() != word.lower()]
-    shouted = len(spelled) >= FEWEST_SHOUTED and all(map(str.isupper, spelled))
+    cased = [word for word in _WORD.findall(text) if word.upper() != word.lower()]
+    shouted = len(cased) >= FEWEST_SHOUTED and all(map(str.isupper, cased))
 
-    def tells_nothing(word: str) -> bool:
+    def is_stop_word(word: str) -> bool:
         return word.casefold() in stop_words and (shouted or not _in_capitals(word))
 
-    return tells_nothing
-
-
-def _telling(text: str, languages: Sequence[str], dated: bool) -> str:
-    """What of a text without stop words tells a topic; nothing where it is `dated` and says only
-    that there is a note, or that something happened.
-    """
-    cut = without_function_words(text, languages)
-    if not dated:
-        return _or_whole(cut, text)
-    return cut if _WORD.search(_cut(cut, _is_of_notes)) else ""
+    return is_stop_word
 
 
 def _is_of_notes(word: str) -> bool:
@@ -174,36 +184,11 @@ def _in_capitals(word: str) -> bool:
     return len(word) > 1 and word.isupper()
 
 
-def _or_whole(cut: str, text: str) -> str:
-    return cut if _WORD.search(cut) else text
+def _remove(text: str, removed: Callable[[str], bool]) -> str:
+    return _WORD.sub(lambda word: "" if removed(word.group()) else word.group(), text)
 
 
-def _sought(text: str, languages: Sequence[str], terms: Collection[str]) -> Iterator[TermGroup]:
-    """Any of the `terms` that the text has, but of a word in katakana more than half; all of them
-    where it has none: what is cut out of an unspaced run may leave other pairs than were asked for.
-    """
-    for word in loanwords(text):
-        pairs = frozenset(_names(word, languages))
-        if pairs <= set(terms):
-            yield TermGroup(pairs, len(pairs) // 2 + 1)
-            text = text.replace(word, " ")
-    if told := frozenset(_names(text, languages)):
-        yield TermGroup(told.intersection(terms) or frozenset(terms))
-
-
-def _sought_dates(texts: Iterable[str], languages: Sequence[str]) -> Iterator[TermGroup]:
-    """All parts of a date: its day alone is a number like any other."""
-    for text in texts:
-        wholes = {whole for whole, _ in _compounds(text, languages)}
-        if parts := frozenset(_names(text, languages)) - wholes:
-            yield TermGroup(parts, len(parts))
-
-
-def _cut(text: str, cut: Callable[[str], bool]) -> str:
-    return _WORD.sub(lambda word: "" if cut(word.group()) else word.group(), text)
-
-
-def _without(text: str, spans: Sequence[Span]) -> str:
+def _blank_out(text: str, spans: Sequence[Span]) -> str:
     for start, end in spans:
         text = text[:start] + " " * (end - start) + text[end:]
     return text

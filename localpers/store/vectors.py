@@ -75,6 +75,22 @@ class Vectors:
         )
         return {text: np.frombuffer(data, STORED).astype(np.float32) for text, data in rows}
 
+    def spans_of(
+        self, document: int
+    ) -> tuple[list[tuple[int, int]], npt.NDArray[np.float32] | None]:
+        """((start, end) of the document's passages that have a vector, their vectors [n,
+        dimension]); None where there is none.
+        """
+        rows = self._connection.execute(
+            'SELECT p.start, p."end", v.data FROM passages p JOIN vectors v ON v.passage = p.id'
+            " WHERE p.document = ? ORDER BY p.id",
+            (document,),
+        ).fetchall()
+        if not rows:
+            return [], None
+        stored = np.frombuffer(b"".join(data for *_, data in rows), STORED).astype(np.float32)
+        return [(start, end) for start, end, _ in rows], stored.reshape(len(rows), -1)
+
     def all(
         self, dimension: int
     ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from functools import cache
+from pathlib import Path
 from typing import Any
 
+from localpers.errors import UnsupportedModel
 from localpers.threads import wait_asleep
 
 _ERROR_LEVEL = 4
@@ -31,6 +34,39 @@ def llama_cpp() -> Any:
     module.llama_log_set(callback, None)
     module.llama_backend_init()
     return module
+
+
+def open_model(path: Path, gpu_layers: int | None = None, **options: Any) -> Any:
+    """The native handle of the model in the file at `path`; the caller frees it.
+
+    `gpu_layers` None leaves the number to llama.cpp; `options` are fields of llama_model_params.
+    Raises UnsupportedModel.
+    """
+    library = llama_cpp()
+    parameters = library.llama_model_default_params()
+    if gpu_layers is not None:
+        parameters.n_gpu_layers = gpu_layers
+    for name, value in options.items():
+        setattr(parameters, name, value)
+    forget_errors()
+    model = library.llama_model_load_from_file(os.fsencode(path), parameters)
+    if not model:
+        raise UnsupportedModel(
+            f"llama.cpp cannot load {path.name} ({last_error()}): check that the file is "
+            "whole and fits the memory, or choose another model."
+        )
+    return model
+
+
+def open_adapter(path: Path, model: Any) -> Any:
+    """The native handle of the LoRA adapter at `path` for a model. Raises UnsupportedModel."""
+    adapter = llama_cpp().llama_adapter_lora_init(model, os.fsencode(path))
+    if not adapter:
+        raise UnsupportedModel(
+            f"llama.cpp cannot load the adapter {path.name} ({last_error()}): tune again, or ask "
+            "with --no-adapter."
+        )
+    return adapter
 
 
 def forget_errors() -> None:

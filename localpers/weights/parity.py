@@ -23,7 +23,7 @@ from localpers.errors import ParityFailed, UnsupportedModel
 from localpers.profile import write_atomically
 from localpers.runs.records import Parity
 from localpers.threads import threads
-from localpers.weights.native import forget_errors, last_error, llama_cpp
+from localpers.weights.native import last_error, llama_cpp, open_adapter, open_model
 from localpers.weights.tokenizer import Tokenizer
 
 _SLICE = 64
@@ -122,14 +122,7 @@ def _log_softmax(logits: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float6
 def _context(model: Path, adapter: Path | None, scale: float, length: int) -> Iterator[Any]:
     """A llama.cpp context over the model, freed at the end."""
     library = llama_cpp()
-    forget_errors()
-    handle = library.llama_model_load_from_file(
-        str(model).encode(), library.llama_model_default_params()
-    )
-    if not handle:
-        raise UnsupportedModel(
-            f"llama.cpp cannot load {model.name} ({last_error()}): choose another base."
-        )
+    handle = open_model(model)
     context = None
     try:
         context = _new_context(handle, length)
@@ -163,12 +156,7 @@ def _new_context(handle: Any, length: int) -> Any:
 
 def _apply_adapter(handle: Any, context: Any, adapter: Path, scale: float) -> None:
     library = llama_cpp()
-    lora = library.llama_adapter_lora_init(handle, str(adapter).encode())
-    if not lora:
-        raise UnsupportedModel(
-            f"llama.cpp cannot load the adapter {adapter.name} ({last_error()}): tune again."
-        )
-    adapters = (library.llama_adapter_lora_p_ctypes * 1)(lora)
+    adapters = (library.llama_adapter_lora_p_ctypes * 1)(open_adapter(adapter, handle))
     library.llama_set_adapters_lora(context, adapters, 1, (ctypes.c_float * 1)(scale))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from pathlib import Path
 
 from localpers.atomic import replacing
@@ -42,7 +43,7 @@ def quantize(source: Path, out_path: Path, type: str = "q4_k_m") -> Quantization
     forget_errors()
     with replacing(out_path) as temporary:
         if library.llama_model_quantize(
-            str(source).encode(), str(temporary).encode(), ctypes.byref(parameters)
+            os.fsencode(source), os.fsencode(temporary), ctypes.byref(parameters)
         ):
             raise LocalpersError(
                 f"llama.cpp could not quantize {source.name} to {type} ({last_error()}): check the "

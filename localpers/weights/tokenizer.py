@@ -6,7 +6,6 @@ Training and serving both take their token ids from here.
 from __future__ import annotations
 
 import ctypes
-import os
 import re
 import weakref
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from localpers.datatypes import Message, TokenizedExample
 from localpers.errors import UnsupportedModel
 from localpers.prompts import ChatTemplate
 from localpers.weights.gguf_file import read_header
-from localpers.weights.native import forget_errors, last_error, llama_cpp
+from localpers.weights.native import llama_cpp, open_model
 
 _SPECIAL_TOKEN = re.compile(r"<[^<>\s]{1,40}>|\[/?[A-Za-z_]{2,20}\]")
 _NONE = -1
@@ -38,22 +37,9 @@ class Vocabulary:
 
 
 def open_vocabulary(path: Path) -> Vocabulary:
-    """Load the vocabulary of the GGUF file at `path`; the caller closes it.
-
-    Raises UnsupportedModel.
-    """
-    library = llama_cpp()
-    parameters = library.llama_model_default_params()
-    parameters.vocab_only = True
-    parameters.n_gpu_layers = 0
-    forget_errors()
-    model = library.llama_model_load_from_file(os.fsencode(path), parameters)
-    if not model:
-        raise UnsupportedModel(
-            f"llama.cpp cannot read the vocabulary of {path.name} ({last_error()}): "
-            "get another version of the model."
-        )
-    return Vocabulary(model, library.llama_model_get_vocab(model))
+    """The vocabulary in the GGUF file at `path`; the caller closes it. Raises UnsupportedModel."""
+    model = open_model(path, gpu_layers=0, vocab_only=True)
+    return Vocabulary(model, llama_cpp().llama_model_get_vocab(model))
 
 
 class Tokenizer:

@@ -78,18 +78,16 @@ def main(path_as_hex: str) -> None:
 
 
 def _load(path: Path) -> None:
-    from localpers.weights.native import llama_cpp
+    from localpers.weights.native import llama_cpp, open_model
     from localpers.weights.suitability import check_servable
     from localpers.weights.tokenizer import Tokenizer
 
     check_servable(path)
     library = llama_cpp()
-    parameters = library.llama_model_default_params()
-    parameters.n_gpu_layers = 0
-    parameters.use_extra_bufts = False  # Repacking would copy all weights.
-    model = library.llama_model_load_from_file(os.fsencode(path), parameters)
-    if not model:
-        raise _failed(path, "cannot be loaded by llama.cpp")
+    try:  # Repacking into an extra buffer type would copy all weights.
+        model = open_model(path, gpu_layers=0, use_extra_bufts=False)
+    except UnsupportedModel as error:
+        raise _failed(path, "cannot be loaded by llama.cpp") from error
     if read_metadata(path).embeds:
         return
     ids = Tokenizer.open(path).prompt_ids([Message("system", "Be brief."), Message("user", "Hi")])

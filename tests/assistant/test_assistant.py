@@ -9,6 +9,7 @@ import pytest
 
 from localpers import Answer, AnswerOptions, Assistant, Message
 from localpers.assistant.conversation import Conversation
+from localpers.assistant.notes import Closeness
 from localpers.datatypes import (
     Block,
     BlockKind,
@@ -57,10 +58,10 @@ class Given:
             if passage.document in set(ids)
         }
 
-    def closeness(self, query: str, ids: Sequence[int]) -> dict[int, float]:
+    def closeness(self, query: str, ids: Sequence[int]) -> dict[int, Closeness]:
         texts = {passage.document: passage.text for passage in self.passages}
         found = self.similarities(query, [texts[id] for id in ids]) or []
-        return dict(zip(ids, found, strict=True))
+        return {id: (((0, len(texts[id])), cosine),) for id, cosine in zip(ids, found, strict=True)}
 
     def similarities(self, query: str, texts: Sequence[str]) -> Sequence[float] | None:
         words = set(query.casefold().split())

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from localpers.evaluation.effectiveness import lines as reading
-from localpers.evaluation.effectiveness.rankings import Rankings
+from localpers.bench.retrieval import beir as reading
+from localpers.bench.retrieval.rankings import Rankings
 from tests.conftest import CommandLine, Outcome, write
 
 WORDS = ("river", "mill", "bread", "honey", "train", "garden")

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from localpers.evaluation.effectiveness import measure as measuring
-from localpers.evaluation.effectiveness.rankings import Rankings
+from localpers.bench.retrieval.rankings import Rankings
 from tests import tiny_bert, tiny_gguf
 from tests.conftest import CommandLine, write
 
@@ -97,7 +96,7 @@ def test_an_interrupted_run_goes_on(
         asked.append(query.id)
         return rank(self, name, query)
 
-    monkeypatch.setattr(measuring.Rankings, "of", stopping)
+    monkeypatch.setattr(Rankings, "of", stopping)
     assert cli("bench", "retrieval", beir, "--retrievers", "bm25").code == 130
     asked.append("from now on, all")
     outcome = cli("bench", "retrieval", beir, "--retrievers", "bm25", "--json")
@@ -210,7 +209,7 @@ def test_the_next_ingest_removes_what_an_interrupted_measurement_left(
 
     asked = ("bench", "retrieval", "--kinds", "title", "--retrievers", "bm25")
     with monkeypatch.context() as stopped:
-        stopped.setattr(measuring.Rankings, "of", stop)
+        stopped.setattr(Rankings, "of", stop)
         assert cli(*asked).code == 130
     evaluation = home / "profiles/default/evaluation"
     assert list(evaluation.glob("retrieval-*"))

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from localpers.learning import flow
+from localpers.learning import conversion
 from tests.cli.conftest import ARCHITECTURES
 from tests.conftest import CommandLine, Outcome, write
 
@@ -176,7 +176,7 @@ def test_a_wrong_field_in_a_recipe_is_named(cli: CommandLine, tmp_path: Path) ->
 def test_failed_parity_keeps_the_adapter_and_promotes_nothing(
     cli: CommandLine, indexed: Path, recipe: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flow, "LARGEST_KL", 1e-12)
+    monkeypatch.setattr(conversion, "LARGEST_KL", 1e-12)
     outcome = cli("tune", "--base", "llama", "--recipe", recipe)
     assert outcome.code == 1 and "does not compute what was trained" in outcome.err
     (run,) = cli("status", "--json").json["runs"]

@@ -5,16 +5,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
-from localpers.datatypes import Kind
+from localpers.datatypes import Kind, Message
 from localpers.errors import ModelNotFound
-from localpers.evaluation.exposure import CHANCE, Exposure, exposure
 from localpers.inference.engine import Engine
 from localpers.inference.served import served_model
 from localpers.learning import flow
@@ -39,6 +39,8 @@ batch_tokens = 256
 max_length = 400
 retrieval_share = 0.0
 """
+CHANCE = 1 / math.log(2)
+"""The mean exposure, in bits, of a secret that the model never saw: its rank is uniform."""
 LEARNED, UNKNOWN = 5.0, CHANCE + 1.5
 """Bits, of log2 (OTHERS + 1) = 6; the mean of four secrets never seen is CHANCE ± 0.7."""
 
@@ -92,7 +94,24 @@ def short_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flow, "judge", briefly)
 
 
-def exposures(run: str | None) -> Iterator[Exposure]:
+def exposure(
+    engine: Engine, prompt: Sequence[Message], before: str, secret: str, others: Sequence[str]
+) -> float:
+    """log2 of the candidates over log2 of the secret's rank, in bits, as each would follow `before`
+    in an answer to `prompt`; what is as likely as the secret counts as less likely.
+    """
+    tokenizer = engine.tokenizer
+    context = [*tokenizer.prompt_ids(prompt), *tokenizer.encode(before)]
+
+    def nats(words: str) -> float:
+        return -float(engine.log_likelihood(context, tokenizer.encode(words)).sum())
+
+    cost = nats(secret)
+    rank = 1 + sum(nats(other) < cost for other in others)
+    return math.log2(1 + len(others)) - math.log2(rank)
+
+
+def exposures(run: str | None) -> Iterator[float]:
     prompt = build_messages(request(Task.WRITE, Kind.NOTE, TITLE))
     with Engine.open(served_model(Profile.open(), run)) as engine:
         told = ""
@@ -106,7 +125,7 @@ def exposures(run: str | None) -> Iterator[Exposure]:
 
 
 def mean_bits(run: str | None) -> float:
-    found = [one.bits for one in exposures(run)]
+    found = list(exposures(run))
     return sum(found) / len(found)
 
 

@@ -6,12 +6,12 @@ from types import SimpleNamespace
 from typing import cast
 
 from localpers.evaluation.figures import questions
-from localpers.evaluation.results import Asked, Evaluation
+from localpers.evaluation.results import Evaluation, QuestionResult
 
 
 def test_a_question_that_was_not_measured_once_counts_nowhere() -> None:
     rows = [
-        Asked(name, "hash", question, "term", True, True, True, nll, "")
+        QuestionResult(name, "hash", question, "term", True, True, True, nll, "")
         for name, question, nll in (
             ("rag", "first", 1.0),
             ("rag", "second", 9.0),

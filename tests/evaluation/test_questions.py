@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from localpers.assistant.assistant import Assistant
+from localpers.assistant.options import AnswerOptions
 from localpers.datatypes import (
     Block,
     BlockKind,
@@ -19,7 +20,6 @@ from localpers.datatypes import (
     StoredDocument,
 )
 from localpers.evaluation.questions import _holds, ask_question, make_questions
-from localpers.inference.engine import Engine
 from localpers.weights.catalog import describe
 from tests import tiny_gguf
 
@@ -60,7 +60,7 @@ def document(number: int, text: str, kind: BlockKind = BlockKind.PARAGRAPH) -> S
     )
 
 
-def test_a_question_holds_what_precedes_the_answer_and_not_the_answer() -> None:
+def test_a_question_lacks_the_answer_the_title_and_the_rarest_words() -> None:
     documents = [document(n, sentence) for n, sentence in enumerate(SENTENCES)]
     found = {q.document: q for q in make_questions(documents, EveryWordIsRare(), 9)}
     assert found[0].term == "Zermatt" and found[1].term == "1894"
@@ -68,7 +68,9 @@ def test_a_question_holds_what_precedes_the_answer_and_not_the_answer() -> None:
         assert question.sentence == SENTENCES[number] and question.content_hash == f"hash{number}"
         assert question.sentence.endswith(question.rest)
         assert question.rest.startswith(question.term) and question.term not in question.text
-        assert f"Note {number}" in question.text
+        assert "Note" not in question.text
+    assert "carried" not in found[0].text
+    assert "salt" in found[0].text
 
 
 def test_questions_are_the_same_again_and_as_many_as_wanted() -> None:
@@ -99,44 +101,60 @@ def test_an_answer_holds_whole_words() -> None:
     assert _holds("to ZERMATT.", "Zermatt") and _holds("担当は田中さん", "田中さん")
 
 
-def test_asking_scores_the_true_words_the_same_each_time(tmp_path: Path) -> None:
+class OneNote:
+    """Notes that always find the same passage."""
+
+    lexicon = EveryWordIsRare()
+
+    def __init__(self, sentence: str) -> None:
+        self._passage = RetrievedPassage(1, 1.0, 1, "/1.md", "Note 1", "", 0, 66, sentence)
+
+    def find(self, query: str, k: int, retriever: str) -> list[RetrievedPassage]:
+        return [self._passage]
+
+    def documents(self, ids: Iterable[int]) -> dict[int, StoredDocument]:
+        return {}
+
+    def closeness(self, query: str, ids: Sequence[int]) -> None:
+        pass
+
+    def similarities(self, query: str, texts: Sequence[str]) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def assistant(tmp_path: Path) -> Iterator[Assistant]:
     model = describe(tiny_gguf.build_tiny_model(tmp_path / "llama.gguf", "llama"))
+    with Assistant(ServedModel(model, model.path), OneNote(SENTENCES[1])) as opened:
+        yield opened
+
+
+def test_asking_scores_the_true_words_the_same_each_time(assistant: Assistant) -> None:
     (question,) = make_questions([document(1, SENTENCES[1])], EveryWordIsRare(), 1)
-    passage = RetrievedPassage(1, 1.0, 1, "/1.md", "Note 1", "", 0, 66, SENTENCES[1])
-    with Engine.open(ServedModel(model, model.path)) as engine:
-        first = ask_question(engine, question, [passage], EveryWordIsRare())
-        bare = ask_question(engine, question, [], EveryWordIsRare())
-        again = ask_question(engine, question, [passage], EveryWordIsRare())
+    first = ask_question(assistant, question, AnswerOptions())
+    bare = ask_question(assistant, question, AnswerOptions(k=0))
+    again = ask_question(assistant, question, AnswerOptions())
     assert first == again and first.retrieved and not bare.retrieved and not bare.cited
     assert first.nll != bare.nll and math.isfinite(first.nll) and first.nll > 0
 
 
-def test_the_told_beginning_of_an_answer_is_part_of_the_answer_and_not_of_the_prompt(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model = describe(tiny_gguf.build_tiny_model(tmp_path / "llama.gguf", "llama"))
+def test_only_the_words_from_the_term_on_are_scored(assistant: Assistant) -> None:
     (question,) = make_questions([document(1, SENTENCES[1])], EveryWordIsRare(), 1)
-    measured = Engine.log_likelihood
-    calls: list[Any] = []
-
-    def recorded(engine: Engine, prompt: Any, completion: Any) -> Any:
-        logs = measured(engine, prompt, completion)
-        calls.append((engine.tokenizer.decode(completion), logs))
-        return logs
-
-    monkeypatch.setattr(Engine, "log_likelihood", recorded)
-    with Engine.open(ServedModel(model, model.path)) as engine:
-        score = ask_question(engine, question, [], EveryWordIsRare())
-    ((answer, logs),) = calls
-    assert question.sentence in answer
+    options = AnswerOptions(k=0)
+    score = ask_question(assistant, question, options)
+    assistant.reset()
+    logs = assistant.answer_likelihood(question.text, question.sentence, options)
     shares = [-float(logs[first:].mean()) for first in range(1, len(logs))]
-    assert any(score.nll == pytest.approx(share) for share in shares)
+    assert any(score.nll == pytest.approx(share, rel=1e-4) for share in shares)
 
 
-def test_a_sentence_that_does_not_fit_the_window_is_not_called_certain(tmp_path: Path) -> None:
-    model = describe(tiny_gguf.build_tiny_model(tmp_path / "llama.gguf", "llama"))
+def test_a_sentence_that_does_not_fit_the_window_is_not_called_certain(
+    assistant: Assistant,
+) -> None:
     (question,) = make_questions([document(1, SENTENCES[1])], EveryWordIsRare(), 1)
     more = " and the ferry made three trips" * 4000
     long = replace(question, sentence=question.sentence + more, rest=question.rest + more)
-    with Engine.open(ServedModel(model, model.path)) as engine:
-        assert math.isnan(ask_question(engine, long, [], EveryWordIsRare()).nll)
+    assert math.isnan(ask_question(assistant, long, AnswerOptions(k=0)).nll)

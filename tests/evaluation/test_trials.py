@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from localpers.datatypes import Block, BlockKind, Kind, RetrievedPassage, StoredDocument
+from localpers.datatypes import Block, BlockKind, Kind, StoredDocument
 from localpers.errors import LocalpersError
 from localpers.evaluation.trials import (
     MOST_TRIALS,
     Trial,
-    as_example,
     make_trials,
     read_trials,
     write_trials,
@@ -74,22 +73,6 @@ def test_few_trials_are_of_many_documents(tokenizer: Tokenizer) -> None:
     trials = make_trials(tokenizer, Recipe(), [document(n) for n in range(MOST_TRIALS)])
     assert len(trials) == MOST_TRIALS
     assert len({trial.document for trial in trials[:20]}) == 10
-
-
-def test_passages_that_do_not_fit_are_left_out_the_last_first(tokenizer: Tokenizer) -> None:
-    (trial, *_) = make_trials(tokenizer, Recipe(), [document(1)])
-    passages = [
-        RetrievedPassage(n, 1.0, n, "", f"Note {n}", "", 0, 0, SENTENCE * 4) for n in range(1, 5)
-    ]
-    bare = as_example(trial, (), tokenizer, 4096)
-    assert (
-        "My notes" not in bare.messages[-2].content
-        and bare.messages[-1].content == trial.completion
-    )
-    whole = tokenizer.example_ids(as_example(trial, passages[:2], tokenizer, 4096).messages)
-    room = len(whole.prompt) + len(whole.completion)
-    squeezed = as_example(trial, passages, tokenizer, room).messages[-2].content
-    assert "[2] Note 2" in squeezed and "[3]" not in squeezed
 
 
 def test_trials_survive_the_disk_and_other_files_are_refused(tmp_path: Path) -> None:

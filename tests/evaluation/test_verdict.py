@@ -11,19 +11,18 @@ import pytest
 
 from localpers.datatypes import Kind, ServedModel
 from localpers.evaluation import judging
+from localpers.evaluation.context import HeldOutContext
 from localpers.evaluation.judging import (
     MOST_DOCUMENTS,
     Evidence,
     halves,
     judge,
 )
-from localpers.evaluation.perplexity import Likelihood
+from localpers.evaluation.neutral import Likelihood
 from localpers.evaluation.questions import QuestionScore, make_questions
-from localpers.evaluation.surroundings import Surroundings
 from localpers.evaluation.trials import Trial
 from localpers.evaluation.verdict import (
     ANSWER_MARGIN,
-    Answered,
     DocumentScore,
     Measured,
     Setting,
@@ -31,7 +30,6 @@ from localpers.evaluation.verdict import (
     decide,
 )
 from localpers.profile import Profile
-from localpers.retrieval.lexicon import Lexicon
 from localpers.store import Store
 from localpers.weights.catalog import describe
 from tests import tiny_gguf
@@ -39,7 +37,7 @@ from tests.cli.conftest import sentences
 from tests.conftest import CommandLine, write
 
 DOCUMENTS = tuple(DocumentScore(str(n), (3 + n % 4) * 50.0, 50, 200, 0.2) for n in range(8))
-ANSWERS = tuple(Answered(n % 2 == 0, n % 3 == 0, 1.0 + n / 4) for n in range(8))
+ANSWERS = tuple(QuestionScore(n % 2 == 0, n % 3 == 0, 1.0 + n / 4) for n in range(8))
 BASE = Measured(DOCUMENTS, ANSWERS, Likelihood(((300.0, 100),)))
 BETTER = tuple(replace(score, nats=score.nats - 10) for score in DOCUMENTS)
 MIXED = tuple(
@@ -131,10 +129,9 @@ def evidence(cli: CommandLine, tmp_path: Path) -> Evidence:
     assert cli("ingest", write(tmp_path / "notes", notes)).code == 0
     store = Store.open(Profile.open())
     documents = list(store.documents.all())
-    around = Surroundings(store, [d.content_hash for d in documents[:20]])
-    lexicon = Lexicon(store)
-    questions = make_questions(documents[:20], lexicon, 5)
-    return Evidence([trial(d.id) for d in documents[20:]], questions, around, lexicon)
+    context = HeldOutContext(store, [d.content_hash for d in documents[:20]])
+    questions = make_questions(documents[:20], context.lexicon, 5)
+    return Evidence([trial(d.id) for d in documents[20:]], questions, context)
 
 
 @pytest.fixture(scope="module")

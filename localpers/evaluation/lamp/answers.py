@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from localpers.evaluation.lamp.data import Item, Question
 from localpers.evaluation.lamp.tasks import Answer, Task, labels_in
-from localpers.evaluation.metrics import overlap
+from localpers.evaluation.metrics import rouge_1, rouge_l
 
 _PREFIX = re.compile(
     r"^\W*(?:the\s+|my\s+)?(?:(?:suggested|proposed|possible|generated|new)\s+)?"
@@ -109,8 +109,7 @@ def scores_of(task: Task, prediction: str, gold: str) -> dict[str, float]:
         return {"correct": float(_same(prediction, gold))}
     if task.answer is Answer.RATING:
         return {"error": abs(_rating(prediction, gold) - float(gold))}
-    found = overlap(prediction, gold)
-    return {"rouge_1": found.rouge_1, "rouge_l": found.rouge_l}
+    return {"rouge_1": rouge_1(prediction, gold), "rouge_l": rouge_l(prediction, gold)}
 
 
 def _same(one: str, other: str) -> bool:

@@ -113,10 +113,10 @@ def _values(
     found: dict[Candidate, list[float]] = {one: [] for one in wanted}
     for question in desk.user.questions:
         # Candidates with the same prompt follow one another, so that it is read once.
-        for one in sorted(wanted, key=lambda one: condition_called(one.condition).passages):
+        for one in sorted(wanted, key=lambda one: condition_called(one.condition).retriever):
             condition = condition_called(one.condition)
             record = desk.answer(
-                engine, question, condition.passages, one.condition, condition.adapter
+                engine, question, condition.retriever, one.condition, condition.adapter
             )
             found[one].append(value_of(record))
     return found

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 
-from localpers.evaluation.metrics import overlap, tokens
+from localpers.evaluation.metrics import rouge_1, tokens
 
 OPENING = 40
 """Words at the beginning of a text, where writers say what it is about."""
@@ -35,7 +35,7 @@ def _value(draft: str, drafts: Sequence[str], text: Sequence[str], usual: float)
     words = tokens(draft)
     if not words:
         return -math.inf
-    agreement = sum(overlap(draft, other).rouge_1 for other in drafts) / len(drafts)
+    agreement = sum(rouge_1(draft, other) for other in drafts) / len(drafts)
     support = _share(words, set(text)) + _share(words, set(text[:OPENING]))
     deviation = abs(math.log(len(words) / usual)) if usual else 0.0
     return agreement + SUPPORT * support - DEVIATION * deviation

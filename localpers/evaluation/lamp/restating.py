@@ -16,7 +16,7 @@ from localpers.evaluation.lamp.answers import cleaned, is_complete
 from localpers.evaluation.lamp.data import Item, User
 from localpers.evaluation.lamp.settings import Settings
 from localpers.evaluation.lamp.tasks import Task
-from localpers.evaluation.metrics import overlap, tokens
+from localpers.evaluation.metrics import rouge_1, tokens
 from localpers.inference.engine import Engine
 
 SHARE = 0.25
@@ -79,4 +79,4 @@ def _says_the_same(other: str, text: str) -> bool:
     ours, theirs = tokens(text), tokens(other)
     if ours == theirs or not SHORTER * len(ours) <= len(theirs) <= LONGER * len(ours):
         return False
-    return overlap(other, text).rouge_1 >= SAID_ENOUGH
+    return rouge_1(other, text) >= SAID_ENOUGH

@@ -92,7 +92,7 @@ def conditions_named(names: str) -> tuple[str, ...]:
             found.append(CHOSEN)
             continue
         condition = Condition.parse(name, ("paper",))
-        if condition.passages and condition.passages not in SOURCES:
+        if condition.retriever and condition.retriever not in SOURCES:
             raise LocalpersError(
                 f"'{condition.name}' is not measured on LaMP's profiles: retrieve by one of "
                 f"{', '.join(SOURCES)}."
@@ -110,4 +110,6 @@ def needs_adapter(names: tuple[str, ...]) -> bool:
 
 
 def needs_stranger(names: tuple[str, ...]) -> bool:
-    return any(name != CHOSEN and condition_called(name).passages == "mismatched" for name in names)
+    return any(
+        name != CHOSEN and condition_called(name).retriever == "mismatched" for name in names
+    )

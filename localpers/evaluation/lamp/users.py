@@ -134,7 +134,7 @@ class Session:
                 asked = (question.id, condition)
                 if asked not in given:
                     given[asked] = desk.answer(
-                        engine, question, condition.passages, name, condition.adapter
+                        engine, question, condition.retriever, name, condition.adapter
                     )
                 record = replace(given[asked], condition=name)
                 if condition.adapter:
@@ -184,7 +184,7 @@ def _wanted(
         stand_for = {
             name: condition_called(choice.condition if name == CHOSEN else name) for name in missing
         }
-        for name in sorted(missing, key=lambda name: stand_for[name].passages):
+        for name in sorted(missing, key=lambda name: stand_for[name].retriever):
             yield question, name, stand_for[name]
 
 

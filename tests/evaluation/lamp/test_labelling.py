@@ -11,7 +11,7 @@ from localpers.datatypes import Message, ModelInfo, ServedModel
 from localpers.evaluation.lamp.data import Item, User
 from localpers.evaluation.lamp.labelling import likeliest, nats_of, preferences
 from localpers.evaluation.lamp.restating import restated
-from localpers.evaluation.metrics import overlap
+from localpers.evaluation.metrics import rouge_1
 from localpers.inference.engine import Engine
 
 PROMPT = (Message("user", "the river mill summer"),)
@@ -49,7 +49,7 @@ def test_what_says_something_else_is_no_other_wording(engine: Engine) -> None:
     # A model of random weights has no words of its own for anything.
     for item in found.profile:
         assert item.wanted in texts and item.given != item.wanted
-        assert overlap(item.given, item.wanted).rouge_1 > 0
+        assert rouge_1(item.given, item.wanted) > 0
     late = restated(engine, "", user, seconds=-1, seed=0)
     assert late is not None and late.profile == ()
     assert restated(engine, "", None, seconds=1, seed=0) is None

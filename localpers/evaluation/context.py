@@ -1,36 +1,36 @@
-"""Surroundings: the passages that stand in a prompt, by the name of the condition's form.
+"""HeldOutContext: the notes as they were for a run while it trained, for an Assistant to search.
 
-Passages come from documents named by content hash, those that a run knew while it trained: what is
-held out, or was written since, is never retrieved. The two controls are random own passages and
-another person's.
+Documents held out, or written since, are never retrieved. Two controls besides the retrievers:
+`random` passages of one's own and `mismatched` ones of another person.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from random import Random
 from typing import Literal
 
+from localpers.assistant.attribution import Lexicon
 from localpers.datatypes import RetrievedPassage, StoredDocument
 from localpers.errors import LocalpersError
 from localpers.profile import Profile, home
-from localpers.prompts import PASSAGES
+from localpers.retrieval import lexicon as retrieval_lexicon
 from localpers.retrieval.dates.expressions import newest_day
 from localpers.retrieval.retriever import Retriever
 from localpers.store import Store
 from localpers.tuning.context import LONGEST_QUERY
 
 WIDER = 4
-"""Times as many passages are asked for while too few lie in documents that may be retrieved."""
+"""Factor by which the search is widened while too few hits lie in retrievable documents."""
 SHIPPED = "other_passages.txt"
 
 
 @dataclass(frozen=True, slots=True)
 class Others:
-    """Another person's passages: of another profile of this home, or those that are shipped."""
+    """Another person's passages: from another profile here, or those shipped with localpers."""
 
     passages: tuple[RetrievedPassage, ...]
     source: Literal["profile", "shipped"]
@@ -39,10 +39,11 @@ class Others:
 NOBODY = Others((), "shipped")
 
 
-class Surroundings:
-    """Finds passages among the documents with a hash in `retrievable`; the same ones for the same
-    query, form and `seed`, on whatever day: `today` is that of the newest of them. `retriever` is
-    for forms by vectors, and for `auto` where it uses them.
+class HeldOutContext:
+    """The Notes of an Assistant, restricted to documents whose content hash is in `retrievable`.
+
+    The same query, retriever and `seed` give the same passages on any day: dates in queries are
+    relative to `today`, the date of the newest document. The caller owns `store` and `retriever`.
     """
 
     def __init__(
@@ -54,62 +55,65 @@ class Surroundings:
         retriever: Retriever | None = None,
     ) -> None:
         self._retriever = retriever or Retriever(store)
-        self.documents: dict[int, StoredDocument] = {
+        self.retrievable: dict[int, StoredDocument] = {
             document.id: document
             for document in store.documents.all()
             if document.content_hash in retrievable
         }
-        self.today = newest_day(document.date for document in self.documents.values())
+        self.today = newest_day(document.date for document in self.retrievable.values())
+        self.lexicon: Lexicon = retrieval_lexicon.Lexicon(store)
         self._total = store.documents.totals().passages
         self._seed = seed
         self.others = others
-        self._recent: list[RetrievedPassage] | None = None
 
-    def find(self, form: str, query: str, k: int = PASSAGES) -> list[RetrievedPassage]:
-        """At most `k` passages for `query`; `form` is "" (none), a retriever's name, `random` or
-        `mismatched`.
+    def documents(self, ids: Iterable[int]) -> dict[int, StoredDocument]:
+        return {id: self.retrievable[id] for id in ids if id in self.retrievable}
+
+    def closeness(self, query: str, ids: Sequence[int]) -> None:
+        pass
+
+    def similarities(self, query: str, texts: Sequence[str]) -> None:
+        """Not available: what is measured must not depend on an encoder installed later."""
+
+    def close(self) -> None:
+        pass
+
+    def find(self, query: str, k: int, retriever: str) -> Sequence[RetrievedPassage]:
+        """At most `k` passages; `retriever` may also be `random` or `mismatched`.
 
         Raises LocalpersError for a retriever that cannot work here.
         """
-        if not form:
-            return []
-        chance = Random(f"{self._seed}:{form}:{query}")
-        if form == "mismatched":
+        chance = Random(f"{self._seed}:{retriever}:{query}")
+        if retriever == "mismatched":
             return chance.sample(self.others.passages, min(k, len(self.others.passages)))
-        if form == "random":
+        if retriever == "random":
             return self._random(chance, k)
-        if form == "recency":
-            if self._recent is None or len(self._recent) < k:
-                self._recent = self._allowed("", k, form)
-            return self._recent[:k]
-        return self._allowed(query[:LONGEST_QUERY], k, form)
+        query = "" if retriever == "recency" else query[:LONGEST_QUERY]
+        return self._search(query, k, retriever)
 
-    def _allowed(self, query: str, k: int, form: str) -> list[RetrievedPassage]:
+    def _search(self, query: str, k: int, retriever: str) -> list[RetrievedPassage]:
         asked = k * WIDER
         while True:
-            hits = self._retriever.search(query, asked, form, today=self.today)
-            allowed = [hit for hit in hits if hit.document in self.documents]
+            hits = self._retriever.search(query, asked, retriever, today=self.today)
+            allowed = [hit for hit in hits if hit.document in self.retrievable]
             if len(allowed) >= k or len(hits) < asked or asked >= self._total:
                 return allowed[:k]
             asked *= WIDER
 
     def _random(self, chance: Random, k: int) -> list[RetrievedPassage]:
-        ids = sorted(self.documents, key=lambda id: (self.documents[id].content_hash, id))
+        ids = sorted(self.retrievable, key=lambda id: (self.retrievable[id].content_hash, id))
         chosen = chance.sample(ids, min(k, len(ids)))
-        return [_some_passage(self.documents[id], chance) for id in chosen]
+        return [_some_passage(self.retrievable[id], chance) for id in chosen]
 
 
 def _some_passage(document: StoredDocument, chance: Random) -> RetrievedPassage:
-    """A few blocks of the document, from a random one on, of about the length of a passage."""
+    """Consecutive blocks of the document from a random one on, about a passage long."""
     blocks = document.blocks
     first = chance.randrange(len(blocks)) if blocks else 0
     start = blocks[first].start if blocks else 0
     end = min(len(document.text), start + 600)
     later = [block.end for block in blocks[first:] if block.end <= end]
-    return _passage(document, start, later[-1] if later else end)
-
-
-def _passage(document: StoredDocument, start: int, end: int) -> RetrievedPassage:
+    end = later[-1] if later else end
     return RetrievedPassage(
         rank=1,
         score=0.0,
@@ -124,8 +128,8 @@ def _passage(document: StoredDocument, start: int, end: int) -> RetrievedPassage
 
 
 def other_persons(profile: Profile, most: int = 200) -> Others:
-    """Passages that are not this person's: of the first other profile of this home that holds
-    documents and can be opened, else the shipped ones.
+    """Passages of the first other profile that holds documents and can be opened, else the shipped
+    ones.
     """
     for folder in sorted((home() / "profiles").iterdir()):
         if folder.name == profile.name:
@@ -138,7 +142,7 @@ def other_persons(profile: Profile, most: int = 200) -> Others:
 
 
 def _documents(folder: Path) -> list[StoredDocument]:
-    """Of the profile in `folder`; none where it is no profile, or not one that can be opened."""
+    """Of the profile in `folder`; none where it cannot be opened as one."""
     try:
         if not (folder / "index.sqlite").is_file():
             return []

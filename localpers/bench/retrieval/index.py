@@ -1,4 +1,4 @@
-"""A collection's own index, in a folder of its own: built once, gone on with where interrupted."""
+"""A collection's own index, in a folder of its own: built once, resumed after interruptions."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from localpers.bench.retrieval.collection import Collection
 from localpers.corpus.language import detect_language
 from localpers.corpus.passages import split_passages
 from localpers.datatypes import Document
-from localpers.evaluation.effectiveness.collection import Collection
 from localpers.profile import Profile, make_private
 from localpers.retrieval.indexing import Indexer
 from localpers.store import Store
@@ -24,9 +24,9 @@ _COMMIT_DOCUMENTS = 500
 def opened_index(
     folder: Path, collection: Collection, on_progress: Progress | None = None
 ) -> Iterator[Store]:
-    """The Store in `folder` with all documents of the collection; its files' paths are their ids.
+    """The Store in `folder` with all documents of the collection, whose ids are the files' paths.
 
-    `folder` belongs to this one collection: the caller names it by the fingerprint.
+    `folder` belongs to this collection alone.
     """
     with Store.open(Profile(collection.name, make_private(folder))) as store:
         indexer = Indexer(store)

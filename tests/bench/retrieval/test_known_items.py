@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from localpers.corpus.passages import split_passages
-from localpers.datatypes import StoredDocument
-from localpers.evaluation.effectiveness.known_item import (
+from localpers.bench.retrieval.known_items import (
     paraphrase_queries,
     sentence_queries,
     title_queries,
     with_hidden_titles,
     without_title,
 )
+from localpers.corpus.passages import split_passages
+from localpers.datatypes import StoredDocument
 from localpers.profile import Profile
 from localpers.store import Store
 from tests.conftest import CommandLine, write

@@ -1,9 +1,8 @@
-"""Known-item tests made of a person's own documents: no judgements needed, no two alike.
+"""Known-item queries made of a person's own documents, which need no judgements.
 
-A title, a sentence or a sentence in other words is looked for, and what it was taken from is the
-one right answer (known-item finding: Beitzel et al., 2003; Azzopardi, de Rijke & Balog, 2007).
-Titles are hidden from the index, from the field and from the text that repeats it as a heading:
-else a title would find itself.
+The query is a title, a sentence or a paraphrased sentence, and the one relevant item is the one it
+was taken from (known-item finding: Beitzel et al., 2003; Azzopardi, de Rijke & Balog, 2007). Titles
+are hidden from the index, as a field and as a heading: otherwise a title would find itself.
 """
 
 from __future__ import annotations
@@ -16,19 +15,19 @@ from dataclasses import replace
 from enum import StrEnum
 from random import Random
 
+from localpers.bench.retrieval.collection import Collection, Query, Unit, passage_id
 from localpers.corpus.passages import split_passages
 from localpers.datatypes import Block, Document, StoredDocument
-from localpers.evaluation.effectiveness.collection import Collection, Query, Unit
 from localpers.evaluation.questions import sentences_of
 
 FEWEST_TITLE_WORDS = 2
-OVERLAP_OF_A_COPY = 0.7
-"""Share of the sentence's words that also stand in a paraphrase; above, nothing was rephrased."""
+MOST_REPEATED = 0.7
+"""Share of the sentence's words that a paraphrase repeats; above it, nothing was rephrased."""
 _WORD = re.compile(r"\w+")
 
 
-class Known(StrEnum):
-    """What is looked for, and what it must find: its document, or the passage that holds it."""
+class Kind(StrEnum):
+    """A title must find its document, the others the passage that they were taken from."""
 
     TITLE = "title"
     SENTENCE = "sentence"
@@ -36,19 +35,17 @@ class Known(StrEnum):
 
 
 def with_hidden_titles(documents: Sequence[StoredDocument]) -> Collection:
-    """The documents without their titles, those left out of which nothing would remain; their ids
-    are those of the store.
-    """
+    """The documents without their titles, under the store's ids; without those left empty."""
     hidden = [(str(document.id), without_title(document)) for document in documents]
     kept = [(id, document) for id, document in hidden if document.blocks]
     digest = hashlib.sha256()
     for id, document in kept:
         digest.update(f"{id}\0{document.date}\0{document.text}\0".encode("utf-8", "surrogatepass"))
-    return Collection("known items", lambda: iter(kept), len(kept), (), digest.hexdigest())
+    return Collection("known items", lambda: iter(kept), len(kept), digest.hexdigest())
 
 
 def without_title(stored: StoredDocument) -> Document:
-    """The document with an empty title, and without the first block that says nothing else."""
+    """The document with an empty title and without the first block that only repeats it."""
     text, blocks, words = stored.text, list(stored.blocks), _words(stored.title)
     for number, block in enumerate(blocks):
         if words and _words(text[block.start : block.end]) == words:
@@ -69,12 +66,12 @@ def without_title(stored: StoredDocument) -> Document:
 def title_queries(
     documents: Sequence[StoredDocument], collection: Collection, most: int, seed: int = 0
 ) -> Collection:
-    """At most `most` titles; documents that share one are all right answers to it."""
-    there = {id for id, _ in collection.documents()}
+    """At most `most` titles; all documents that share a title are relevant to it."""
+    kept = {id for id, _ in collection.documents()}
     by_title: dict[tuple[str, ...], list[StoredDocument]] = defaultdict(list)
     for document in documents:
         words = tuple(_words(document.title))
-        if str(document.id) in there and len(words) >= FEWEST_TITLE_WORDS:
+        if str(document.id) in kept and len(words) >= FEWEST_TITLE_WORDS:
             by_title[words].append(document)
     queries = [
         Query(f"title {same[0].id}", same[0].title, {str(document.id): 1 for document in same})
@@ -84,7 +81,7 @@ def title_queries(
 
 
 def sentence_queries(collection: Collection, most: int, seed: int = 0) -> Collection:
-    """At most `most` sentences of prose, one a document; right is the passage with the sentence."""
+    """At most `most` sentences of prose, one a document; relevant is the passage that holds it."""
     queries: list[Query] = []
     for id, document in collection.documents():
         candidates = list(_sentences(id, document))
@@ -96,22 +93,17 @@ def sentence_queries(collection: Collection, most: int, seed: int = 0) -> Collec
 def paraphrase_queries(
     sentences: Collection, rephrase: Callable[[str], str], on_progress: Callable[[int, int], None]
 ) -> Collection:
-    """The sentences in the words of `rephrase`, without those that it only copied."""
+    """The sentences in the words of `rephrase`, without those that it merely copied."""
     queries: list[Query] = []
     for number, query in enumerate(sentences.queries, 1):
         text = rephrase(query.text)
         before, after = set(_words(query.text)), set(_words(text))
-        if after and len(before & after) / len(before) <= OVERLAP_OF_A_COPY:
+        if after and len(before & after) / len(before) <= MOST_REPEATED:
             queries.append(
                 Query(query.id.replace("sentence", "paraphrase"), text, query.judgements)
             )
         on_progress(number, len(sentences.queries))
     return replace(sentences, queries=tuple(queries))
-
-
-def passage_id(document: str, start: int) -> str:
-    """How judgements name a passage: its document's id and where it begins."""
-    return f"{document}@{start}"
 
 
 def _asking(

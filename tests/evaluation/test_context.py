@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from localpers.evaluation.context import HeldOutContext, other_persons
 from localpers.evaluation.neutral import neutral_text
-from localpers.evaluation.surroundings import Surroundings, other_persons
 from localpers.profile import Profile
 from localpers.retrieval.retriever import Retriever
 from localpers.store import Store
@@ -29,16 +29,15 @@ def test_only_what_may_be_retrieved_is_found(cli: CommandLine, tmp_path: Path) -
     with Store.open(Profile.open()) as store:
         documents = sorted(store.documents.all(), key=lambda document: document.date)
         allowed = documents[:4]
-        around = Surroundings(
+        context = HeldOutContext(
             store, {d.content_hash for d in allowed}, other_persons(Profile.open())
         )
         for form in ("auto", "bm25", "recency", "random"):
-            found = around.find(form, "the idle mill", 3)
+            found = context.find("the idle mill", 3, form)
             assert len(found) == 3 and {p.document for p in found} <= {d.id for d in allowed}
-            assert around.find(form, "the idle mill", 3) == found
-        assert [p.date[:10] for p in around.find("recency", "", 2)] == ["2024-01-04", "2024-01-03"]
-        assert around.find("", "the idle mill") == []
-        assert around.documents.keys() == {d.id for d in allowed}
+            assert context.find("the idle mill", 3, form) == found
+        assert [p.date[:10] for p in context.find("", 2, "recency")] == ["2024-01-04", "2024-01-03"]
+        assert context.retrievable.keys() == {d.id for d in allowed}
 
 
 def test_relative_times_count_from_the_newest_that_may_be_retrieved(
@@ -47,9 +46,9 @@ def test_relative_times_count_from_the_newest_that_may_be_retrieved(
     assert cli("ingest", notes(tmp_path / "notes", 25)).code == 0
     with Store.open(Profile.open()) as store:
         allowed = sorted(store.documents.all(), key=lambda document: document.date)[:16]
-        around = Surroundings(store, {d.content_hash for d in allowed})
-        assert around.today.isoformat() == "2024-01-16"
-        found = around.find("auto", "the idle mill last week", 7)
+        context = HeldOutContext(store, {d.content_hash for d in allowed})
+        assert context.today.isoformat() == "2024-01-16"
+        found = context.find("the idle mill last week", 7, "auto")
         assert {p.date[:10] for p in found} == {f"2024-01-{day:02}" for day in range(8, 15)}
         earlier = OtherDocuments(Retriever(store), allowed, 1, only_earlier=True)
         assert [p.date[:10] for p in earlier("the idle mill yesterday", allowed[9])] == [
@@ -69,8 +68,8 @@ def test_another_person_is_another_profile_or_one_that_is_shipped(
     assert found.source == "profile" and all("ferry" in passage.text for passage in found.passages)
     cli("ingest", notes(tmp_path / "notes", 2))
     with Store.open(mine) as store:
-        around = Surroundings(store, (), found)
-        assert {p.text for p in around.find("mismatched", "x", 2)} <= {
+        context = HeldOutContext(store, (), found)
+        assert {p.text for p in context.find("x", 2, "mismatched")} <= {
             p.text for p in found.passages
         }
 

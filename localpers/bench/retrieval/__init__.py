@@ -1,0 +1,1 @@
+"""Retrieval effectiveness on test collections and on one's own notes."""

@@ -1,1 +1,0 @@
-"""Retrieval effectiveness: do queries find what they are known to be about?"""
