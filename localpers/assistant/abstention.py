@@ -97,11 +97,14 @@ def _rare_missing(
     for candidate in found:
         document = candidate.document
         held.update(lexicon.terms(f"{document.title}\n{document.text}"))
+    topic = lexicon.topic_terms(question)
     doubtful = max(map(support, found)) < DOUBTFUL_SUPPORT
     missing = []
     for word in dict.fromkeys(_WORD.findall(question)):
         terms = lexicon.terms(word)
-        if not (word.isalpha() and word.isascii()) or held.intersection(terms):
+        if not (word.isalpha() and word.isascii()) or not topic.intersection(terms):
+            continue
+        if held.intersection(terms):
             continue
         nowhere = lexicon.idf(terms[:1]) >= lexicon.rarest
         if pieces(word) >= RARE_PIECES or (doubtful and nowhere and pieces(word) >= UNUSUAL_PIECES):

@@ -105,7 +105,7 @@ def _scored_units(
     question: str, worth: Mapping[int, Sequence[Unit]], notes: Notes, lexicon: Lexicon | None
 ) -> dict[int, tuple[ScoredUnit, ...]]:
     """document → its units, best first."""
-    terms = frozenset(lexicon.terms(question)) if lexicon else frozenset()
+    terms = lexicon.topic_terms(question) if lexicon else frozenset()
     total = lexicon.idf(terms) if lexicon and terms else 0.0
 
     def coverage(unit: Unit) -> float:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from datetime import date
 
 from localpers.retrieval.analysis import query_terms
+from localpers.retrieval.query import QueryParser
 from localpers.store import Store
 
 
@@ -21,6 +23,10 @@ class Lexicon:
     def terms(self, text: str) -> list[str]:
         """The terms of `text`, as a query for it would have them."""
         return query_terms(text, self._languages)
+
+    def topic_terms(self, text: str) -> frozenset[str]:
+        """The terms of what a request is about, without instruction, stop words and times."""
+        return QueryParser(self._languages, date.today()).parse(text).content_terms
 
     @property
     def rarest(self) -> float:

@@ -36,6 +36,9 @@ class EveryWordIsRare:
     def terms(self, text: str) -> list[str]:
         return text.casefold().split()
 
+    def topic_terms(self, text: str) -> frozenset[str]:
+        return frozenset(self.terms(text))
+
     def idf(self, terms: Iterable[str]) -> float:
         return sum(min(1.0, len(term) / 8) for term in terms)
 
