@@ -49,7 +49,7 @@ def test_the_text_to_work_on_is_found_in_a_request(request_text: str, text: str)
 
 
 def test_a_title_is_one_line_and_has_a_likelihood(served: ServedModel) -> None:
-    options = AnswerOptions(form="title", examples=(Pair("the river floods", "Floods"),))
+    options = AnswerOptions(form=FORMS["title"], examples=(Pair("the river floods", "Floods"),))
     with Assistant(served, NoNotes()) as assistant:
         answer = assistant.answer("title for this text: the mill turns", options)
         assert "\n" not in answer.text and len(answer.drafts) == 1

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from localpers.bench.lamp.records import Head, opened
+from localpers.bench.lamp.records import opened
 from localpers.bench.lamp.tasks import TASKS
 from tests.conftest import CommandLine, Outcome
 from tests.lamp_files import write_lamp
@@ -33,7 +33,9 @@ def bench(cli: CommandLine, *arguments: object) -> Outcome:
 
 
 def lines(path: str | Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in Path(path).read_text().splitlines()]
+    """The settings, then the records."""
+    head, *rows = (json.loads(line) for line in Path(path).read_text().splitlines())
+    return [head, *(line["row"] for line in rows)]
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -50,11 +52,11 @@ def test_every_task_is_measured_by_its_own_metrics(
         assert all(low <= condition[m] <= high for m, (low, high) in condition["interval"].items())
         assert bool(condition["relative"]) is (name != "base")
     configuration, *records = lines(found["results"])
-    assert configuration["configuration"]["task"] == task
+    assert configuration["task"] == task
     assert len(records) == 4 * 6
     assert {record["condition"] for record in records} == set(UNTUNED.split(","))
     for record in records:
-        assert record["nll"] > 0 and "\n" not in record["prediction"]
+        assert record["nats"] > 0 and "\n" not in record["prediction"]
     assert [path for path in home.rglob("*") if path.stat().st_mode & 0o077] == []
 
 
@@ -188,7 +190,7 @@ def test_two_runs_do_not_write_one_file(cli: CommandLine, tmp_path: Path) -> Non
     folder = write_lamp(tmp_path / "set", "LaMP_4", users=1, questions=1)
     results = tmp_path / "results.jsonl"
     arguments = (folder, "--conditions", "base", "--results", results)
-    with opened(results, Head({}), again=True):
+    with opened(results, {}, again=True):
         outcome = cli("bench", "lamp", *arguments, "--base", "llama", "--again")
     assert (outcome.code, outcome.out) == (1, "")
     assert "Another run" in outcome.err and len(outcome.err.strip().splitlines()) == 1
@@ -227,9 +229,10 @@ def test_results_of_other_settings_are_refused(cli: CommandLine, tmp_path: Path)
     outcome = cli("bench", "lamp", *arguments, "--base", "llama", "-k", 1)
     assert outcome.code == 1
     assert "other settings (k)" in outcome.err and "--again" in outcome.err
-    head, *answers = lines(results)
-    head["configuration"]["procedure"] -= 1
-    results.write_text("".join(json.dumps(line) + "\n" for line in (head, *answers)))
+    head, *answers = results.read_text().splitlines(keepends=True)
+    older = json.loads(head)
+    older["procedure"] -= 1
+    results.write_text(json.dumps(older) + "\n" + "".join(answers))
     outcome = cli("bench", "lamp", *arguments, "--base", "llama")
     assert outcome.code == 1 and "other settings (procedure)" in outcome.err
     results.write_text("shopping list\n")
@@ -266,7 +269,7 @@ def test_four_shards_have_the_figures_of_one_run(cli: CommandLine, tmp_path: Pat
     merged = cli("bench", "lamp", "--merge", results, "--json").json
     keys = ("task", "users", "questions", "conditions", "losses")
     assert [merged[key] for key in keys] == [alone[key] for key in keys]
-    (results / "shard-0003-of-0004.jsonl").unlink()
+    (results / "shard-0003-of-0004.json").unlink()
     incomplete = cli("bench", "lamp", "--merge", results)
     assert incomplete.code == 1 and "not finished, of 4: 3" in incomplete.err
 

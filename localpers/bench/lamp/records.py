@@ -1,23 +1,21 @@
-"""The results file: JSON lines, a head first, then one line per answer.
+"""The results file: a Ledger of Records by question and condition.
 
-It is appended to while questions are answered, so that an interrupted run continues from it. What
-decides an answer stands in the head's configuration; how many users and which conditions does not,
-so that more of either can be added.
+What decides an answer stands in its head; how many users and which conditions does not, so that
+more of either can be added.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from localpers.errors import LocalpersError
+from localpers.evaluation.ledger import Ledger, OtherSettings
 from localpers.locks import locked
-from localpers.profile import FILE_MODE, write_atomically
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,34 +45,9 @@ class Record:
         return self.question, self.condition
 
 
-class ResultsFile:
-    """Records on disk. Open it with `opened`."""
-
-    def __init__(self, path: Path, file: TextIO, records: list[Record]) -> None:
-        self.path = path
-        self._file = file
-        self.records = records
-
-    def add(self, record: Record) -> None:
-        self._file.write(_line(_as_json(record)))
-        self._file.flush()
-        self.records.append(record)
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """`configuration` is what decides the answers; `conditions` and the number of `questions` what
-    the latest run on the file was asked for.
-    """
-
-    configuration: Mapping[str, Any]
-    conditions: tuple[str, ...] = ()
-    questions: int = 0
-
-
 @contextmanager
-def opened(path: Path, head: Head, again: bool) -> Iterator[ResultsFile]:
-    """The results of `head.configuration` at `path`, continued, or started over with `again`.
+def opened(path: Path, configuration: Mapping[str, Any], again: bool) -> Iterator[Ledger]:
+    """The results of `configuration` at `path`, continued, or started over with `again`.
 
     Raises LocalpersError where the file holds another configuration's results, or something else,
     and where another run has it open.
@@ -84,52 +57,30 @@ def opened(path: Path, head: Head, again: bool) -> Iterator[ResultsFile]:
         "--results."
     )
     with locked(path.with_name(f".{path.name}.lock"), lambda: busy):
-        records = _continued(path, head) if not again and path.exists() else []
-        lines = [_line(asdict(head)), *(_line(_as_json(record)) for record in records)]
-        # Written as a whole: half a line that a killed run left goes, and modes are set again.
-        write_atomically(path, "".join(lines))
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND, FILE_MODE), "w") as file:
-            yield ResultsFile(path, file, records)
+        if again:
+            path.unlink(missing_ok=True)
+        if path.exists():
+            read_configuration(path)
+        try:
+            ledger = Ledger(path, configuration, restart=False)
+        except OtherSettings as error:
+            raise LocalpersError(
+                f"{str(error).rstrip('.')}: name another file with --results, or start over with "
+                "--again."
+            ) from error
+        yield ledger
 
 
-def read(path: Path) -> tuple[Head, list[Record]]:
-    """What is in a results file, without half a line at its end. Raises LocalpersError."""
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
-    whole = [line for line in lines if line.endswith("\n")]
+def read_configuration(path: Path) -> dict[str, Any]:
+    """The settings that a results file was measured under. Raises LocalpersError for another."""
     try:
-        head = Head(**json.loads(whole[0]))
-        return head, [_from_json(json.loads(line)) for line in whole[1:]]
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise LocalpersError(
-            f"{path} holds no results that can be continued: name another file with --results, "
-            "or start over with --again."
-        ) from error
-
-
-def _continued(path: Path, head: Head) -> list[Record]:
-    found, records = read(path)
-    wanted = json.loads(json.dumps(head.configuration))
-    if found.configuration != wanted:
-        names = {*found.configuration, *wanted}
-        differing = sorted(n for n in names if found.configuration.get(n) != wanted.get(n))
-        raise LocalpersError(
-            f"{path} holds results of other settings ({', '.join(differing)}): name another file "
-            "with --results, or start over with --again."
-        )
-    return records
-
-
-def _as_json(record: Record) -> dict[str, Any]:
-    """`nll` (nats per token) is there for readers; it follows from the other two."""
-    row = asdict(record)
-    row["nll"] = record.nats / max(record.tokens, 1)
-    return row
-
-
-def _from_json(row: dict[str, Any]) -> Record:
-    row.pop("nll", None)
-    return Record(**row)
-
-
-def _line(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=True) + "\n"
+        with path.open(encoding="utf-8") as file:
+            found: dict[str, Any] = json.loads(file.readline())
+        if "procedure" in found:
+            return found
+    except (OSError, ValueError, TypeError):
+        pass
+    raise LocalpersError(
+        f"{path} holds no results that can be continued: name another file with --results, or "
+        "start over with --again."
+    )

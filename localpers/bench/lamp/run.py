@@ -4,32 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from localpers.bench.lamp import data
 from localpers.bench.lamp.context import CHOSEN, Assignment, RunContext, condition_called
 from localpers.bench.lamp.data import Dataset, User
-from localpers.bench.lamp.records import Head, Record, opened, read
+from localpers.bench.lamp.records import Record, opened, read_configuration
 from localpers.bench.lamp.session import remove_left_behind
 from localpers.bench.lamp.summary import Summary, summarize
 from localpers.bench.lamp.tasks import task_called
 from localpers.bench.lamp.workers import fitting_jobs, run_assignments
 from localpers.datatypes import ModelInfo
 from localpers.errors import LocalpersError, UnsupportedModel
-from localpers.profile import home, make_private
+from localpers.evaluation.ledger import Ledger
+from localpers.profile import home, make_private, write_atomically
 from localpers.tuning.recipe import Recipe
 from localpers.weights.gguf_file import read_metadata
 from localpers.weights.suitability import trainable
 
 Progress = Callable[[int, int, str], None]
 """(answers done, answers in all, who is next)."""
-_SHARD_FILE = re.compile(r"shard-(\d+)-of-(\d+)\.jsonl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +87,24 @@ def run(request: Request, on_progress: Progress | None = None) -> Outcome:
     path = _results_file(request, folder / f"{name}.jsonl")
     kept = folder / f"{name}-adapters" if request.keep else None
     ids = {question.id for user in users for question in user.questions}
-    head = Head(context.configuration(), request.conditions, len(ids))
-    with opened(path, head, request.again) as results:
-        assignments = _assignments(request, dataset, users, results.records)
+    finished = path.with_suffix(".json")
+    if request.shard:
+        finished.unlink(missing_ok=True)
+    with opened(path, context.configuration(), request.again) as results:
+        assignments = _assignments(request, dataset, users, results)
         if assignments:
             with _adapters(kept, folder, path) as adapters:
-                context = _context(request, dataset, adapters)
+                context = replace(context, folder=adapters)
                 total = sum(assignment.answers for assignment in assignments)
                 jobs = _jobs(request, len(assignments))
                 for done, record in enumerate(run_assignments(context, assignments, jobs), 1):
-                    results.add(record)
+                    results.measured(record.key, Record, partial(_same, record))
                     if on_progress:
                         on_progress(done, total, record.user)
-        asked = [record for record in results.records if record.question in ids]
+        asked = [record for record in results.rows(Record) if record.question in ids]
         summary = summarize(dataset.task, request.conditions, asked)
+    if request.shard:
+        write_atomically(finished, json.dumps(request.conditions))
     return Outcome(summary, path, round(time.monotonic() - began, 3), kept)
 
 
@@ -109,37 +113,32 @@ def merge(folder: Path) -> Outcome:
     finished, or where they do not belong together.
     """
     began = time.monotonic()
-    shards = {
-        (int(name[1]), int(name[2])): path
-        for path in sorted(folder.glob("*.jsonl"))
-        if (name := _SHARD_FILE.fullmatch(path.name))
-    }
-    if not shards:
+    paths = sorted(folder.glob("shard-*-of-*.jsonl"))
+    if not paths:
         raise LocalpersError(f"{folder} holds no shards: run some with --shard I/N --results.")
-    total = max(of for _, of in shards)
-    missing = [number for number in range(1, total + 1) if (number, total) not in shards]
-    heads: list[Head] = []
-    records: list[Record] = []
-    for (number, _), path in shards.items():
-        head, found = read(path)
-        answered = {(record.question, record.condition) for record in found}
-        if len(answered) < head.questions * len(head.conditions):
-            missing.append(number)
-        heads.append(head)
-        records += found
+    total = int(paths[-1].stem[-4:])
+    names = [f"shard-{number:04}-of-{total:04}" for number in range(1, total + 1)]
+    missing = [int(name[6:10]) for name in names if not (folder / f"{name}.json").is_file()]
     if missing:
-        numbers = ", ".join(map(str, sorted(missing)))
+        numbers = ", ".join(map(str, missing))
         raise LocalpersError(f"Shards not finished, of {total}: {numbers}. Run them again.")
-    if any(
-        (head.configuration, head.conditions) != (heads[0].configuration, heads[0].conditions)
-        for head in heads
-    ):
-        raise LocalpersError(
-            f"The shards in {folder} are of different settings: run them all with the same."
-        )
-    task = task_called(heads[0].configuration["task"])
-    summary = summarize(task, tuple(heads[0].conditions), records)
+    configuration = read_configuration(paths[0])
+    conditions = json.loads((folder / f"{names[0]}.json").read_text())
+    records: list[Record] = []
+    for name in names:
+        path = folder / f"{name}.jsonl"
+        same_names = json.loads(path.with_suffix(".json").read_text()) == conditions
+        if not same_names or read_configuration(path) != configuration:
+            raise LocalpersError(
+                f"The shards in {folder} are of different settings: run them all with the same."
+            )
+        records += Ledger(path, configuration, restart=False).rows(Record)
+    summary = summarize(task_called(configuration["task"]), conditions, records)
     return Outcome(summary, folder, round(time.monotonic() - began, 3))
+
+
+def _same(record: Record) -> Record:
+    return record
 
 
 def _results_file(request: Request, usual: Path) -> Path:
@@ -192,9 +191,8 @@ def _name(context: RunContext) -> str:
 
 
 def _assignments(
-    request: Request, dataset: Dataset, users: Sequence[User], known: Sequence[Record]
+    request: Request, dataset: Dataset, users: Sequence[User], known: Ledger
 ) -> list[Assignment]:
-    done = {record.key for record in known}
     mismatched = any(
         name != CHOSEN and condition_called(name).retriever == "mismatched"
         for name in request.conditions
@@ -204,7 +202,7 @@ def _assignments(
         missing = {
             question.id: lacking
             for question in user.questions
-            if (lacking := tuple(n for n in request.conditions if (question.id, n) not in done))
+            if (lacking := tuple(n for n in request.conditions if (question.id, n) not in known))
         }
         if missing:
             other = data.stranger(dataset.users, user, request.seed) if mismatched else None
