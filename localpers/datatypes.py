@@ -187,6 +187,22 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
+class Pair:
+    """What the person made (`wanted`) of a text (`given`). `wanted` is empty where the text itself
+    is theirs; `date` sorts as text and is empty where unknown.
+    """
+
+    given: str
+    wanted: str
+    date: str = ""
+
+    @property
+    def text(self) -> str:
+        """Both, for retrieval."""
+        return f"{self.wanted} {self.given}".strip()
+
+
+@dataclass(frozen=True, slots=True)
 class TokenizedExample:
     """Token ids of prompt and completion, identical to those in serving."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from localpers.evaluation.lamp.tasks import TASKS
+from localpers.bench.lamp.tasks import TASKS
 
 TEXT = (
     "river mill summer bread salt honey onion pass garden flood wall drain letter train map "

@@ -33,7 +33,8 @@ class Answer:
     """A whole answer. `answered` is False where the assistant abstained.
 
     `found` counts the passages retrieved; `sources` are those that fit the prompt. `notice` is a
-    line for the user about how the answer came about.
+    line for the user about how the answer came about. Answers from few-shot examples have `drafts`,
+    as the model wrote them; `text` is the answer in the one that was `kept`.
     """
 
     text: str
@@ -45,3 +46,5 @@ class Answer:
     finish: Finish = Finish.STOP
     timings: Timings = Timings()
     notice: str = ""
+    drafts: tuple[str, ...] = ()
+    kept: int = 0

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from localpers.assistant.conversation import Conversation
+from localpers.assistant.forms import Form, form_of
 from localpers.assistant.notes import Notes, ProfileNotes, find_reranked
 from localpers.assistant.options import AnswerOptions, ResolvedOptions, resolve
 from localpers.datatypes import Message, RetrievedPassage, ServedModel
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from localpers.assistant.answer import Answer
+    from localpers.assistant.form_writer import FormWriter
     from localpers.inference.engine import Engine
 
 Progress = Callable[[int, int], None]
@@ -169,7 +171,14 @@ class Assistant:
         started = time.perf_counter()
         messages = (Message("user", request),) if isinstance(request, str) else tuple(request)
         with self._lock:
-            resolved = resolve(options or AnswerOptions(), self.served)
+            options = options or AnswerOptions()
+            form = form_of(options.form, messages[-1].content)
+            resolved = resolve(replace(options, form=form), self.served)
+            if isinstance(form, Form):
+                answer = self._answer_of_form(messages[-1].content, resolved, started)
+                yield answer.text
+                yield answer
+                return
             if not resolved.abstain:
                 self.preload()
             found = passages if passages is not None else self._retrieve(messages, resolved)
@@ -181,7 +190,7 @@ class Assistant:
             engine = self.engine
             assert self._loading is not None
             timings = Timings(retrieve=retrieved, load=self._loading.result()[1])
-            form = resolved.form or plan(messages[-1].content).form
+            form = form or plan(messages[-1].content).form
             turn = Turn(
                 engine, self._conversation, messages, found, self.notes, resolved, form, started
             )
@@ -237,10 +246,51 @@ class Assistant:
             self.engine.forget()
             return self.engine.log_likelihood(ids.prompt, ids.completion, adapted=adapter)
 
+    def form_likelihood(
+        self, request: str, wanted: str, options: AnswerOptions
+    ) -> tuple[float, int]:
+        """(nats, tokens): the negative log-likelihood of `wanted` as the answer to a request of
+        `options.form`, under the prompt that `answer` writes from. Raises what `answer` raises.
+        """
+        with self._lock:
+            resolved = resolve(options, self.served)
+            return self._writer(request, resolved)[0].negative_log_likelihood(wanted)
+
     def reset(self) -> None:
         """Empty the KV cache, so that the next result does not depend on earlier ones."""
         with self._lock:
             self.engine.forget()
+
+    def _writer(
+        self, request: str, options: ResolvedOptions
+    ) -> tuple[FormWriter, Sequence[RetrievedPassage]]:
+        """The writer of a form's answer, and the passages of documents that its examples are."""
+        from localpers.assistant.fewshot import find_examples
+        from localpers.assistant.form_writer import FormWriter
+
+        assert isinstance(options.form, Form)
+        self.preload()
+        examples, passages = options.examples or (), list[RetrievedPassage]()
+        if options.examples is None:
+            text = options.form.text_of(request)
+            found, passages = find_examples(
+                self.notes, options.form, text, options.k, options.retriever
+            )
+            examples = tuple(found)
+        tuned = options.adapter and bool(self.served.adapter or self.served.run)
+        writer = FormWriter(self.engine, options.form, options, request, examples, tuned)
+        return writer, passages
+
+    def _answer_of_form(self, request: str, options: ResolvedOptions, started: float) -> Answer:
+        from localpers.assistant.answer import Source
+
+        writer, passages = self._writer(request, options)
+        retrieved = time.perf_counter() - started
+        answer = writer.answer(started)
+        assert self._loading is not None
+        timings = replace(answer.timings, retrieve=retrieved, load=self._loading.result()[1])
+        sources = tuple(Source(n, passage) for n, passage in enumerate(passages, 1))
+        return replace(answer, sources=sources, found=len(passages), timings=timings)
 
     def _retrieve(
         self, messages: Sequence[Message], options: ResolvedOptions

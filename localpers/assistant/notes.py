@@ -41,6 +41,27 @@ class Notes(Protocol):
     def close(self) -> None: ...
 
 
+class NoNotes:
+    """For callers that give passages or examples themselves."""
+
+    lexicon: Lexicon | None = None
+
+    def find(self, _query: str, _k: int, _retriever: str) -> list[RetrievedPassage]:
+        return []
+
+    def documents(self, _ids: Iterable[int]) -> dict[int, StoredDocument]:
+        return {}
+
+    def closeness(self, _query: str, _ids: Sequence[int]) -> None:
+        return None
+
+    def similarities(self, _query: str, _texts: Sequence[str]) -> None:
+        return None
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 class ProfileNotes:
     """The indexed notes of a profile, opened when first needed."""
 

@@ -21,7 +21,21 @@ if TYPE_CHECKING:
     from localpers.datatypes import RetrievedPassage
 
 MAX_TOKENS = 512
-FORMS = ("answer", "tweet", "email", "title", "summary", "outline", "list", "commit", "post")
+FORMS = (
+    "answer",
+    "tweet",
+    "email",
+    "title",
+    "summary",
+    "outline",
+    "list",
+    "commit",
+    "post",
+    "subject",
+    "paraphrase",
+    "label",
+    "rating",
+)
 
 
 def ask(
@@ -47,9 +61,9 @@ def ask(
         bool, typer.Option("--no-adapter", help="Answer with the base, as before tuning.")
     ] = False,
     contrast: Annotated[
-        float,
+        float | None,
         typer.Option(min=0, max=2, help="How far tuned answers move away from the base."),
-    ] = 0.0,
+    ] = None,
     max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer.")] = MAX_TOKENS,
     temperature: Annotated[
         float, typer.Option(min=0.0, max=5.0, help="0 always gives the likeliest answer.")
@@ -76,6 +90,7 @@ def ask(
     request = _request(prompt)
 
     from localpers.assistant.assistant import Assistant
+    from localpers.assistant.forms import Form, form_of
     from localpers.assistant.options import AnswerOptions
     from localpers.cli.unlocking import open_profile
     from localpers.cli.upkeep import refresh_index
@@ -100,7 +115,7 @@ def ask(
         run=run,
         base=base,
         adapter=not no_adapter,
-        unmerged=contrast > 0,
+        unmerged=bool(contrast) or isinstance(form_of(form, request), Form),
         on_embed=embedded.update,
         on_rerank=judged.update,
     ) as assistant:

@@ -13,8 +13,8 @@ from typing import Any
 import psutil
 import pytest
 
-from localpers.evaluation.lamp.records import opened
-from localpers.evaluation.lamp.tasks import TASKS
+from localpers.bench.lamp.records import opened
+from localpers.bench.lamp.tasks import TASKS
 from tests.conftest import CommandLine, Outcome
 from tests.lamp_files import write_lamp
 
@@ -33,7 +33,9 @@ def bench(cli: CommandLine, *arguments: object) -> Outcome:
 
 
 def lines(path: str | Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in Path(path).read_text().splitlines()]
+    """The settings, then the records."""
+    head, *rows = (json.loads(line) for line in Path(path).read_text().splitlines())
+    return [head, *(line["row"] for line in rows)]
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -50,11 +52,11 @@ def test_every_task_is_measured_by_its_own_metrics(
         assert all(low <= condition[m] <= high for m, (low, high) in condition["interval"].items())
         assert bool(condition["relative"]) is (name != "base")
     configuration, *records = lines(found["results"])
-    assert configuration["configuration"]["task"] == task
+    assert configuration["task"] == task
     assert len(records) == 4 * 6
     assert {record["condition"] for record in records} == set(UNTUNED.split(","))
     for record in records:
-        assert record["nll"] > 0 and "\n" not in record["prediction"]
+        assert record["nats"] > 0 and "\n" not in record["prediction"]
     assert [path for path in home.rglob("*") if path.stat().st_mode & 0o077] == []
 
 
@@ -152,18 +154,21 @@ def test_an_adapter_has_the_same_time_whatever_else_is_asked(
     cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("torch")
-    from localpers.evaluation.lamp.training import AdapterTrainer
+    from localpers.tuning.adapter_trainer import AdapterTrainer
 
     budgets: dict[str, list[float]] = {}
     monkeypatch.setattr(
         AdapterTrainer,
         "train",
-        lambda self, desk, seconds, name: budgets.setdefault(name, []).append(seconds),
+        lambda self, examples, seconds, path: budgets.setdefault(path.name, []).append(seconds),
     )
     folder = write_lamp(tmp_path, "LaMP_4", users=1, questions=1, items=12)
     for conditions in ("peft", "peft,chosen"):
         bench(cli, folder, "--conditions", conditions, "--budget", "10s", "--again", "--jobs", 1)
-    assert budgets["user/0"] == [6, 6] and budgets["user/0, held out"] == [4]
+    whole, held_out = (
+        budgets[name] for name in sorted(budgets, key=lambda name: -max(budgets[name]))
+    )
+    assert (whole, held_out) == ([6, 6], [4])
 
 
 def test_kept_adapters_outlive_a_run_that_keeps_none(
@@ -223,10 +228,11 @@ def test_results_of_other_settings_are_refused(cli: CommandLine, tmp_path: Path)
     bench(cli, *arguments)
     outcome = cli("bench", "lamp", *arguments, "--base", "llama", "-k", 1)
     assert outcome.code == 1
-    assert "other settings (form)" in outcome.err and "--again" in outcome.err
-    head, *answers = lines(results)
-    head["configuration"]["procedure"] -= 1
-    results.write_text("".join(json.dumps(line) + "\n" for line in (head, *answers)))
+    assert "other settings (k)" in outcome.err and "--again" in outcome.err
+    head, *answers = results.read_text().splitlines(keepends=True)
+    older = json.loads(head)
+    older["procedure"] -= 1
+    results.write_text(json.dumps(older) + "\n" + "".join(answers))
     outcome = cli("bench", "lamp", *arguments, "--base", "llama")
     assert outcome.code == 1 and "other settings (procedure)" in outcome.err
     results.write_text("shopping list\n")
@@ -253,6 +259,21 @@ def test_the_headline_is_what_conditions_gain_over_the_base(
     assert ".jsonl" in outcome.err
 
 
+def test_four_shards_have_the_figures_of_one_run(cli: CommandLine, tmp_path: Path) -> None:
+    folder = write_lamp(tmp_path / "set", "LaMP_2", users=6, questions=2)
+    results, arguments = tmp_path / "shards", "--base llama --conditions base,rag"
+    alone = bench(cli, folder, "--conditions", "base,rag", "--jobs", 1).json
+    localpers = f"{sys.executable} -m localpers"
+    command = f"seq 4 | xargs -P 4 -I I {localpers} bench lamp {folder} {arguments}"
+    subprocess.run(f"{command} --jobs 1 --shard I/4 --results {results}", shell=True, check=True)
+    merged = cli("bench", "lamp", "--merge", results, "--json").json
+    keys = ("task", "users", "questions", "conditions", "losses")
+    assert [merged[key] for key in keys] == [alone[key] for key in keys]
+    (results / "shard-0003-of-0004.json").unlink()
+    incomplete = cli("bench", "lamp", "--merge", results)
+    assert incomplete.code == 1 and "not finished, of 4: 3" in incomplete.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "expected"),
     [
@@ -263,6 +284,8 @@ def test_the_headline_is_what_conditions_gain_over_the_base(
         (("--budget", "soon"), 2, "is not a duration"),
         (("--base", "nowhere"), 1, "models"),
         (("--users", "1", "--conditions", "rag:mismatched"), 1, "second user"),
+        (("--shard", "5/4"), 2, "is no share"),
+        (("--shard", "1/4"), 1, "--results"),
     ],
 )
 def test_mistakes_are_one_line(

@@ -66,7 +66,7 @@ def records(cli: CommandLine, folder: Path, *arguments: object) -> list[dict[str
     outcome = cli("bench", "lamp", folder, *arguments, "--jobs", 1, "--json")
     assert outcome.code == 0, outcome.err
     found = Path(outcome.json["results"]).read_text().splitlines()
-    return [json.loads(line) for line in found[1:]]
+    return [json.loads(line)["row"] for line in found[1:]]
 
 
 def write_set(folder: Path, task: str, rows: list[dict[str, Any]], golds: list[str]) -> Path:
