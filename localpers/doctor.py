@@ -39,6 +39,7 @@ def examine(profile: Profile) -> Iterator[Check]:
     yield _airgap()
     yield _engine()
     yield _models()
+    yield _encoder()
     yield _tuning()
     if _has(*TUNE_PACKAGES):
         yield _device()
@@ -129,6 +130,19 @@ def _models() -> Check:
         bool(models),
         names or f"none in {models_folder()}",
         "Run 'localpers models pull smollm2-135m-instruct'.",
+    )
+
+
+def _encoder() -> Check:
+    from localpers.weights.catalog import encoders, installed
+
+    found = [model.name for model in installed() if model.embeds]
+    return Check(
+        "embedding model",
+        bool(found),
+        ", ".join(found) or "none: notes are found by their words alone",
+        f"Run 'localpers models pull {encoders()[0].name}' to find notes by meaning too.",
+        required=False,
     )
 
 

@@ -15,7 +15,8 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
     from localpers.doctor import examine
 
     checks = []
-    for check in examine(open_profile(context)):
+    profile = open_profile(context)
+    for check in examine(profile):
         checks.append(check)
         if not as_json:
             mark = "ok  " if check.ok else ("FAIL" if check.required else "note")
@@ -23,6 +24,10 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
             if not check.ok:
                 say(f"      {check.advice}")
     healthy = all(check.ok for check in checks if check.required)
+    if healthy and not as_json:
+        from localpers.cli.next_step import next_step
+
+        say(f"Next: {next_step(profile.name)}")
     if as_json:
         print_json({"healthy": healthy, "checks": [asdict(check) for check in checks]})
     if not healthy:

@@ -53,8 +53,9 @@ def status(context: typer.Context, as_json: Json = False) -> None:
         say(
             f"  Run {state['interrupted']} was interrupted: 'localpers tune --resume' continues it."
         )
-    if not index["documents"]:
-        say("  The index is empty: run 'localpers ingest FOLDER'.")
+    from localpers.cli.next_step import next_step
+
+    say(f"Next: {next_step(profile.name)}")
 
 
 def _gone_line(paths: list[str]) -> str:
