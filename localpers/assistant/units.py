@@ -42,14 +42,31 @@ def units_of(document: StoredDocument) -> list[Unit]:
     found: list[Unit] = []
     for heading, blocks in _groups(document.text, document.blocks):
         for start, end in _cut(document.text, blocks):
-            text = _IMAGE.sub("", document.text[start:end]).strip()
-            if any(map(str.isalnum, text)):
+            text = _IMAGE.sub("", _fenced(document.text, start, end, blocks)).strip("\n")
+            if any(map(str.isalnum, text)) and _has_words(text):
                 code = any(
                     block.kind is BlockKind.CODE and block.start < end and start < block.end
                     for block in blocks
                 )
                 found.append(Unit(document.id, start, end, text, heading, code, len(found)))
     return found
+
+
+def _fenced(text: str, start: int, end: int, blocks: Sequence[Block]) -> str:
+    """`text[start:end]`, with the fences of a code block that it holds a part of."""
+    cut = text[start:end]
+    for block in blocks:
+        if block.kind is not BlockKind.CODE or block.end <= start or end <= block.start:
+            continue
+        opening = text[block.start : block.end].lstrip().split("\n", 1)[0]
+        mark = opening[:3]
+        if mark not in ("```", "~~~"):
+            continue
+        if block.start < start:
+            cut = f"{opening}\n{cut}"
+        if end < block.end:
+            cut = f"{cut.rstrip()}\n{mark}"
+    return cut
 
 
 def _groups(text: str, blocks: Sequence[Block]) -> Iterator[tuple[str, list[Block]]]:
@@ -112,6 +129,11 @@ def _parts(text: str, block: Block) -> Iterator[tuple[int, int]]:
             start = previous
     if start < len(body):
         yield block.start + start, block.end
+
+
+def _has_words(text: str) -> bool:
+    """Whether more is left of a piece than fences."""
+    return bool(re.sub(r"^[ \t]*(?:```|~~~).*$", "", text, flags=re.MULTILINE).strip())
 
 
 def _words(text: str, start: int, end: int) -> int:

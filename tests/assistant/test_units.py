@@ -68,6 +68,14 @@ def test_lists_stay_whole_under_their_heading_and_pictures_go() -> None:
     assert not any("picture" in unit.text for unit in found)
 
 
+def test_parts_of_long_code_keep_their_fences() -> None:
+    lines = "\n".join(f"echo this is line number {number} of the script" for number in range(40))
+    found = units(f"# Script\n\nIt does this:\n\n```sh\n{lines}\n```\n\nThat is all of it.\n")
+    parts = [unit for unit in found if unit.has_code]
+    assert len(parts) > 2
+    assert all(unit.text.count("```") == 2 for unit in parts)
+
+
 @pytest.mark.parametrize("name", ["README.md", "docs/privacy.md"])
 def test_long_pages_are_cut_into_short_pieces(name: str) -> None:
     text = (Path(__file__).parents[2] / name).read_text(encoding="utf-8")
