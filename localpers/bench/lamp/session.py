@@ -39,7 +39,7 @@ class Session:
     def __init__(self, context: RunContext) -> None:
         self._context = context
         self._tokenizer = Tokenizer.open(context.base.path)
-        self._base = Assistant(ServedModel(context.base, context.base.path), NoNotes())
+        self._base = self._open_base()
         self._trainer: AdapterTrainer | None = None
         self._workspace = context.folder / f"{_WORKSPACE}{os.getpid()}"
 
@@ -59,8 +59,10 @@ class Session:
                 self._trainer.forget()
 
     def _records(self, assignment: Assignment) -> Iterator[Record]:
-        # So that a user's answers do not depend on who was asked before, to the last digit.
-        self._base.reset()
+        # So that a user's answers do not depend on who was asked before, to the last digit: how a
+        # used KV cache lies in memory changes how sums are cut.
+        self._base.close()
+        self._base = self._open_base()
         evaluator, names = self._evaluator(assignment), assignment.names
         budget, choice = self._context.budget, Candidate()
         if self._context.task.paraphrases:
@@ -79,6 +81,9 @@ class Session:
                 for record in self._answers(evaluator, assignment, some, path, choice, scale):
                     yield _with_details(record, choice, measured, details)
 
+    def _open_base(self) -> Assistant:
+        return Assistant(ServedModel(self._context.base, self._context.base.path), NoNotes())
+
     def _evaluator(self, assignment: Assignment) -> UserEvaluator:
         """Of LaMP_7, one whose examples are pairs: the base's words for each text and the text
         itself; of texts alone where the base has no words of its own.
@@ -96,7 +101,8 @@ class Session:
             for one in profiles
         )
         # What was read meanwhile depends on the clock; answers must not depend on it.
-        self._base.reset()
+        self._base.close()
+        self._base = self._open_base()
         if len(own) < FEWEST_EXAMPLES:
             return plain
         return UserEvaluator(context, self._tokenizer, user, other, (own, others))
