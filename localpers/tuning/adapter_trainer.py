@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from localpers.datatypes import ModelInfo, ServedModel, TokenizedExample
+from localpers.errors import LocalpersError
 from localpers.profile import make_private
 from localpers.tuning.device import choose_device
 from localpers.tuning.methods import METHODS, adapted
@@ -47,7 +48,13 @@ class AdapterTrainer:
     def __init__(
         self, base: ModelInfo, recipe: Recipe, workspace: Path, device: str = "auto"
     ) -> None:
-        """Raises MissingExtra without torch, UnsupportedModel, and OutOfMemory."""
+        """Raises MissingExtra without torch, UnsupportedModel, OutOfMemory, and LocalpersError for
+        a method whose adapters llama.cpp cannot load.
+        """
+        if not METHODS[recipe.method].loadable:
+            raise LocalpersError(
+                f"Adapters of method '{recipe.method}' work merged only: choose another method."
+            )
         self._info = base
         self._recipe = recipe
         self._workspace = make_private(workspace)

@@ -17,9 +17,9 @@ from localpers import Recipe, TuneOptions, tune
 from localpers.datatypes import ModelInfo, TokenizedExample
 from localpers.errors import LocalpersError, ParityFailed
 from localpers.learning import conversion, flow
-from localpers.learning.adapters import AdapterTrainer
 from localpers.profile import Profile
 from localpers.runs import finished_runs, interrupted_run
+from localpers.tuning.adapter_trainer import AdapterTrainer, served_with
 from localpers.weights.catalog import find
 from localpers.weights.parity import Parity
 from tests.conftest import CommandLine, write
@@ -140,12 +140,13 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelInfo:
 def test_adapters_are_trained_one_after_another_on_one_base(
     base: ModelInfo, tmp_path: Path
 ) -> None:
-    trainer = AdapterTrainer(base, Recipe(method="activated", rank=4), "cpu", tmp_path / "work")
+    recipe = Recipe(method="activated", rank=4)
+    trainer = AdapterTrainer(base, recipe, tmp_path / "work", "cpu")
     paths = [tmp_path / f"{name}.gguf" for name in ("first", "second", "again")]
     for path, begin in zip(paths, (10, 40, 10), strict=True):
         made = trainer.train(_examples(begin), 60.0, path)
-        assert made is not None and made.path.exists() and made.steps >= 1
-        assert trainer.served(path).base_reads_prompt
+        assert made is not None and path.exists() and made.steps >= 1
+        assert served_with(base, path, recipe).base_reads_prompt
         trainer.forget()
     first, second, again = (path.read_bytes() for path in paths)
     assert first != second and first == again
@@ -156,7 +157,7 @@ def test_methods_that_are_merged_only_train_no_adapter_files(
     base: ModelInfo, tmp_path: Path
 ) -> None:
     with pytest.raises(LocalpersError, match="another method"):
-        AdapterTrainer(base, Recipe(method="dora"), "cpu", tmp_path / "work")
+        AdapterTrainer(base, Recipe(method="dora"), tmp_path / "work", "cpu")
 
 
 def _examples(begin: int) -> Sequence[TokenizedExample]:
