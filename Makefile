@@ -11,7 +11,6 @@ NOTES ?=
 BUDGET ?= 6m
 # Processes that run the tests; each loads its own models.
 JOBS ?= 2
-QUESTION ?= $(if $(NOTES),What have I been working on lately?,In two sentences: what is localpers?)
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -56,10 +55,11 @@ demo: install starter ## Set up, index a folder, tune for a few minutes and ask 
 	    $(LOCALPERS) tune --budget $(BUDGET) --resume; code=$$?; \
 	    if [ $$code -eq 1 ]; then echo "Continuing with the base model."; elif [ $$code -ne 0 ]; then exit $$code; fi; \
 	  else echo "Tuned already; '$(LOCALPERS) tune' does it again."; fi
-	@echo "==> Asking: $(QUESTION)"
-	@$(LOCALPERS) ask "$(QUESTION)" --max-tokens 160
-	@echo
-	@echo "Now ask your own: $(LOCALPERS) ask \"...\""
+	@$(if $(NOTES),,for request in "how do I go back to the model that answered before?" \
+	    "which files does ingest leave out?" "what memory does tuning need?" \
+	    "draft a tweet about forgetting a note"; do \
+	    echo; echo "==> Asking: $$request"; $(LOCALPERS) ask "$$request"; done;) \
+	  echo; echo "Now ask your own: $(LOCALPERS) ask \"...\""
 
 install: $(BUILD)/installed ## Make the environment in .venv (about 10 minutes the first time)
 
