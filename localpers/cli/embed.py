@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from localpers.store import Store
 
 NO_ENCODER = "none"
+_DECLINED = "no_encoder"
+"""Set in the store's meta table once the user has asked for no encoder, until they name one."""
 
 
 def embed(store: Store, name: str | None) -> None:
@@ -24,6 +26,13 @@ def embed(store: Store, name: str | None) -> None:
 
     if name == NO_ENCODER:
         forget_vectors(store)
+        with store.transaction():
+            store.set_meta(_DECLINED, "yes")
+        return
+    if name is not None:
+        with store.transaction():
+            store.remove_meta(_DECLINED)
+    elif store.meta(_DECLINED) is not None:
         return
     noted = encoder_note(store)
     try:

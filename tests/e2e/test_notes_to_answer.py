@@ -57,7 +57,8 @@ def use_shared_home(shared_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_ingest_reads_every_note_once(cli: CommandLine) -> None:
-    report = cli("ingest", NOTES, "--json").json
+    # Vectors for all of them take minutes; test_starter_encoder.py covers them.
+    report = cli("ingest", NOTES, "--encoder", "none", "--json").json
     count = len(list(NOTES.rglob("*.md")))
     assert report["added"] == report["documents"] == count and report["skipped"] == []
     again = cli("ingest", NOTES, "--json").json

@@ -114,6 +114,8 @@ def test_vectors_come_once_and_go_with_their_notes(cli: CommandLine, notes: Path
     assert "New" in found and "Food" not in found
     assert cli("ingest", notes, "--encoder", "none").code == 0
     assert vectors(cli) is None
+    assert cli("ingest", notes).code == 0
+    assert vectors(cli) is None
 
 
 @pytest.mark.usefixtures("models", "notes")
