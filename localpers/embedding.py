@@ -119,7 +119,7 @@ def open_retriever(
 
         if by_vectors:
             _complete(store, model, encoder, profile, on_progress)
-        yield Retriever(store, encoder, speaks_notes(model, store))
+        yield Retriever(store, encoder, speaks_notes(model, store), model.languages)
 
 
 def _still_there(noted: EncoderNote) -> ModelInfo | None:

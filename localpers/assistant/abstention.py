@@ -11,6 +11,8 @@ from localpers.assistant.quoting import Candidate
 
 LEAST_SUPPORT = 0.34
 """Of the best unit's cosine and coverage together (`support`)."""
+LEAST_SUPPORT_BY_WORDS = 0.15
+"""Where there are no vectors: people ask in other words than the note's."""
 COVERAGE_WEIGHT = 0.25
 RARE_PIECES = 3
 """Tokens of a word that make it a rare name: a tokenizer keeps common words whole."""
@@ -68,7 +70,8 @@ def refuse(
     missing = _rare_missing(question, found, lexicon, pieces)
     if missing:
         return Refusal(missing)
-    if max(support(candidate) for candidate in found) < LEAST_SUPPORT:
+    least = LEAST_SUPPORT if found[0].vectors else LEAST_SUPPORT_BY_WORDS
+    if max(map(support, found)) < least:
         return Refusal()
     for asked, shown in _ASKS:
         if asked.search(question) and not any(

@@ -60,6 +60,8 @@ class Candidate:
     document: StoredDocument
     units: tuple[ScoredUnit, ...]
     score: float
+    vectors: bool = True
+    """Whether its units were compared by their vectors, or by words alone."""
 
     @property
     def support(self) -> tuple[float, float]:
@@ -76,7 +78,8 @@ def candidates(
     documents = notes.documents(first)
     order = [id for id in dict.fromkeys(p.document for p in passages) if id in documents]
     compared = order[:NOTES_COMPARED]
-    closeness = notes.closeness(question, compared) or {}
+    known = notes.closeness(question, compared)
+    closeness = known or {}
     closest = {
         id: max((cosine for _, cosine in closeness.get(id, ())), default=0.0) for id in compared
     }
@@ -85,7 +88,10 @@ def candidates(
     read = [id for id in best[:NOTES_READ] if scores[best[0]] - scores[id] <= CLOSE_SCORES]
     worth = {id: _closest_units(documents[id], closeness.get(id, ())) for id in read}
     units = _scored_units(question, worth, notes, lexicon)
-    found = [Candidate(first[id], documents[id], units.get(id, ()), scores[id]) for id in best]
+    found = [
+        Candidate(first[id], documents[id], units.get(id, ()), scores[id], known is not None)
+        for id in best
+    ]
     return [one for one in found if one.units or one.document.id not in units]
 
 

@@ -27,7 +27,7 @@ class Similarity:
 
     def closeness(self, query: str, ids: Sequence[int]) -> dict[int, Closeness] | None:
         """The cosine of the query to each passage of each document; None without an encoder."""
-        encoder = self._retriever.encoder
+        encoder = self._retriever.encoder_for(query)
         if encoder is None or not query.strip():
             return None
         vector = self._vector(query, encoder)
@@ -40,7 +40,7 @@ class Similarity:
 
     def similarities(self, query: str, texts: Sequence[str]) -> list[float] | None:
         """The cosine of each text to the query; None without an encoder."""
-        encoder = self._retriever.encoder
+        encoder = self._retriever.encoder_for(query)
         if encoder is None or not query.strip():
             return None
         vectors = encoder.encode([encoder.passage_prefix + text for text in texts])

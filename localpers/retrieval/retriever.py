@@ -53,10 +53,11 @@ class Retriever:
         store: Store,
         encoder: Callable[[], TextEncoder] | None = None,
         speaks_notes: bool = False,
+        languages: Sequence[str] = (),
         rerankers: Mapping[str, Callable[[], Reranker]] | None = None,
     ) -> None:
         self._store = store
-        self._index = Index(store, encoder, speaks_notes)
+        self._index = Index(store, encoder, speaks_notes, languages)
         self._rerankers = rerankers or {}
 
     @property
@@ -64,10 +65,9 @@ class Retriever:
         """Whether `auto` uses vectors."""
         return self._index.open_encoder is not None and self._index.speaks_notes
 
-    @property
-    def encoder(self) -> TextEncoder | None:
-        """The embedding model, opened; None where none speaks the notes' language."""
-        return self._index.encoder() if self.auto_is_hybrid else None
+    def encoder_for(self, text: str) -> TextEncoder | None:
+        """The embedding model, opened; None where none was made for the notes and this text."""
+        return self._index.encoder() if self._index.reads(text) else None
 
     def search(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import Stemmer
@@ -14,6 +15,7 @@ from localpers.datatypes import Block, BlockKind, Document, Kind, Passage
 from localpers.profile import Profile
 from localpers.retrieval.indexing import Indexer
 from localpers.retrieval.retriever import Retriever
+from localpers.retrieval.retrievers.protocol import Index
 from localpers.store import Store
 from localpers.store.files import StoredFile
 from tests.conftest import CommandLine, write
@@ -96,3 +98,17 @@ def test_short_texts_are_found_as_well_as_by_bm25_over_snowball_stems(
             scores = oracle.get_scores(stem(query.split()))
             theirs.append(1 / (1 + int(np.sum(scores > scores[number]))))
     assert np.mean(ours) > np.mean(theirs) - 0.02
+
+
+def test_an_english_encoder_reads_no_query_in_another_script() -> None:
+    index = Index(_NO_STORE, lambda: _NO_ENCODER, True, ("en",))
+    assert index.reads("how do I undo a commit? naïve café")
+    assert index.reads("the 東京 note in English words")
+    assert not index.reads("東京で昼食を食べたのはいつ？")
+    assert not index.reads("когда мы были в Берлине?")
+    assert Index(_NO_STORE, lambda: _NO_ENCODER, True, ("en", "ja")).reads("東京の昼食")
+    assert not Index(_NO_STORE, lambda: _NO_ENCODER, False, ("en",)).reads("a commit")
+
+
+_NO_STORE: Any = None
+_NO_ENCODER: Any = None

@@ -22,8 +22,7 @@ class Auto:
         return parser.parse(text)
 
     def embeds(self, index: Index, query: Query) -> bool:
-        there = index.open_encoder is not None and index.speaks_notes
-        return there and not query.by_date_alone
+        return index.reads(query.topic) and not query.by_date_alone
 
     def rank(self, index: Index, query: Query, k: int) -> list[Hit]:
         if self.embeds(index, query):

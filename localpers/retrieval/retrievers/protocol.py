@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,16 +13,35 @@ from localpers.retrieval.hits import Hit
 from localpers.retrieval.query import Query, QueryParser
 from localpers.store import Store
 
+OTHER_SCRIPTS = frozenset(
+    {"ar", "bg", "el", "fa", "he", "hi", "hy", "ja", "ka", "ko", "ne", "ru", "sr", "ta", "th", "uk",
+     "ur", "zh"}
+)  # fmt: skip
+"""Languages that are not written in Latin letters, ISO 639-1."""
+FOREIGN_SHARE = 0.3
+"""Of a query's letters in another script, from which on such an encoder is no help."""
+
 
 @dataclass(frozen=True, slots=True)
 class Index:
     """A store with the embedding model of its vectors, if there is one. `speaks_notes` says whether
-    the model was made for the language of most notes.
+    the model was made for the language of most notes; `languages` are the model's (ISO 639-1), none
+    where nobody stated them.
     """
 
     store: Store
     open_encoder: Callable[[], TextEncoder] | None = None
     speaks_notes: bool = False
+    languages: Sequence[str] = ()
+
+    def reads(self, text: str) -> bool:
+        """Whether the model, if there is one, was made for the notes and for the text's script."""
+        if self.open_encoder is None or not self.speaks_notes:
+            return False
+        letters = [character for character in text if character.isalpha()]
+        foreign = sum(not _is_latin(character) for character in letters)
+        latin_only = bool(self.languages) and OTHER_SCRIPTS.isdisjoint(self.languages)
+        return not (latin_only and foreign > FOREIGN_SHARE * len(letters))
 
     def encoder(self) -> TextEncoder:
         """Raises LocalpersError where there is none."""
@@ -31,6 +51,10 @@ class Index:
                 "all-minilm-l6-v2', or choose --retriever bm25."
             )
         return self.open_encoder()
+
+
+def _is_latin(character: str) -> bool:
+    return character.isascii() or unicodedata.name(character, "").startswith("LATIN")
 
 
 class RankingMethod(Protocol):
