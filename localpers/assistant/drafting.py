@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from localpers.assistant.notes import Notes
 from localpers.assistant.plain_text import plain, plain_blocks, prose, sentences
 from localpers.assistant.quoting import Candidate
-from localpers.assistant.units import units_of
+from localpers.assistant.units import count_words, units_of
 from localpers.datatypes import BlockKind, StoredDocument
 
 SENTENCES_READ = 32
@@ -161,7 +161,7 @@ def _without_markup(text: str) -> str:
 
 def _ranked(request: str, document: StoredDocument, notes: Notes) -> list[str]:
     """The note's sentences, those closest to the request first."""
-    every = [one for one in dict.fromkeys(prose(document)) if len(one.split()) >= LEAST_WORDS]
+    every = [one for one in dict.fromkeys(prose(document)) if count_words(one) >= LEAST_WORDS]
     every = every[:SENTENCES_READ]
     cosines = notes.similarities(request, every) if every else []
     if cosines is None:

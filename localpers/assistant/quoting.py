@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from localpers.assistant.attribution import Lexicon
 from localpers.assistant.notes import Notes
 from localpers.assistant.similarity import Closeness
-from localpers.assistant.units import Unit, units_of
+from localpers.assistant.units import Unit, count_words, first_words, units_of
 from localpers.datatypes import RetrievedPassage, StoredDocument
 
 QUOTED_WORDS = 105
@@ -148,10 +148,10 @@ def _beginning(unit: Unit, most_words: int) -> Unit:
     """The unit's first lines within `most_words`, or its first words where one line is longer."""
     lines: list[str] = []
     for line in unit.text.splitlines():
-        if sum(len(one.split()) for one in (*lines, line)) > most_words:
+        if sum(count_words(one) for one in (*lines, line)) > most_words:
             break
         lines.append(line)
-    text = "\n".join(lines) or " ".join(unit.text.split()[:most_words])
+    text = "\n".join(lines) or first_words(unit.text, most_words)
     if text.count("```") % 2:
         text += "\n```"
     return replace(unit, text=text)

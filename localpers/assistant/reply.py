@@ -19,7 +19,7 @@ from localpers.assistant.notes import Notes
 from localpers.assistant.options import ResolvedOptions
 from localpers.assistant.plan import ANSWER
 from localpers.assistant.quoting import QUOTED_WORDS, Candidate, candidates, choose_units
-from localpers.assistant.units import Unit
+from localpers.assistant.units import Unit, count_words
 from localpers.assistant.writing import keeps_form, supported, written
 from localpers.datatypes import Message, RetrievedPassage
 from localpers.inference.engine import Engine
@@ -71,7 +71,7 @@ class Turn:
 def reply(turn: Turn) -> Iterator[str | Answer]:
     """Text as it is ready, and last the Answer. Raises what retrieval and generation raise."""
     options = turn.options
-    brings_text = turn.form == ANSWER and len(turn.request.split()) > LONG_REQUEST
+    brings_text = turn.form == ANSWER and count_words(turn.request) > LONG_REQUEST
     if not options.quote or not options.k or brings_text:
         yield from turn.generate(turn.passages[: options.k])
         return

@@ -16,6 +16,8 @@ MOST_WORDS = 90
 """Of a unit, about: more than half of what a reader takes in at a glance."""
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)*_]*\s+|(?<=[。！？])")
 _IMAGE = re.compile(r"!\[[^\]]*\]\([^)]*\)|<img\b[^>]*>", re.IGNORECASE)
+_CJK = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
+_PIECE = re.compile(rf"[{_CJK}]|[^\s{_CJK}]+|\s+")
 _ATTACHED = (BlockKind.CODE, BlockKind.TABLE, BlockKind.LIST_ITEM, BlockKind.QUOTE)
 
 
@@ -34,7 +36,7 @@ class Unit:
 
     @property
     def words(self) -> int:
-        return len(self.text.split())
+        return count_words(self.text)
 
 
 def units_of(document: StoredDocument) -> list[Unit]:
@@ -124,7 +126,7 @@ def _parts(text: str, block: Block) -> Iterator[tuple[int, int]]:
     ]  # fmt: skip
     start = 0
     for previous, cut in zip([0, *cuts], [*cuts, len(body)], strict=True):
-        if previous > start and len(body[start:cut].split()) > MOST_WORDS:
+        if previous > start and count_words(body[start:cut]) > MOST_WORDS:
             yield block.start + start, block.start + previous
             start = previous
     if start < len(body):
@@ -137,4 +139,23 @@ def _has_words(text: str) -> bool:
 
 
 def _words(text: str, start: int, end: int) -> int:
-    return len(text[start:end].split())
+    return count_words(text[start:end])
+
+
+def count_words(text: str) -> int:
+    """Words; of Chinese, Japanese and Korean, two characters count as one."""
+    pieces = _PIECE.findall(text)
+    single = sum(len(piece) == 1 and not piece.isascii() for piece in pieces)
+    return sum(not piece.isspace() for piece in pieces) - single + -(-single // 2)
+
+
+def first_words(text: str, most: int) -> str:
+    """The beginning of a text, of at most so many words."""
+    end, words = 0, 0.0
+    for match in _PIECE.finditer(text):
+        if not match[0].isspace():
+            words += 0.5 if len(match[0]) == 1 and not match[0].isascii() else 1.0
+            if words > most:
+                break
+            end = match.end()
+    return text[:end]

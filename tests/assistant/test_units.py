@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from localpers.assistant.units import MOST_WORDS, Unit, units_of
+from localpers.assistant.units import MOST_WORDS, Unit, count_words, first_words, units_of
 from localpers.corpus.readers.markdown import markdown_blocks
 from localpers.datatypes import Kind, StoredDocument
 
@@ -103,3 +103,18 @@ def test_no_word_is_lost_or_repeated(parts: list[str]) -> None:
     assert all(end <= start for (_, end), (start, _) in itertools.pairwise(spans))
     covered = " ".join(text[start:end] for start, end in spans).split()
     assert [word for word in covered if word != "-"] == [w for w in text.split() if w != "-"]
+
+
+def test_words_are_counted_in_scripts_without_spaces() -> None:
+    assert count_words("the last commit") == 3
+    assert count_words("東京で昼食を食べた") == 5
+    assert count_words("git で戻す") == 3
+    assert first_words("one two three", 2) == "one two"
+    assert first_words("東京で昼食", 2) == "東京で昼"
+
+
+@given(st.text(max_size=80), st.integers(1, 20))
+def test_first_words_are_a_beginning_of_that_many(text: str, most: int) -> None:
+    kept = first_words(text, most)
+    assert text.startswith(kept)
+    assert count_words(kept) <= most

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from localpers.assistant.answer import Answer
 from localpers.assistant.grounding import invented
+from localpers.assistant.units import first_words
 from localpers.bench.answers.data import DraftRequest, Question
 from localpers.datatypes import RetrievedPassage
 from localpers.evaluation.style import CopyIndex
@@ -70,7 +71,7 @@ def score_question(
     """`hits` are what a search for the question finds, best first."""
     paths = list(dict.fromkeys(hit.path for hit in hits))
     ranks = (rank for rank, path in enumerate(paths, 1) if is_among(path, question.notes))
-    counted = _first_words(answer.text, COUNTED_WORDS)
+    counted = first_words(answer.text, COUNTED_WORDS)
     right = answer.answered and any(pattern.search(counted) for pattern in question.answers)
     cited = [s.passage.path for s in answer.sources if s.cited or s.attributed]
     return QuestionResult(
@@ -130,17 +131,3 @@ def leaks(text: str) -> bool:
 
 def is_among(path: str, notes: Iterable[str]) -> bool:
     return any(path == note or path.endswith("/" + note) for note in notes)
-
-
-def _first_words(text: str, most: int) -> str:
-    """The text up to the end of its first `most` words, spacing kept."""
-    end, inside, words = 0, False, 0
-    for end, character in enumerate(text):
-        if character.isspace():
-            inside = False
-        elif not inside:
-            inside = True
-            words += 1
-            if words > most:
-                return text[:end]
-    return text
