@@ -15,6 +15,7 @@ from hypothesis import settings
 from localpers.cli.app import main
 from localpers.privacy import airgap
 from localpers.threads import THREADS, threads
+from localpers.weights.catalog import installed
 
 # How long an example takes is a matter of the machine and of who else uses it.
 settings.register_profile("localpers", deadline=None)
@@ -55,6 +56,23 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     folder = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("LOCALPERS_HOME", str(folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def writing_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The installed models but embedding models, with which every `ingest` would embed."""
+    folder = tmp_path_factory.mktemp("writing-models")
+    for model in installed():
+        if not model.embeds:
+            for file in model.path.parent.glob(f"{model.path.name}*"):
+                (folder / file.name).symlink_to(file)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def no_encoder(writing_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests of vectors install an encoder of their own."""
+    monkeypatch.setenv("LOCALPERS_MODELS", str(writing_models))
 
 
 @pytest.fixture(autouse=True)
