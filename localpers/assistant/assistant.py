@@ -165,7 +165,7 @@ class Assistant:
         generation.
         """
         from localpers.assistant.answer import Answer, Timings
-        from localpers.assistant.plan import plan
+        from localpers.assistant.plan import ANSWER, plan
         from localpers.assistant.reply import Turn, reply
 
         started = time.perf_counter()
@@ -181,7 +181,9 @@ class Assistant:
                 return
             if not resolved.abstain:
                 self.preload()
-            found = passages if passages is not None else self._retrieve(messages, resolved)
+            asked = plan(messages[-1].content)
+            subject = messages[-1].content if form == ANSWER else asked.subject
+            found = passages if passages is not None else self._retrieve(subject, resolved)
             retrieved = time.perf_counter() - started
             if resolved.abstain and not found:
                 total = time.perf_counter() - started
@@ -190,9 +192,16 @@ class Assistant:
             engine = self.engine
             assert self._loading is not None
             timings = Timings(retrieve=retrieved, load=self._loading.result()[1])
-            form = form or plan(messages[-1].content).form
             turn = Turn(
-                engine, self._conversation, messages, found, self.notes, resolved, form, started
+                engine=engine,
+                conversation=self._conversation,
+                messages=messages,
+                passages=found,
+                notes=self.notes,
+                options=resolved,
+                form=form or asked.form,
+                subject=subject,
+                started=started,
             )
             for event in reply(turn):
                 if isinstance(event, Answer):
@@ -222,7 +231,7 @@ class Assistant:
         messages = (Message("user", request),)
         with self._lock:
             resolved = resolve(options or AnswerOptions(), self.served)
-            found = passages if passages is not None else self._retrieve(messages, resolved)
+            found = passages if passages is not None else self._retrieve(request, resolved)
             tokenizer, n_ctx = self.engine.tokenizer, self.engine.n_ctx
             room = max(resolved.max_tokens, len(tokenizer.encode(answer)) + 1)
             given = found[: resolved.k]
@@ -292,15 +301,13 @@ class Assistant:
         sources = tuple(Source(n, passage) for n, passage in enumerate(passages, 1))
         return replace(answer, sources=sources, found=len(passages), timings=timings)
 
-    def _retrieve(
-        self, messages: Sequence[Message], options: ResolvedOptions
-    ) -> Sequence[RetrievedPassage]:
+    def _retrieve(self, query: str, options: ResolvedOptions) -> Sequence[RetrievedPassage]:
         from localpers.assistant.quoting import NOTES_COMPARED
 
         if not options.k:
             return ()
         k = max(options.k, NOTES_COMPARED) if options.quote else options.k
-        return self.search(messages[-1].content, k, options.retriever, options.reranker)
+        return self.search(query, k, options.retriever, options.reranker)
 
     def _load(self, served: ServedModel) -> tuple[Engine, float]:
         from localpers.inference.engine import Engine

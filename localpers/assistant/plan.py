@@ -41,39 +41,57 @@ _QUESTION = re.compile(
 _JAPANESE_REQUEST = re.compile(r"(?:書いて|作って|考えて|まとめて|要約して|提案して|ください|して)")
 
 
+_LEAD = re.compile(
+    r"^\W*(?:(?:for|of|to)\s+)?(?:(?:an?|the|my|our)\s+)?"
+    r"(?:(?:short|quick|blog|conference|lightning)\s+)*"
+    r"(?:(?:talk|post|article|notes?|write-?up|page|essay|title|one-liner|what i (?:know|wrote))"
+    r"\s+)?"
+    r"(?:(?:about|on|of|for|explaining|describing|announcing|über|zu|zum|zur|sur|sobre|su)\s+|:\s*)?",
+    re.IGNORECASE,
+)
+"""Between a form's word and what it is to be about."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`form` is ANSWER for a question."""
+    """`form` is ANSWER for a question. `subject` is what a draft is about, or the question."""
 
     form: str
+    subject: str
 
 
 def plan(request: str) -> Plan:
-    """The form that a request names: "draft a tweet about …", "title for …", "sum up …".
+    """The form and the subject that a request names: "draft a tweet about …", "sum up …".
 
     A form's word inside a question ("which parameter holds the subject of a mail?") names none.
     """
-    text = " ".join(request.split()).casefold()
+    text = " ".join(request.split())
     if any(0x3040 <= ord(character) <= 0x9FFF for character in text):
-        return Plan(_japanese(text))
+        return Plan(_japanese(text), text)
     for form, verbs in _VERBS.items():
-        if re.match(rf"{_POLITE}(?:{verbs})(?:\b|:)", text):
-            return Plan(form)
-    if _QUESTION.match(text) and not text.startswith(("can you", "could you")):
-        return Plan(ANSWER)
+        if match := re.match(rf"{_POLITE}(?:{verbs})(?:\b|:)", text, re.IGNORECASE):
+            return Plan(form, _subject(text, match.end()))
+    if _QUESTION.match(text) and not text.casefold().startswith(("can you", "could you")):
+        return Plan(ANSWER, text)
     for form, nouns in _FORMS.items():
-        if re.match(rf"{_POLITE}(?:{_WRITE} )?{_FILLER}(?:{nouns})(?![\w-])", text):
-            verb = re.match(rf"{_POLITE}{_WRITE}\b", text)
-            headed = re.match(rf"(?:an? |the |my )?{_FILLER}(?:{nouns})(?: |:)", text)
-            follows = re.search(
-                rf"(?:{nouns})\s*(?:about|on|for|of|to|from|with|that|explaining|describing|"
-                rf"announcing|saying|asking|summari[sz]ing|:|über|an|für|zu|sur|pour|à|sobre|para|"
-                rf"su|per)(?:\b|\s|$)",
-                text,
-            )
-            if verb or (headed and follows):
-                return Plan(form)
-    return Plan(ANSWER)
+        named = rf"{_FILLER}(?:{nouns})(?![\w-])"
+        told = re.match(rf"{_POLITE}{_WRITE} {named}", text, re.IGNORECASE)
+        headed = re.match(rf"(?:an? |the |my )?{named}(?={_FOLLOWS})", text, re.IGNORECASE)
+        if match := told or headed:
+            return Plan(form, _subject(text, match.end()))
+    return Plan(ANSWER, text)
+
+
+_FOLLOWS = (
+    r"\s*(?:about|on|for|of|to|from|with|that|explaining|describing|announcing|saying|asking|"
+    r"summari[sz]ing|:|über|an|für|zu|sur|pour|à|sobre|para|su|per)(?:\b|\s|$)"
+)
+
+
+def _subject(text: str, start: int) -> str:
+    """What follows a form's word, without the words that lead to it; all where nothing does."""
+    rest = _LEAD.sub("", text[start:], count=1).strip()
+    return rest if len(rest.split()) > 1 else text
 
 
 def _japanese(text: str) -> str:

@@ -34,7 +34,9 @@ MOST_WRITTEN_TOKENS = 160
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A request with everything that answering it needs. `started` is its time.perf_counter()."""
+    """A request with everything that answering it needs. `subject` is what it is about (Plan);
+    `started` is its time.perf_counter().
+    """
 
     engine: Engine
     conversation: Conversation
@@ -43,6 +45,7 @@ class Turn:
     notes: Notes
     options: ResolvedOptions
     form: str
+    subject: str
     started: float
 
     @property
@@ -75,10 +78,10 @@ def reply(turn: Turn) -> Iterator[str | Answer]:
     if not options.quote or not options.k or brings_text:
         yield from turn.generate(turn.passages[: options.k])
         return
-    found = candidates(turn.request, turn.passages, turn.notes, turn.notes.lexicon)
+    found = candidates(turn.subject, turn.passages, turn.notes, turn.notes.lexicon)
     refusal = None
     if options.refuse or not found:
-        refusal = refuse(turn.request, found, turn.notes.lexicon, turn.pieces)
+        refusal = refuse(turn.subject, found, turn.notes.lexicon, turn.pieces)
     if turn.form == ANSWER and refusal is not None:
         yield from _refused(turn, found, refusal)
     elif turn.form == ANSWER:
@@ -135,7 +138,7 @@ def _quoted(number: int, candidate: Candidate, units: Sequence[Unit]) -> str:
 
 
 def _drafted(turn: Turn, found: Sequence[Candidate]) -> Iterator[str | Answer]:
-    made = draft(turn.form, turn.request, found, turn.notes)
+    made = draft(turn.form, turn.subject, found, turn.notes)
     text = (_written_draft(turn, made) if turn.options.write else None) or made.text
     yield text
     cited = [number for number, one in enumerate(found, 1) if one in made.used]

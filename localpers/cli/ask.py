@@ -121,7 +121,7 @@ def ask(
     ) as assistant:
         parts = _watched(assistant.stream(request, options), (embedded, judged))
         answer = _collected(parts) if as_json else _streamed(parts)
-        if not answer.found and not no_rag:
+        if not answer.found and not no_rag and (answer.answered or abstain):
             _say_nothing_found(assistant, options)
         if as_json:
             print_json(_document(answer, assistant))

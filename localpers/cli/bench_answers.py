@@ -29,7 +29,7 @@ def answers(
     ] = False,
     retriever: Retriever = "auto",
     without: Annotated[
-        str, typer.Option(help="Parts to switch off: quote, abstain, ground, forms.")
+        str, typer.Option(help="Parts to switch off, separated by commas: quote, refuse.")
     ] = "",
     only: Annotated[str, typer.Option(help="Every case, or the odd or even ones.")] = "all",
     html: Annotated[Path | None, typer.Option(help="Write every answer to this page.")] = None,

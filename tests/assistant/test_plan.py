@@ -35,3 +35,17 @@ from localpers.assistant.plan import plan
 )
 def test_forms_are_read_from_the_request(request_text: str, form: str) -> None:
     assert plan(request_text).form == form
+
+
+@pytest.mark.parametrize(
+    ("request_text", "subject"),
+    [
+        ("draft a tweet about last week's talk", "last week's talk"),
+        ("a title for the write-up on giving commits new dates", "giving commits new dates"),
+        ("outline a talk on moving to a new house", "moving to a new house"),
+        ("tweet: how to skip the checks", "how to skip the checks"),
+        ("how do I undo the last commit?", "how do I undo the last commit?"),
+    ],
+)
+def test_the_subject_is_what_a_draft_is_about(request_text: str, subject: str) -> None:
+    assert plan(request_text).subject == subject
