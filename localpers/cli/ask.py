@@ -121,8 +121,8 @@ def ask(
     ) as assistant:
         parts = _watched(assistant.stream(request, options), (embedded, judged))
         answer = _collected(parts) if as_json else _streamed(parts)
-        if not answer.found and not no_rag and (answer.answered or abstain):
-            _say_nothing_found(assistant, options)
+        if not answer.found and not no_rag:
+            _say_nothing_found(assistant, answer, options)
         if as_json:
             print_json(_document(answer, assistant))
             return
@@ -182,13 +182,13 @@ def _collected(parts: Iterator[str | Answer]) -> Answer:
     return answer
 
 
-def _say_nothing_found(assistant: Assistant, options: AnswerOptions) -> None:
+def _say_nothing_found(assistant: Assistant, answer: Answer, options: AnswerOptions) -> None:
     from localpers.assistant.notes import ProfileNotes
 
     outcome = "nothing was answered" if options.abstain else "this was answered without notes"
     if isinstance(assistant.notes, ProfileNotes) and assistant.notes.is_empty:
         notice(f"The index is empty, so {outcome}: run 'localpers ingest FOLDER' first.")
-    else:
+    elif answer.answered or options.abstain:
         notice(f"No matching notes found, so {outcome}.")
 
 

@@ -45,7 +45,7 @@ MOST_CANDIDATES = 1000
 DATED_CANDIDATES = 1000
 """Passages of the time that the query names that are looked at besides, the newest."""
 DOCUMENT_SHARE = 2 / 3
-"""Of the whole document, the rest being the passage's own; measured in docs/decisions/retrieval.md."""
+"""Of the whole document, the rest being the passage's own (docs/decisions/retrieval.md)."""
 FEW_TERMS = 8
 """Up to so many, a query names a topic; the more it has, the more of them one passage should hold,
 and what is about topics fades."""
