@@ -184,8 +184,8 @@ class _Judge:
     def _compare(
         self, setting: Setting, documents: Sequence[list[Trial]]
     ) -> tuple[Measured, Measured]:
-        """The base as `ask` would use it untuned, and the tuned model under its setting."""
-        with self._assistant(self._base) as assistant:
+        """The base and the tuned model, with as many passages, so that tuning alone decides."""
+        with self._assistant(replace(self._base, passages=setting.k)) as assistant:
             writing = self._share_of_base(CHOOSING + REPORTING)
             theirs = self._documents(assistant, "base", documents, writing)
             questions = self._evidence.questions
