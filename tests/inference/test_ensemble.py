@@ -40,7 +40,7 @@ def next_log_p(engine: Engine, prompt: tuple[int, ...], adapted: bool) -> np.nda
 def test_members_take_the_token_that_their_weighted_sum_likes_best(
     tuned: ServedModel, activated: bool
 ) -> None:
-    with Engine.open(replace(tuned, activated=activated)) as engine:
+    with Engine.open(replace(tuned, base_reads_prompt=activated)) as engine:
         first, second = (
             tuple(engine.tokenizer.encode(" ".join(words), bos=True))
             for words in (WORDS, WORDS[::-1])
@@ -101,7 +101,7 @@ def test_prompts_that_take_turns_are_answered_as_by_a_fresh_engine(
     tuned: ServedModel, activated: bool, turns: list[tuple[int, int, int, bool]]
 ) -> None:
     """More prompts than sequences, with common beginnings, and the adapter going on and off."""
-    served = replace(tuned, activated=activated)
+    served = replace(tuned, base_reads_prompt=activated)
     with Engine.open(served) as engine:
         tokens = [
             engine.tokenizer.encode(" ".join(WORDS[at:] + WORDS), bos=True) for at in range(6)

@@ -233,7 +233,7 @@ def test_a_recipe_is_read_or_refused_as_a_file(tmp_path: Path) -> None:
     path.write_text('rank = 4\ntargets = ["q_proj"]\n')
     assert Recipe.load(path) == Recipe(rank=4, targets=("q_proj",))
     path.write_text("rank = = 4")
-    with pytest.raises(LocalpersError, match="not TOML"):
+    with pytest.raises(LocalpersError, match="not valid TOML"):
         Recipe.load(path)
     with pytest.raises(LocalpersError, match="cannot be read"):
         Recipe.load(tmp_path / "none.toml")

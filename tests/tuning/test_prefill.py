@@ -94,8 +94,8 @@ def test_llama_cpp_serves_what_was_trained(
         METHODS[RECIPE.method].export(model, base, described.sha256), described.path, path
     )
     expected = log_probabilities(model, examples[:3], tmp_path / "a")
-    served = ServedModel(described, described.path, path, activated=True)
-    reading_too = replace(served, activated=False)
+    served = ServedModel(described, described.path, path, base_reads_prompt=True)
+    reading_too = replace(served, base_reads_prompt=False)
     with Engine.open(served) as engine, Engine.open(reading_too) as merged_like:
         for example, wanted in zip(examples, expected, strict=False):
             found = torch.tensor(engine.log_likelihood(example.prompt, example.completion)).float()
@@ -117,7 +117,7 @@ def test_a_prompt_stays_read_while_the_adapter_is_switched(
     prompt, completion = examples[0].prompt, examples[0].completion
     bare = ServedModel(described, described.path)
     for activated in (True, False):
-        served = ServedModel(described, described.path, path, activated=activated)
+        served = ServedModel(described, described.path, path, base_reads_prompt=activated)
         with Engine.open(served) as engine, Engine.open(bare) as plain:
             first = engine.log_likelihood(prompt, completion)
             without = engine.log_likelihood(prompt, completion, adapted=False)
