@@ -25,8 +25,8 @@ QUESTIONS = [
     {"id": "q-3", "question": "proportions for a negroni?", "kind": "none"},
 ]  # fmt: skip
 DRAFTS = [
-    {"id": "d-1", "request": "draft a tweet about my loaf", "form": "tweet",
-     "topic": ["rye", "450"], "notes": ["bread.md"], "max_chars": 280},
+    {"id": "d-1", "request": "draft a tweet about my bread with rye", "form": "tweet",
+     "topic": ["450 g"], "notes": ["bread.md"], "max_chars": 280},
 ]  # fmt: skip
 
 
