@@ -130,8 +130,8 @@ class _Killed(BaseException):
 
 
 STEPS = {
-    "encrypt": ["encrypt_database", "encrypt_file", "wipe", "_synced"],
-    "decrypt": ["decrypt_database", "decrypt_file", "_synced", "wipe"],
+    "encrypt": ["encrypt_database", "encrypt_file", "wipe", "_sync_folders"],
+    "decrypt": ["decrypt_database", "decrypt_file", "_sync_folders", "wipe"],
 }
 
 
