@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from random import Random
 
 from localpers.datatypes import Example, ModelInfo, Reporter, TokenizedExample
-from localpers.embedding import open_retriever
 from localpers.errors import TooLittleText
 from localpers.evaluation.trials import Trial, make_trials, yields_trials
 from localpers.inference.served import served_model
@@ -78,7 +77,9 @@ def prepare(profile: Profile, options: TuneOptions, reporter: Reporter) -> Prepa
     reporter.stage("Checking")
     base = _base(profile, options.base)
     device = choose_device(options.device)
-    with Store.open(profile) as store, open_retriever(store) as retriever:
+    with Store.open(profile) as store:
+        # Thousands of searches: by words they take milliseconds, with vectors a second each.
+        retriever = Retriever(store)
         rules = rules_of(profile)
         reporter.stage("Looking for secrets and texts by others")
         redaction = redact(
