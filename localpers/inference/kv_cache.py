@@ -94,7 +94,7 @@ class KeyValueCache:
     def append_each(self, numbers: Sequence[int], tokens: Sequence[int]) -> npt.NDArray[np.float32]:
         """Compute one token after each sequence: the logits that follow, [numbers, vocabulary]."""
         found: dict[int, npt.NDArray[np.float32]] = {}
-        # The adapter is switched once a token: each time llama.cpp plans its work anew.
+        # The adapter is switched once a token: each switch makes llama.cpp plan its graph again.
         for adapted in (self._loaded.adapted, not self._loaded.adapted):
             rows = [
                 (number, token, True)

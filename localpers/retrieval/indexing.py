@@ -137,7 +137,7 @@ class Indexer:
                 return
 
     def _forget_refresh(self) -> None:
-        """An index that is being made beside would not learn of this change: begin it anew."""
+        """A new index under construction would miss this change: start it again."""
         if self._half_refreshed:
             self._store.drop_next_index()
             self._store.remove_meta(_REFRESHED_KEY)

@@ -73,7 +73,7 @@ class AdapterPrefill:
             self._compute(given)
 
     def forget(self) -> None:
-        """Let go of what is kept; it is computed anew if asked for."""
+        """Let go of what is kept; it is computed again on demand."""
 
     def _read(self, prompts: Sequence[Prompt]) -> list[KeysValues]:
         """What stands in the cache after each prompt, none of them empty, on any device."""

@@ -50,7 +50,7 @@ MOST_PADDING = {"cpu": 48}
 LOGITS_BYTES = 1 << 30
 """Bounds the logits of the tokens computed at once, in float32: vocabularies reach 262,144."""
 SHAPE_STEP = 32
-"""Lengths are rounded up to it: oneDNN and GPUs prepare their kernels anew for every shape."""
+"""Lengths are rounded up to it: oneDNN and GPUs compile kernels for every new shape."""
 CALIBRATION_STEPS, CALIBRATION_SECONDS = 8, 5.0
 """Measured to plan by, at most: what a token costs differs by a fifth between examples."""
 OVERRUN = 1.2
