@@ -14,6 +14,8 @@ LEAST_SUPPORT = 0.34
 LEAST_SUPPORT_BY_WORDS = 0.15
 """Where there are no vectors: people ask in other words than the note's."""
 COVERAGE_WEIGHT = 0.25
+MOST_MISSING = 3
+"""Words that a refusal names."""
 RARE_PIECES = 3
 """Tokens of a word that make it a rare name: a tokenizer keeps common words whole."""
 UNUSUAL_PIECES = 2
@@ -66,7 +68,7 @@ def refuse(
 ) -> Refusal | None:
     """Why the notes found do not answer, None where they may. `pieces` counts a word's tokens."""
     if not found:
-        return Refusal()
+        return Refusal(_topic_words(question, lexicon)[:MOST_MISSING])
     missing = _rare_missing(question, found, lexicon, pieces)
     if missing:
         return Refusal(missing)
@@ -79,6 +81,15 @@ def refuse(
         ):
             return Refusal()
     return None
+
+
+def _topic_words(question: str, lexicon: Lexicon | None) -> tuple[str, ...]:
+    """The question's words that name its topic: where nothing is found, no note holds them."""
+    if lexicon is None:
+        return ()
+    topic = lexicon.topic_terms(question)
+    words = dict.fromkeys(_WORD.findall(question))
+    return tuple(word for word in words if topic.intersection(lexicon.terms(word)))
 
 
 def support(candidate: Candidate) -> float:

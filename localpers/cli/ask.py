@@ -126,7 +126,7 @@ def ask(
         if as_json:
             print_json(_document(answer, assistant))
             return
-        larger = _larger_base(assistant)
+        larger = _larger_base(assistant) if answer.answered else None
     _say_sources(answer)
     if left_out := answer.found - len(answer.sources):
         notice(f"{left_out} of the passages found did not fit the model's context window.")
@@ -185,7 +185,7 @@ def _collected(parts: Iterator[str | Answer]) -> Answer:
 def _say_nothing_found(assistant: Assistant, answer: Answer, options: AnswerOptions) -> None:
     from localpers.assistant.notes import ProfileNotes
 
-    outcome = "nothing was answered" if options.abstain else "this was answered without notes"
+    outcome = "this was answered without notes" if answer.answered else "nothing was answered"
     if isinstance(assistant.notes, ProfileNotes) and assistant.notes.is_empty:
         notice(f"The index is empty, so {outcome}: run 'localpers ingest FOLDER' first.")
     elif answer.answered or options.abstain:
