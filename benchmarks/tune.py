@@ -35,9 +35,9 @@ RECIPES: dict[str, dict[str, Any]] = {
     "localpers": {},
     "prompts too": {"prompt_gradients": True},
     "activated": {"method": "activated"},
-    "read anew": {},
+    "reread": {},
 }
-"""What differs from the default recipe. For "read anew" the adapter reads prompts in every pass."""
+"""What differs from the default recipe. For "reread" the adapter reads prompts in every pass."""
 CONTENDERS = (*BASELINES, *RECIPES)
 PASSES = 2
 SPEED_GOAL = {"trainer-fp32": 3.0, "trainer-bf16": 1.7}
@@ -142,7 +142,7 @@ def train_localpers(
     model = adapt(_base(device.dtype, folder), recipe)
     examples = _examples(pairs)
     trainer = Trainer(model, examples, recipe, device, folder / "state")
-    if name == "read anew":
+    if name == "reread":
         trainer._read = AdapterPrefill(model, device.name, PROMPT_GRADIENT_TOKENS)
     steps = steps_in_epochs(examples, recipe)
     if seconds is not None:

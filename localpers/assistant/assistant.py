@@ -241,20 +241,6 @@ class Assistant:
             )
             return self.engine.log_likelihood(ids.prompt, ids.completion, adapted=resolved.adapter)
 
-    def log_likelihood(
-        self,
-        messages: Sequence[Message],
-        *,
-        adapter: bool = True,
-    ) -> npt.NDArray[np.float64]:
-        """ln p of each token of the last message, the assistant's, end of turn included: float64
-        [tokens]. Raises LocalpersError where it does not fit the context window.
-        """
-        with self._lock:
-            ids = self.engine.tokenizer.example_ids(messages)
-            self.engine.forget()
-            return self.engine.log_likelihood(ids.prompt, ids.completion, adapted=adapter)
-
     def form_likelihood(
         self, request: str, wanted: str, options: AnswerOptions
     ) -> tuple[float, int]:

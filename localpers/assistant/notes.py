@@ -11,6 +11,7 @@ from localpers.assistant.attribution import Lexicon
 from localpers.assistant.similarity import Closeness, Similarity
 from localpers.datatypes import RetrievedPassage, StoredDocument
 from localpers.embedding import open_retriever
+from localpers.errors import ProfileBusy
 from localpers.profile import Profile
 from localpers.retrieval import lexicon
 from localpers.retrieval.rerank import DEPTH, Reranker, rerank
@@ -85,11 +86,16 @@ class ProfileNotes:
         return not self.store.documents.count()
 
     def first_time(self, what: str) -> bool:
-        """Whether this is asked for the first time in this profile."""
+        """Whether this is asked for the first time in this profile; False while another command
+        writes, which `ask` must not wait for.
+        """
         if self.store.meta(what) is not None:
             return False
-        with self.store.transaction():
-            self.store.set_meta(what, "said")
+        try:
+            with self._profile.writing("ask", wait=0), self.store.transaction():
+                self.store.set_meta(what, "said")
+        except ProfileBusy:
+            return False
         return True
 
     def find(self, query: str, k: int, retriever: str) -> list[RetrievedPassage]:

@@ -56,10 +56,10 @@ def _say_kept(kept: list[Kept]) -> None:
         mark = "FAIL" if one.complaint else "ok"
         say(f"  {mark:4}  {one.mode:04o} {size:>15}  {one.path}" + (f"  ({remark})" * bool(remark)))
     files = [one for one in kept if not one.is_folder]
-    mended = sum(one.was is not None for one in kept)
+    fixed = sum(one.was is not None for one in kept)
     say(
         f"  {len(files)} files, {sum(one.bytes for one in files) / 1e6:,.1f} MB; "
-        f"{mended} modes fixed, {sum(bool(one.complaint) for one in kept)} problems left"
+        f"{fixed} modes fixed, {sum(bool(one.complaint) for one in kept)} problems left"
     )
 
 

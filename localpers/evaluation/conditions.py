@@ -10,7 +10,7 @@ from localpers.retrieval import retrievers
 
 RETRIEVERS = tuple(retrievers.RETRIEVERS)
 CONTROLS = ("mismatched", "random")
-"""Another person's passages and random passages of one's own: what retrieval has to beat."""
+"""Another person's passages and random passages of the person: what retrieval has to beat."""
 RERANKERS = ("likelihood",)
 
 

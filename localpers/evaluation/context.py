@@ -1,7 +1,7 @@
 """HeldOutContext: the notes as they were for a run while it trained, for an Assistant to search.
 
 Documents held out, or written since, are never retrieved. Two controls besides the retrievers:
-`random` passages of one's own and `mismatched` ones of another person.
+`random` passages of the person and `mismatched` ones of somebody else.
 """
 
 from __future__ import annotations

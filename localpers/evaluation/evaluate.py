@@ -175,7 +175,6 @@ class _Work:
         return self._evaluation(scores, asked, neutral, time.monotonic() - started)
 
     def _served(self, condition: Condition) -> ServedModel:
-        """The files that answer under `condition`."""
         if not condition.adapter:
             return self._subject.base
         run = condition.run or self._subject.run

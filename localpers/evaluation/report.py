@@ -90,7 +90,7 @@ def describe(name: str) -> str:
         "": "without any notes in the prompt",
         "auto": "with the notes that a search finds, as “localpers ask” does it",
         "mismatched": "with another person's notes: a control",
-        "random": "with random notes of one's own: a control",
+        "random": "with random notes of your own: a control",
         "recency": "with the latest notes",
     }
     said = notes.get(condition.retriever, f"with notes found by {condition.retriever}")

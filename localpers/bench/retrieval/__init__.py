@@ -1,1 +1,1 @@
-"""Retrieval effectiveness on test collections and on one's own notes."""
+"""Retrieval effectiveness on test collections and on a profile's notes."""

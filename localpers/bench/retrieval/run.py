@@ -1,4 +1,4 @@
-"""What `bench retrieval` runs: a collection in a folder, or known items of one's own documents."""
+"""Runs `bench retrieval` on a collection in a folder, or on known items of a profile."""
 
 from __future__ import annotations
 
